@@ -1,0 +1,1 @@
+"""The language: what can be said on Punchcard's topics, and by whom."""

@@ -1,0 +1,286 @@
+"""The grammar: commands, events, their envelope, and their form on the wire (CloudEvents 1.0 over Kafka, binary mode)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any, ClassVar, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from contracts.values import Code, Instant, MessageId, personal_fields
+
+Headers = Sequence[tuple[str, bytes]]
+M = TypeVar("M", bound="Message")
+
+WORKERS: Final = ("registration", "cards", "rewards", "notifications", "audit")
+"""The workers: each has topics for commands, events and dead letters, and nobody else writes what it keeps."""
+
+
+class ActorKind(StrEnum):
+    """Who may cause something."""
+
+    OPERATOR = "operator"
+    POS = "pos"
+    APP = "app"
+    SMS = "sms"
+    WALLET = "wallet"
+    SYSTEM = "system"
+    WORKER = "worker"
+
+
+class Actor(BaseModel):
+    """Who caused a message, and for operators in which call."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: ActorKind
+    id: MessageId
+    call_id: MessageId | None = None
+
+
+class Message(BaseModel):
+    """What a message says, without its envelope; every message class adds fields and one sentence."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    worker: ClassVar[str]
+    """The worker that owns it: a command's receiver, an event's author."""
+    key: ClassVar[str]
+    """The field whose order matters: it becomes the Kafka key."""
+    schema_version: ClassVar[int] = 1
+    personal: ClassVar[frozenset[str]] = frozenset()
+    """Names of the fields that are personal; filled in by the class itself."""
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls, *, worker: str | None = None, key: str | None = None, schema_version: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if worker is not None:
+            cls.worker = worker
+        if key is not None:
+            cls.key = key
+        if schema_version is not None:
+            cls.schema_version = schema_version
+        cls.personal = personal_fields(cls)
+
+    @property
+    def key_value(self) -> str:
+        """What the message's Kafka key is."""
+        return str(getattr(self, self.key))
+
+    def encoded(self) -> bytes:
+        """The message's JSON body, in UTF-8."""
+        return self.__pydantic_serializer__.to_json(self)
+
+    def digest(self) -> bytes:
+        """A hash of the canonical form: 16 bytes that differ when the content does.
+
+        Fields at their defaults don't count, so a field that a later version adds changes no digest.
+        """
+        canonical = self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
+        return blake2b(canonical, digest_size=16, key=type(self).__name__.encode()).digest()
+
+
+class Command(Message):
+    """Something that a worker is asked to do; it ends as done, refused or failed."""
+
+
+class Event(Message):
+    """Something that happened to an aggregate of the worker that says it."""
+
+    about: ClassVar[tuple[str, str]]
+    """The aggregate's document class and the field that holds its id: `("Card", "card_number")`."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, *, about: tuple[str, str] | None = None, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if about is not None:
+            cls.about = about
+
+    @property
+    def aggregate_id(self) -> str:
+        """The id of the aggregate that the event is about."""
+        return str(getattr(self, self.about[1]))
+
+
+class Outcome(StrEnum):
+    """How a message ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Said(BaseModel):
+    """An event as an answer shows it: its type and what in it is not personal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    body: dict[str, JsonValue]
+
+
+class CommandEnded(Message, worker="results", key="command_id"):
+    """A command's one outcome, as its sender gets it."""
+
+    command_id: MessageId
+    command: str
+    subject: str | None = None
+    """The command's Kafka key: the card or the member that it was about."""
+    outcome: Outcome
+    code: Code | None = None
+    """Why it was refused or failed; the catalogue of refusals has the text."""
+    details: dict[str, JsonValue] = {}
+    events: tuple[Said, ...] = ()
+
+
+class Malformed(ValueError):
+    """A record that is no message of ours; says which field broke which rule, never with what value."""
+
+    def __init__(self, field: str, rule: str) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.field = field
+        self.rule = rule
+
+
+class Envelope(BaseModel):
+    """Everything about a message that is not what it says; CloudEvents attributes and extensions."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: MessageId
+    type: str = Field(max_length=100)
+    time: Instant
+    actor: Actor
+    correlation_id: MessageId
+    causation_id: MessageId | None = None
+    hops: int = Field(0, ge=0, le=1_000)
+    schema_version: int = Field(1, ge=1)
+    subject: str | None = None
+    """Of an event: the id of its aggregate."""
+    version: int | None = None
+    """Of an event: the aggregate's version after it; goes up by one."""
+    traceparent: str | None = Field(None, max_length=60)
+
+    def headers(self, source: str) -> list[tuple[str, bytes]]:
+        """The envelope as Kafka headers of the binary mode; `source` names who says it."""
+        pairs: list[tuple[str, str | None]] = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", self.id),
+            ("ce_source", source),
+            ("ce_type", self.type),
+            ("ce_time", wire_time(self.time)),
+            ("ce_subject", self.subject),
+            ("ce_sequence", None if self.version is None else str(self.version)),
+            ("ce_actorkind", self.actor.kind.value),
+            ("ce_actorid", self.actor.id),
+            ("ce_callid", self.actor.call_id),
+            ("ce_correlationid", self.correlation_id),
+            ("ce_causationid", self.causation_id),
+            ("ce_hops", str(self.hops)),
+            ("ce_schemaversion", str(self.schema_version)),
+            ("content-type", "application/json"),
+            ("traceparent", self.traceparent),
+        ]
+        return [(name, value.encode()) for name, value in pairs if value is not None]
+
+
+_FIELDS: Final = {
+    "ce_id": "id",
+    "ce_type": "type",
+    "ce_time": "time",
+    "ce_subject": "subject",
+    "ce_sequence": "version",
+    "ce_correlationid": "correlation_id",
+    "ce_causationid": "causation_id",
+    "ce_hops": "hops",
+    "ce_schemaversion": "schema_version",
+    "traceparent": "traceparent",
+}
+_ACTOR_FIELDS: Final = {"ce_actorkind": "kind", "ce_actorid": "id", "ce_callid": "call_id"}
+
+
+def wire_time(instant: datetime) -> str:
+    """An instant as RFC 3339 in UTC with milliseconds."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def read_envelope(headers: Iterable[tuple[str, bytes]]) -> Envelope:
+    """The envelope in a record's headers.
+
+    Raises:
+        Malformed: an attribute is missing or breaks its rule.
+    """
+    fields: dict[str, Any] = {}
+    actor: dict[str, str] = {}
+    specversion: bytes | None = None
+    for name, value in headers:
+        try:
+            if name in _FIELDS:
+                fields[_FIELDS[name]] = value.decode()
+            elif name in _ACTOR_FIELDS:
+                actor[_ACTOR_FIELDS[name]] = value.decode()
+            elif name == "ce_specversion":
+                specversion = value
+        except (UnicodeDecodeError, AttributeError):
+            raise Malformed(name, "must be UTF-8 text") from None
+    if specversion != b"1.0":
+        raise Malformed("ce_specversion", "must be 1.0")
+    fields.setdefault("correlation_id", fields.get("id"))
+    fields["actor"] = actor
+    try:
+        return Envelope.model_validate(fields)
+    except ValidationError as error:
+        raise first_problem(error) from None
+
+
+def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
+    """One header's text, or None where it is missing or not text."""
+    for key, value in headers:
+        if key == name:
+            try:
+                return value.decode()
+            except (UnicodeDecodeError, AttributeError):
+                return None
+    return None
+
+
+def read_body(message_class: type[M], body: bytes | None) -> M:
+    """The message in a record's value; unknown fields are ignored, as the sender may be newer.
+
+    Raises:
+        Malformed: the value is missing, no JSON, or breaks a field's rule.
+    """
+    if body is None:
+        raise Malformed("body", "must not be null")
+    try:
+        return message_class.__pydantic_validator__.validate_json(body)
+    except ValidationError as error:
+        raise first_problem(error) from None
+
+
+def first_problem(error: ValidationError) -> Malformed:
+    """The first field that broke a rule, without the value that it had."""
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in problem["loc"]) or "body"
+    return Malformed(field, problem["msg"])
+
+
+def encode_ended(ended: CommandEnded, events: Iterable[tuple[str, bytes]]) -> bytes:
+    """The JSON of a `CommandEnded` whose events are already JSON: what `encoded()` would give, without parsing them."""
+    said = b",".join(b'{"type":"%b","body":%b}' % (name.encode(), body) for name, body in events)
+    return b'%b"events":[%b]}' % (ended.encoded().removesuffix(b'"events":[]}'), said)
+
+
+def public_json(event: Event, encoded: bytes) -> bytes:
+    """An event's JSON without what is personal in it; `encoded` is its whole JSON."""
+    if not event.personal:
+        return encoded
+    return event.__pydantic_serializer__.to_json(event, exclude=set(event.personal))
+
+
+def without_personal(message: Message) -> Mapping[str, Any]:
+    """What of a message may be logged: its fields less the personal ones."""
+    return message.model_dump(mode="json", exclude=set(message.personal))

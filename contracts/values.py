@@ -1,0 +1,112 @@
+"""The small words that messages are made of: identifiers, numbers with check digits, personal text."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
+
+import phonenumbers
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+
+T = TypeVar("T")
+
+
+class PersonalMark:
+    """Marks a field as personal data: kept out of logs, metrics, answers, keys and error texts."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "personal"
+
+
+PERSONAL: Final = PersonalMark()
+Personal = Annotated[T, PERSONAL]
+"""`Personal[str]`: text that says something about a person."""
+
+
+def luhn_digit(digits: str) -> str:
+    """The check digit that makes `digits` + digit valid (ISO/IEC 7812-1, annex B)."""
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        value = int(digit)
+        if position % 2 == 0:
+            value = value * 2 - 9 if value > 4 else value * 2
+        total += value
+    return str(-total % 10)
+
+
+def _with_check_digit(number: str) -> str:
+    if luhn_digit(number[:-1]) != number[-1]:
+        raise ValueError("the check digit is wrong")
+    return number
+
+
+def _international(phone: str) -> str:
+    try:
+        parsed = phonenumbers.parse(phone, None)
+    except phonenumbers.NumberParseException:
+        raise ValueError("must be an international phone number that begins with +") from None
+    if not phonenumbers.is_valid_number(parsed):
+        raise ValueError("is not a phone number that can exist")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+MessageId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+MemberId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+AccountId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+CardNumber = Annotated[str, StringConstraints(pattern=r"^\d{12,19}$"), AfterValidator(_with_check_digit)]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""A name that `programme.yaml` defines: a reward, a product category, a unit, a question."""
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+"""A name that another system gave: a store, a till, a receipt, a product."""
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(_international)]
+"""An international phone number, brought to E.164."""
+Email = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+$"),
+]
+Points = Annotated[int, Field(ge=-(10**12), le=10**12)]
+MinorUnits = Annotated[int, Field(ge=0, le=10**11)]
+"""Money in the smallest unit of its currency."""
+Instant = AwareDatetime
+Day = date
+
+__all__ = [
+    "PERSONAL",
+    "AccountId",
+    "CardNumber",
+    "Code",
+    "Day",
+    "Email",
+    "Instant",
+    "MemberId",
+    "MessageId",
+    "MinorUnits",
+    "Personal",
+    "Phone",
+    "Points",
+    "Reference",
+    "Text",
+    "datetime",
+    "is_personal",
+    "luhn_digit",
+    "personal_fields",
+]
+
+
+def is_personal(annotation: Any) -> bool:
+    """Whether an annotation is marked personal, itself or anywhere inside it."""
+    if any(isinstance(part, PersonalMark) for part in getattr(annotation, "__metadata__", ())):
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return bool(personal_fields(annotation))
+    return get_origin(annotation) is not None and any(is_personal(part) for part in get_args(annotation))
+
+
+def personal_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Names of a model's fields that are personal, or hold something that is."""
+    return frozenset(
+        name
+        for name, field in model.model_fields.items()
+        if any(isinstance(mark, PersonalMark) for mark in field.metadata) or is_personal(field.annotation)
+    )

@@ -1,0 +1,302 @@
+"""How a function is filed under a message: Worker, handles, Key, Context, Refused, and the running of one decision."""
+
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import attrgetter
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from uuid import UUID, uuid5
+
+from contracts.messages import Actor, Command, Envelope, Event, Message
+from runtime.documents import Document, Erase, Slot, View, at_version
+
+P = TypeVar("P")
+H = TypeVar("H", bound=Callable[..., Any])
+
+Change = Document | Event | Command | Erase
+Changes = Iterator[Change | tuple[Change, ...]]
+"""What a handler yields: new documents, events, commands for other workers, erasures; one at a time or in tuples."""
+
+ID_SPACE = UUID("6f1c7d1e-63c5-5a42-9a8b-0a6f1d1f2c55")
+
+
+class Refused(Exception):
+    """A business answer: no, with a code from the catalogue and the facts that explain it (none of them personal)."""
+
+    def __init__(self, code: str, **details: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.details = details
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Where a document's id stands: a field or property of the message, or of an earlier parameter (`card.account_id`)."""
+
+    path: str
+
+
+class Context(Generic[P]):
+    """What a decision may know besides the message: who, when, under which programme, and ids that redoing repeats."""
+
+    __slots__ = ("_ids", "actor", "correlation_id", "id", "now", "programme", "time")
+
+    def __init__(self, envelope: Envelope, now: datetime, programme: P) -> None:
+        self.id = envelope.id
+        self.actor: Actor = envelope.actor
+        self.correlation_id = envelope.correlation_id
+        self.time = envelope.time
+        """When the sender says that it happened."""
+        self.now = now
+        """When it is decided, in UTC with milliseconds; the same for a whole batch."""
+        self.programme = programme
+        self._ids = 0
+
+    def new_id(self) -> str:
+        """An id that nothing else has, derived from the message's: 32 hexadecimal digits."""
+        self._ids += 1
+        return uuid5(ID_SPACE, f"{self.id}/{self._ids}").hex
+
+
+class UnfitHandler(TypeError):
+    """A handler's signature that the runtime can't serve; says what is wrong with it."""
+
+
+class NotLoaded(LookupError):
+    """A document that a decision needs and that the batch has not asked for yet."""
+
+    def __init__(self, slots: tuple[Slot, ...]) -> None:
+        super().__init__(f"{len(slots)} documents")
+        self.slots = slots
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One document parameter of a handler: which class, by what key, one or several, and whether it must exist."""
+
+    name: str
+    document: type[Document]
+    origin: str | None
+    """The earlier parameter that holds the key; None for the message."""
+    read: Callable[[Any], Any]
+    optional: bool
+    many: bool
+    depth: int
+    """How many loads must come before this one."""
+
+    def slots(self, message: Message, found: Mapping[str, Any]) -> tuple[Slot, ...]:
+        """The slots that it asks for, given what was found for the earlier parameters."""
+        source = message if self.origin is None else found.get(self.origin)
+        if source is None:
+            return ()
+        value = self.read(source)
+        if value is None:
+            return ()
+        if self.many:
+            return tuple((self.document, each) for each in value)
+        return ((self.document, value),)
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A decision, filed: its message, its function and the documents that it needs."""
+
+    message: type[Message]
+    function: Callable[..., Changes]
+    needs: tuple[Need, ...]
+    context_name: str | None
+
+    def slots_at(self, depth: int, message: Message, view: View) -> list[Slot]:
+        """Slots that the needs of one depth ask for and that the view doesn't know yet; lesser depths are loaded."""
+        wanted: list[Slot] = []
+        found: dict[str, Document | None] = {}
+        for need in self.needs:
+            if need.depth > depth:
+                continue
+            slots = need.slots(message, found)
+            if need.depth == depth:
+                wanted += [slot for slot in slots if not view.knows(slot)]
+            elif slots and not need.many:
+                found[need.name] = view.at(slots[0])
+        return wanted
+
+    def arguments(self, message: Message, view: View) -> dict[str, Any]:
+        """The documents for the handler's parameters.
+
+        Raises:
+            NotLoaded: some were never asked for.
+            Refused: one that must exist doesn't.
+        """
+        found: dict[str, Any] = {}
+        for need in self.needs:
+            slots = need.slots(message, found)
+            unknown = tuple(slot for slot in slots if not view.knows(slot))
+            if unknown:
+                raise NotLoaded(unknown)
+            documents = [view.at(slot) for slot in slots]
+            if need.many:
+                found[need.name] = tuple(document for document in documents if document is not None)
+                continue
+            document = documents[0] if documents else None
+            if document is None and not need.optional:
+                raise Refused(f"unknown_{snake_case(need.document.__name__)}")
+            found[need.name] = document
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one message came to: documents by slot, erasures, and messages in the order in which they were said."""
+
+    documents: dict[Slot, Document] = field(default_factory=dict)
+    erased: list[Erase] = field(default_factory=list)
+    messages: list[Event | Command] = field(default_factory=list)
+
+
+class Worker(Generic[P]):
+    """A named set of decisions and the documents that they keep."""
+
+    def __init__(self, name: str, *, documents: tuple[type[Document], ...]) -> None:
+        self.name = name
+        self.documents = {document.__name__: document for document in documents}
+        self.handlers: dict[str, Handler] = {}
+
+    def handles(self, message: type[Message]) -> Callable[[H], H]:
+        """File a handler under a message class.
+
+        Raises:
+            UnfitHandler: the message has a handler already, or the signature can't be served.
+        """
+
+        def file(function: H) -> H:
+            if message.__name__ in self.handlers:
+                raise UnfitHandler(f"{message.__name__} has a handler already")
+            self.handlers[message.__name__] = read_signature(message, function, self.documents)
+            return function
+
+        return file
+
+    @property
+    def listens_to(self) -> tuple[str, ...]:
+        """The other workers whose events this one handles."""
+        authors = {
+            handler.message.worker for handler in self.handlers.values() if issubclass(handler.message, Event)
+        }
+        return tuple(sorted(authors))
+
+
+def snake_case(name: str) -> str:
+    """`BlockCard` as `block_card`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def read_signature(
+    message: type[Message], function: Callable[..., Changes], documents: Mapping[str, type[Document]]
+) -> Handler:
+    """What a handler's parameters ask for.
+
+    Raises:
+        UnfitHandler: a parameter is neither the message, the context nor a document with a key.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    parameters = list(inspect.signature(function).parameters)
+    if not inspect.isgeneratorfunction(function):
+        raise UnfitHandler(f"{function.__name__} must be a generator function: it yields what changes")
+    if not parameters or hints.get(parameters[0]) is not message:
+        raise UnfitHandler(f"the first parameter of {function.__name__} must be a {message.__name__}")
+
+    needs: list[Need] = []
+    context_name: str | None = None
+    for name in parameters[1:]:
+        hint = hints[name]
+        if (get_origin(hint) or hint) is Context:
+            context_name = name
+            continue
+        needs.append(_read_need(function.__name__, name, hint, message, needs, documents))
+    return Handler(message, function, tuple(needs), context_name)
+
+
+def _read_need(
+    function: str,
+    name: str,
+    hint: Any,
+    message: type[Message],
+    earlier: list[Need],
+    documents: Mapping[str, type[Document]],
+) -> Need:
+    keys = [part for part in getattr(hint, "__metadata__", ()) if isinstance(part, Key)]
+    if get_origin(hint) is not Annotated or len(keys) != 1:
+        raise UnfitHandler(f"{function}: {name} must be the context or Annotated[<document>, Key(…)]")
+    wanted = get_args(hint)[0]
+    options = get_args(wanted) if get_origin(wanted) in (Union, types.UnionType) else (wanted,)
+    many = get_origin(options[0]) is tuple
+    document = get_args(options[0])[0] if many else options[0]
+    if not (isinstance(document, type) and issubclass(document, Document)):
+        raise UnfitHandler(f"{function}: {name} is not a document")
+    if documents.get(document.__name__) is not document:
+        raise UnfitHandler(f"{function}: {document.__name__} is not among the worker's documents")
+
+    head, _, rest = keys[0].path.partition(".")
+    origin = next((need for need in earlier if need.name == head and rest), None)
+    if origin is None and not hasattr(message, head) and head not in message.model_fields:
+        raise UnfitHandler(f"{function}: the key of {name}, {keys[0].path}, is not in {message.__name__}")
+    return Need(
+        name=name,
+        document=document,
+        origin=origin.name if origin else None,
+        read=attrgetter(rest if origin else keys[0].path),
+        optional=len(options) > 1,
+        many=many,
+        depth=origin.depth + 1 if origin else 0,
+    )
+
+
+def decide(handler: Handler, message: Message, context: Context[Any], view: View) -> Decision:
+    """Run one decision against what the view holds; the view stays as it is.
+
+    Raises:
+        Refused: the rules say no.
+        NotLoaded: it needs documents that the view was never asked for.
+        Exception: anything else is a bug of the handler's.
+    """
+    arguments = handler.arguments(message, view)
+    if handler.context_name is not None:
+        arguments[handler.context_name] = context
+
+    decision = Decision()
+    for item in handler.function(message, **arguments):
+        for change in item if isinstance(item, tuple) else (item,):
+            _note(decision, change)
+    for slot, document in decision.documents.items():
+        before = view.at(slot) if view.knows(slot) else None
+        version = before.version + 1 if before is not None else 1
+        decision.documents[slot] = at_version(document, version, shared=document is before)
+    return decision
+
+
+def _note(decision: Decision, change: Change) -> None:
+    if isinstance(change, Document):
+        decision.documents[(type(change), change.id)] = change
+    elif isinstance(change, Erase):
+        decision.erased.append(change)
+    elif isinstance(change, Event | Command):
+        decision.messages.append(change)
+    else:
+        raise TypeError(f"a handler can't yield a {type(change).__name__}")
+
+
+def aggregate_version(worker: Worker[Any], event: Event, decision: Decision, view: View) -> int | None:
+    """The version of the aggregate that an event is about: after this message, else as it was seen, else None."""
+    document = worker.documents.get(event.about[0])
+    if document is None:
+        return None
+    slot: Slot = (document, event.aggregate_id)
+    changed = decision.documents.get(slot)
+    if changed is not None:
+        return changed.version
+    seen = view.at(slot) if view.knows(slot) else None
+    return seen.version if seen is not None else None
+

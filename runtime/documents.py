@@ -1,0 +1,131 @@
+"""Documents: what workers keep, frozen, and what of them a batch may see."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+D = TypeVar("D", bound="Document")
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index of a collection: its fields in order, as MongoDB names them."""
+
+    fields: tuple[str, ...]
+    unique: bool = False
+    sparse: bool = False
+
+
+class Document(BaseModel):
+    """One thing that a worker keeps; a handler never changes one, it yields the next version.
+
+    `id` is MongoDB's `_id`, so what must be unique is an id. `version` counts the messages that changed the
+    document; only the runtime sets it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    collection: ClassVar[str]
+    indexes: ClassVar[tuple[Index, ...]] = ()
+
+    id: str
+    version: int = 0
+
+    def evolve(self, **changes: Any) -> Self:
+        """The same document with these fields changed.
+
+        Raises:
+            TypeError: a name is no field of the document.
+        """
+        unknown = changes.keys() - type(self).model_fields.keys()
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
+        return self.model_copy(update=changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Asks to delete: one document by its id, or by an index all whose `field` equals `value`."""
+
+    document: type[Document]
+    value: str
+    field: str = "id"
+
+
+Slot = tuple[type[Document], str]
+"""Where a document stands: its class and its id."""
+
+
+def at_version(document: D, version: int, *, shared: bool) -> D:
+    """The document with its version set.
+
+    A document that a handler has just made belongs to nobody else yet and is stamped in place: copying each one
+    cost a tenth of a batch. One that is `shared` with the loaded state is copied.
+    """
+    if shared:
+        return document.model_copy(update={"version": version})
+    document.__dict__["version"] = version
+    return document
+
+
+class View:
+    """What a batch has loaded and changed so far; *not there* (None) differs from *never asked for* (not in it)."""
+
+    __slots__ = ("_base", "_erased", "_now")
+
+    def __init__(self) -> None:
+        self._base: dict[Slot, Document | None] = {}
+        self._now: dict[Slot, Document | None] = {}
+        self._erased: list[Erase] = []
+
+    def knows(self, slot: Slot) -> bool:
+        """Whether the slot was asked for, or written by this batch."""
+        return slot in self._now
+
+    def loaded(self, slot: Slot, document: Document | None) -> None:
+        """Take in what the database holds at a slot."""
+        self._base[slot] = document
+        self._now[slot] = document
+
+    def at(self, slot: Slot) -> Document | None:
+        """The newest version at a slot.
+
+        Raises:
+            KeyError: it was never asked for.
+        """
+        return self._now[slot]
+
+    def take(self, changes: Mapping[Slot, Document], erased: list[Erase]) -> None:
+        """Take in what one message changed; the next message sees it."""
+        for slot, document in changes.items():
+            self._base.setdefault(slot, None)
+            self._now[slot] = document
+        for erase in erased:
+            self._erased.append(erase)
+            for slot, document in list(self._now.items()):
+                if document is not None and slot[0] is erase.document and getattr(document, erase.field) == erase.value:
+                    self._now[slot] = None
+            if erase.field == "id":
+                self._now.setdefault((erase.document, erase.value), None)
+
+    def written(self) -> Iterator[tuple[Literal["insert", "change"], Document | None, Document]]:
+        """What the batch has to write: (insert, None, new) or (change, before, after).
+
+        A document that was erased and made anew within the batch is written as an insert, after the erasure.
+        """
+        erased = {(erase.document, erase.value) for erase in self._erased if erase.field == "id"}
+        for slot, document in self._now.items():
+            before = self._base.get(slot)
+            if document is None or document is before:
+                continue
+            if before is None or slot in erased:
+                yield "insert", None, document
+            else:
+                yield "change", before, document
+
+    @property
+    def erased(self) -> tuple[Erase, ...]:
+        """What the batch has to delete, in order."""
+        return tuple(self._erased)
