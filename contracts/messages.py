@@ -52,23 +52,26 @@ class Message(BaseModel):
     personal: ClassVar[frozenset[str]] = frozenset()
     """Names of the fields that are personal; filled in by the class itself."""
 
-    @classmethod
-    def __pydantic_init_subclass__(
+    def __init_subclass__(
         cls, *, worker: str | None = None, key: str | None = None, schema_version: int | None = None, **kwargs: Any
     ) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
+        super().__init_subclass__(**kwargs)
         if worker is not None:
             cls.worker = worker
         if key is not None:
             cls.key = key
         if schema_version is not None:
             cls.schema_version = schema_version
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
         cls.personal = personal_fields(cls)
 
     @property
-    def key_value(self) -> str:
-        """What the message's Kafka key is."""
-        return str(getattr(self, self.key))
+    def key_value(self) -> str | None:
+        """What the message's Kafka key is; None where its order matters to nobody yet."""
+        value = getattr(self, self.key)
+        return None if value is None else str(value)
 
     def encoded(self) -> bytes:
         """The message's JSON body, in UTF-8."""
@@ -93,9 +96,8 @@ class Event(Message):
     about: ClassVar[tuple[str, str]]
     """The aggregate's document class and the field that holds its id: `("Card", "card_number")`."""
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, *, about: tuple[str, str] | None = None, **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
+    def __init_subclass__(cls, *, about: tuple[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
         if about is not None:
             cls.about = about
 

@@ -1,0 +1,91 @@
+"""What can be said about cards: their life, their links to members, their categories."""
+
+from enum import StrEnum
+
+from contracts.messages import Command, Event
+from contracts.values import CardNumber, Code, MemberId, Text
+
+
+class CardKind(StrEnum):
+    """What a card is made of."""
+
+    PHYSICAL = "physical"
+    VIRTUAL = "virtual"
+
+
+class CardState(StrEnum):
+    """Where a card is in its life."""
+
+    TO_ISSUE = "to_issue"
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+    REPLACED = "replaced"
+    DELETED = "deleted"
+
+
+class CardCommand(Command, worker="cards", key="card_number"):
+    """Something to do with one card."""
+
+    card_number: CardNumber
+
+
+class IssueCard(CardCommand):
+    """Make a card known: it can be given to a member, and earns from now on."""
+
+    kind: CardKind = CardKind.PHYSICAL
+    category: Code = "normal"
+
+
+class BlockCard(CardCommand):
+    """Stop a card from earning, spending and identifying."""
+
+    reason: Code
+    comment: Text | None = None
+
+
+class UnblockCard(CardCommand):
+    """Let a blocked card work again."""
+
+    reason: Code
+    comment: Text | None = None
+
+
+class CardEvent(Event, worker="cards", key="card_number", about=("Card", "card_number")):
+    """Something that happened to one card."""
+
+    card_number: CardNumber
+
+
+class CardIssued(CardEvent):
+    """A card became known; it is to issue and linked to nobody."""
+
+    kind: CardKind
+    category: Code
+
+
+class CardLinked(CardEvent):
+    """A card was activated for a member."""
+
+    member_id: MemberId
+    category: Code
+
+
+class CardLinkRefused(CardEvent):
+    """A member asked for a card that can't be linked."""
+
+    member_id: MemberId
+    code: Code
+
+
+class CardBlocked(CardEvent):
+    """A card stopped working."""
+
+    member_id: MemberId | None
+    reason: Code
+
+
+class CardUnblocked(CardEvent):
+    """A blocked card works again."""
+
+    member_id: MemberId | None
+    reason: Code
