@@ -1,0 +1,7 @@
+"""Placeholder."""
+
+
+class Role: ...
+
+
+class Supervisor: ...
