@@ -1,0 +1,47 @@
+"""What every test may ask for: `servers`, once per run, and `settings`, with names of its own per test."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from pymongo import MongoClient
+
+from runtime.settings import Settings
+from tests.servers import Servers, running_servers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what uses the servers, directly or through another fixture, so that `-m "not servers"` is quick."""
+    for item in items:
+        if "servers" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.servers)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Kafka and MongoDB, shared by the whole run."""
+    with running_servers() as running:
+        yield running
+
+
+@pytest.fixture
+def settings(servers: Servers, tmp_path: Path) -> Iterator[Settings]:
+    """Settings that point at the servers under a prefix of this test's own; its databases are dropped afterwards."""
+    own = Settings(
+        prefix=f"test-{uuid.uuid4().hex[:10]}",
+        kafka_servers=servers.kafka_servers,
+        mongo_url=SecretStr(servers.mongo_url),
+        partitions=3,
+        health_port=0,
+        gateway_port=0,
+        sms_port=0,
+        state_dir=tmp_path / "state",
+        keys_file=tmp_path / "keys.yaml",
+    )
+    yield own
+    with MongoClient[dict[str, object]](servers.mongo_url) as client:
+        for name in client.list_database_names():
+            if name.startswith(own.prefix):
+                client.drop_database(name)
