@@ -1,0 +1,196 @@
+"""Arrivals: records from Kafka, decoded one by one, so that a bad one never costs its neighbours."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from contracts.messages import (
+    Actor,
+    ActorKind,
+    Envelope,
+    Event,
+    Malformed,
+    Message,
+    header,
+    read_body,
+    read_envelope,
+)
+from contracts.topics import commands_topic
+from runtime.decisions import Handler, Worker
+from runtime.settings import Settings
+
+CLOCK_SKEW: Final = timedelta(hours=1)
+
+
+class Record(Protocol):
+    """A record as aiokafka gives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Problem(StrEnum):
+    """Why a record becomes a dead letter."""
+
+    MALFORMED = "malformed"
+    UNKNOWN_TYPE = "unknown_type"
+    TOO_OLD = "too_old"
+    TOO_MANY_HOPS = "too_many_hops"
+    REUSED = "id_reused"
+    REFUSED_EVENT = "refused_event"
+    BUG = "bug"
+    UNWRITABLE = "unwritable"
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One record on its way through a batch."""
+
+    record: Record
+    position: int
+    type: str = "unknown"
+    journal_id: str | None = None
+    """The id that the journal knows it by; None where no outcome may be kept for it."""
+    digest: bytes = b""
+    envelope: Envelope | None = None
+    body: Message | None = None
+    handler: Handler | None = None
+    problem: Problem | None = None
+    detail: str = ""
+    is_command: bool = False
+    is_skipped: bool = False
+
+    def fail(self, problem: Problem, detail: str) -> None:
+        """Note why it can't be processed."""
+        self.problem, self.detail = problem, detail
+
+    @property
+    def id(self) -> str:
+        """The id of one that has an outcome."""
+        assert self.journal_id is not None
+        return self.journal_id
+
+    @property
+    def message(self) -> Message:
+        """The message of one that was decoded."""
+        assert self.body is not None
+        return self.body
+
+    @property
+    def parts(self) -> tuple[Handler, Message, Envelope]:
+        """What deciding it takes."""
+        assert self.handler is not None
+        assert self.envelope is not None
+        return self.handler, self.message, self.envelope
+
+    @property
+    def actor(self) -> Actor:
+        """Who caused it, where that can be read."""
+        return self.envelope.actor if self.envelope is not None else NOBODY
+
+
+NOBODY: Final = Actor(kind=ActorKind.SYSTEM, id="unreadable")
+
+
+@dataclass(slots=True)
+class Decoder:
+    """Turns records into arrivals for one worker."""
+
+    worker: Worker[Any]
+    settings: Settings
+    clock: Callable[[], datetime]
+    _commands: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._commands = commands_topic(self.settings.prefix, self.worker.name)
+
+    def decode(self, records: Sequence[Record]) -> list[Arrival]:
+        """The records of a batch as arrivals, in order; of twins the first counts."""
+        oldest = self.clock() - timedelta(seconds=self.settings.journal_seconds) + CLOCK_SKEW
+        arrivals = [self._decode_one(position, record, oldest) for position, record in enumerate(records)]
+
+        first: dict[str, Arrival] = {}
+        for arrival in arrivals:
+            if arrival.journal_id is None or arrival.is_skipped:
+                continue
+            earlier = first.setdefault(arrival.journal_id, arrival)
+            if earlier is arrival:
+                continue
+            if earlier.digest == arrival.digest:
+                arrival.is_skipped = True
+            else:
+                arrival.fail(Problem.REUSED, f"first used for {earlier.type}")
+        return arrivals
+
+    def _decode_one(self, position: int, record: Record, oldest: datetime) -> Arrival:
+        arrival = Arrival(record, position, is_command=record.topic == self._commands)
+        name = header(record.headers, "ce_type")
+        handler = self.worker.handlers.get(name) if name is not None else None
+        if handler is None and name is not None and not arrival.is_command:
+            # Others say more than this worker listens to, and newer producers more still.
+            arrival.is_skipped = True
+            return arrival
+        if handler is not None and isinstance_of_event(handler) is arrival.is_command:
+            handler = None  # an event among commands, or a command among events
+
+        arrival.type = name if handler is not None and name is not None else "unknown"
+        arrival.handler = handler
+        try:
+            envelope = read_envelope(record.headers)
+            arrival.envelope, arrival.journal_id = envelope, envelope.id
+            if born(envelope) < oldest:
+                # It may have had its outcome already: no second one, so nothing is kept and nobody is answered.
+                arrival.journal_id = None
+                arrival.fail(Problem.TOO_OLD, "older than the journal remembers")
+                return arrival
+            if handler is None:
+                raise Malformed("ce_type", "is no message that this topic takes")
+            arrival.body = read_body(handler.message, record.value)
+            arrival.digest = arrival.body.digest()
+        except Malformed as malformed:
+            problem = Problem.UNKNOWN_TYPE if malformed.field == "ce_type" else Problem.MALFORMED
+            arrival.fail(problem, str(malformed))
+            arrival.journal_id = arrival.journal_id or readable_id(record)
+            arrival.digest = blake2b(record.value or b"", digest_size=16, key=b"malformed").digest()
+            return arrival
+        if envelope.hops > self.settings.hops_limit:
+            arrival.fail(Problem.TOO_MANY_HOPS, f"{envelope.hops} hops")
+        return arrival
+
+
+def isinstance_of_event(handler: Handler) -> bool:
+    """Whether a handler takes something that happened, not something that is asked."""
+    from contracts.messages import CommandEnded
+
+    return issubclass(handler.message, Event | CommandEnded)
+
+
+def readable_id(record: Record) -> str | None:
+    """The id of a message that is malformed otherwise."""
+    text = header(record.headers, "ce_id")
+    if text is None or not 1 <= len(text) <= 200 or not text.isascii() or not text.isprintable() or " " in text:
+        return None
+    return text
+
+
+def born(envelope: Envelope) -> datetime:
+    """When a message was made: the earlier of what its envelope says and, of a UUIDv7, what its id says (RFC 9562)."""
+    try:
+        unique = UUID(envelope.id)
+    except ValueError:
+        return envelope.time
+    if unique.version != 7:
+        return envelope.time
+    try:
+        return min(envelope.time, datetime.fromtimestamp((unique.int >> 80) / 1_000, envelope.time.tzinfo))
+    except (OverflowError, ValueError, OSError):
+        return envelope.time

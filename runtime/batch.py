@@ -1,0 +1,254 @@
+"""The life of one batch: decode, look up, load, handle, commit. Read this page first.
+
+What a batch comes to is settled in MongoDB before anything is published; `pipeline.py` publishes it, in order, and
+only then commits offsets. A crash anywhere is safe: before the commit nothing happened, after it the journal knows.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from contracts.messages import Envelope, Event, Message
+from runtime.arrivals import Arrival, Decoder, Problem, Record
+from runtime.decisions import Context, Decision, NotLoaded, Refused, Worker, aggregate_version, decide
+from runtime.documents import View
+from runtime.sayings import Scribe
+from runtime.settings import Settings
+from runtime.store import Away, Conflict, JournalRecord, Outgoing, Store, Transaction, Unfit
+from runtime.telemetry import Telemetry
+
+P = TypeVar("P")
+
+CONFLICTS_BEFORE_HALVING: Final = 2
+DUPLICATES_BEFORE_FAILING: Final = 5
+"""How often one message alone may meet an existing key before that counts as its handler's bug."""
+LONGEST_WAIT_SECONDS: Final = 5.0
+
+
+@dataclass(slots=True)
+class Settled:
+    """What one record came to: what to publish for it, and which journal record to mark afterwards."""
+
+    record: Record
+    outgoing: tuple[Outgoing, ...] = ()
+    journal_id: str | None = None
+
+
+class TooManyDeadLetters(Exception):
+    """Most of what came could not be processed: stop, rather than empty a topic into the dead-letter topic."""
+
+
+class Batches(Generic[P]):
+    """Settles batches of records for one worker, one after the other."""
+
+    def __init__(
+        self,
+        worker: Worker[P],
+        programme: P,
+        store: Store,
+        settings: Settings,
+        telemetry: Telemetry,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._worker = worker
+        self._programme = programme
+        self._store = store
+        self._clock = clock
+        self._telemetry = telemetry
+        self._decoder = Decoder(worker, settings, clock)
+        self._scribe = Scribe(worker.name, settings)
+        self._depths = 1 + max((need.depth for each in worker.handlers.values() for need in each.needs), default=0)
+
+    async def settle(self, records: Sequence[Record]) -> list[Settled]:
+        """Settle a batch: afterwards every message in it has its one outcome, in the journal.
+
+        Returns one entry per record, in the records' order. Waits without end while MongoDB is away.
+        """
+        settled = [Settled(record) for record in records]
+        with self._telemetry.step("decode"):
+            arrivals = self._decoder.decode(records)
+
+        todo: list[Arrival] = []
+        for arrival in arrivals:
+            if arrival.is_skipped:
+                continue
+            if arrival.journal_id is None or arrival.problem is Problem.REUSED:
+                settled[arrival.position].outgoing = self._scribe.dead_letter(arrival)
+                continue
+            todo.append(arrival)
+
+        await self._settle(todo, settled)
+        return settled
+
+    async def _settle(self, arrivals: list[Arrival], settled: list[Settled]) -> None:
+        """Redo until it stands: conflicts and absences again from the journal on, lasting reasons in halves."""
+        conflicts = 0
+
+        def is_hopeless(state: RetryCallState) -> bool:
+            nonlocal conflicts
+            error = state.outcome.exception() if state.outcome else None
+            if isinstance(error, Conflict):
+                conflicts += 1
+                self._telemetry.conflict()
+                if len(arrivals) > 1:
+                    return conflicts >= CONFLICTS_BEFORE_HALVING
+                return error.duplicate and conflicts >= DUPLICATES_BEFORE_FAILING
+            return False
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type((Conflict, Away)),
+            wait=wait_random_exponential(multiplier=0.01, max=LONGEST_WAIT_SECONDS),
+            stop=is_hopeless,
+            before_sleep=self._note_absence,
+            reraise=True,
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    await self._attempt(await self._unfinished(arrivals, settled), settled)
+        except (Conflict, Unfit) as error:
+            if len(arrivals) > 1:
+                middle = len(arrivals) // 2
+                await self._settle(arrivals[:middle], settled)
+                await self._settle(arrivals[middle:], settled)
+                return
+            arrivals[0].fail(Problem.UNWRITABLE, type(error).__name__.lower() + ": " + str(error))
+            await self._settle(arrivals, settled)
+        finally:
+            self._telemetry.database_is_away = False
+
+    def _note_absence(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        self._telemetry.database_is_away = isinstance(error, Away)
+
+    async def _unfinished(self, arrivals: list[Arrival], settled: list[Settled]) -> list[Arrival]:
+        """Those that the journal doesn't know; for the others, what it says."""
+        if not arrivals:
+            return []
+        with self._telemetry.step("journal"):
+            finished = await self._store.finished([each.id for each in arrivals])
+        if not finished:
+            return arrivals
+
+        unfinished: list[Arrival] = []
+        for arrival in arrivals:
+            record = finished.get(arrival.id)
+            if record is None:
+                unfinished.append(arrival)
+                continue
+            place = settled[arrival.position]
+            if record.digest != arrival.digest:
+                arrival.fail(Problem.REUSED, f"first used for {record.type}")
+                place.outgoing, place.journal_id = self._scribe.dead_letter(arrival), None
+                continue
+            place.outgoing = said_before(record)
+            place.journal_id = None if record.is_dispatched else record.id
+        return unfinished
+
+    async def _attempt(self, arrivals: list[Arrival], settled: list[Settled]) -> None:
+        """Load, handle and commit, in one snapshot transaction."""
+        if not arrivals:
+            return
+        now = self._clock()
+        now = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
+        view = View()
+        async with self._timed_transaction() as transaction:
+            with self._telemetry.step("load"):
+                await self._load(arrivals, view, transaction)
+            with self._telemetry.step("handle"):
+                records = [await self._end(arrival, view, transaction, now) for arrival in arrivals]
+            with self._telemetry.step("commit"):
+                await transaction.commit(view, records)
+        for arrival, record in zip(arrivals, records, strict=True):
+            settled[arrival.position].outgoing = said_before(record)
+            settled[arrival.position].journal_id = record.id
+            self._telemetry.ended(record)
+
+    @asynccontextmanager
+    async def _timed_transaction(self) -> AsyncIterator[Transaction]:
+        async with self._store.transaction() as transaction:
+            yield transaction
+            self._telemetry.round_trips(transaction.round_trips)
+
+    async def _load(self, arrivals: Sequence[Arrival], view: View, transaction: Transaction) -> None:
+        """Load what handlers declare for the whole batch, level by level of what depends on what."""
+        for depth in range(self._depths):
+            wanted = {
+                slot
+                for arrival in arrivals
+                if arrival.handler is not None and arrival.problem is None
+                for slot in arrival.handler.slots_at(depth, arrival.message, view)
+            }
+            await transaction.load(wanted, view)
+
+    async def _end(self, arrival: Arrival, view: View, transaction: Transaction, now: datetime) -> JournalRecord:
+        """Bring one message to its end; the view takes in what it changed."""
+        if arrival.problem is not None:
+            return self._scribe.failed(arrival, now)
+        while True:
+            try:
+                return self._decide(arrival, view, now)
+            except NotLoaded as missing:
+                await transaction.load(missing.slots, view)
+
+    def _decide(self, arrival: Arrival, view: View, now: datetime) -> JournalRecord:
+        handler, message, envelope = arrival.parts
+        context: Context[Any] = Context(envelope, now, self._programme)
+        try:
+            decision = decide(handler, message, context, view)
+            spoken = self._speak(envelope, decision, view, now)
+            record = self._scribe.done(arrival, spoken, now)
+        except NotLoaded:
+            raise
+        except Refused as refusal:
+            return self._scribe.refused(arrival, refusal, now)
+        except Exception as bug:  # noqa: BLE001  # whatever a handler raises is that message's failure, not the batch's
+            arrival.fail(Problem.BUG, where_from(bug))
+            self._telemetry.bug(arrival.type, where_from(bug))
+            return self._scribe.failed(arrival, now)
+        view.take(decision.documents, decision.erased)
+        return record
+
+    def _speak(
+        self, cause: Envelope, decision: Decision, view: View, now: datetime
+    ) -> list[tuple[Envelope, Message, bytes]]:
+        """The envelopes and bodies of what a decision says; ids derive from the cause, so redoing repeats them."""
+        spoken: list[tuple[Envelope, Message, bytes]] = []
+        for number, message in enumerate(decision.messages, start=1):
+            is_event = isinstance(message, Event)
+            envelope = Envelope.model_construct(
+                id=f"{cause.id}/{number}",
+                type=type(message).__name__,
+                time=now,
+                actor=cause.actor,
+                correlation_id=cause.correlation_id,
+                causation_id=cause.id,
+                hops=cause.hops + 1,
+                schema_version=message.schema_version,
+                subject=message.aggregate_id if is_event else None,
+                version=aggregate_version(self._worker, message, decision, view) if is_event else None,
+                traceparent=cause.traceparent,
+            )
+            spoken.append((envelope, message, message.encoded()))
+        return spoken
+
+
+def said_before(record: JournalRecord) -> tuple[Outgoing, ...]:
+    """What a journal record has to be published: its messages until they are dispatched, its answer always."""
+    answer = () if record.result is None else (record.result,)
+    return record.messages + answer
+
+
+def where_from(bug: BaseException) -> str:
+    """An exception's type and place; never its text, which may quote what is personal."""
+    trace = bug.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(bug).__name__
+    code = trace.tb_frame.f_code
+    return f"{type(bug).__name__} in {code.co_name}, line {trace.tb_lineno}"
