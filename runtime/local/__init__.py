@@ -2,6 +2,6 @@
 
 from runtime.local.child import Child, LocalError, free_port
 from runtime.local.servers import LocalServers
-from runtime.local.supervisor import Role, Supervisor
+from runtime.local.supervisor import Role, Stage, Supervisor
 
-__all__ = ["Child", "LocalError", "LocalServers", "Role", "Supervisor", "free_port"]
+__all__ = ["Child", "LocalError", "LocalServers", "Role", "Stage", "Supervisor", "free_port"]

@@ -1,7 +1,7 @@
 """The local Kafka broker: the binary in the package `noida-db`, a broker for development.
 
-It respects what was found out about it: the binary itself is run (SIGTERM to its console script orphans the server) and only
-its Kafka half; a `kill -9` loses up to about a second of acknowledged records, SIGTERM none.
+It respects what was found out about it: the binary itself is run (SIGTERM to its console script orphans the server)
+and only its Kafka half; a `kill -9` loses up to about a second of acknowledged records, SIGTERM none.
 """
 
 import importlib.util

@@ -1,5 +1,6 @@
 """A child process with a log file: started in a session of its own, ended with its parent, stopped in good order."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -86,13 +87,20 @@ class Child:
         environment: variables on top of this process's own.
     """
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.log = log
         self._command = list(command)
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._tie = _tie_to_parent()
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Program and arguments."""
+        return tuple(self._command)
 
     @property
     def pid(self) -> int | None:
@@ -153,10 +161,8 @@ class Child:
     def kill(self) -> None:
         """Ends it as a crash would, with all that it started in its session."""
         if self._process and self._process.poll() is None:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self._process.wait()
 
     def trim_log(self) -> None:

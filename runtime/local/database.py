@@ -45,7 +45,12 @@ def database_child(state_dir: Path, host: str, port: int) -> Child:
     place.mkdir(parents=True, exist_ok=True)
     command = [str(find_database(state_dir)), "--dbpath", str(place.resolve()), "--bind_ip", host, "--port", str(port)]
     command += ["--replSet", REPLICA_SET, "--oplogSize", str(OPLOG_MEGABYTES), "--quiet", "--nounixsocket"]
-    command += ["--wiredTigerCacheSizeGB", str(CACHE_GIGABYTES), "--setParameter", "diagnosticDataCollectionEnabled=false"]
+    command += [
+        "--wiredTigerCacheSizeGB",
+        str(CACHE_GIGABYTES),
+        "--setParameter",
+        "diagnosticDataCollectionEnabled=false",
+    ]
     return Child("database", command, state_dir / "logs" / "database.log")
 
 

@@ -50,7 +50,9 @@ def check_disk(state_dir: Path) -> None:
     """
     free = shutil.disk_usage(state_dir).free
     if free < FREE_BYTES:
-        raise LocalError(f"no disk space: {free // 2**20} MiB are free at {state_dir}, {FREE_BYTES // 2**20} are needed")
+        raise LocalError(
+            f"no disk space: {free // 2**20} MiB are free at {state_dir}, {FREE_BYTES // 2**20} are needed"
+        )
 
 
 def check_port(host: str, port: int, what: str, setting: str) -> None:
@@ -150,7 +152,9 @@ class LocalServers:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     async def __aenter__(self) -> Self:

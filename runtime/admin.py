@@ -1,0 +1,233 @@
+"""What those who run the platform do to its topics: create, look, read dead letters, send them back."""
+
+import ssl
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, for_code
+
+from contracts.topics import Topic, all_topics, dead_topic
+from runtime.settings import DAY_SECONDS, Settings
+
+DEAD_HEADERS: Final = ("dead_reason", "dead_detail", "dead_topic", "dead_partition", "dead_offset", "dead_at")
+"""What the runtime adds to the headers of a message that it buries."""
+_ALREADY_THERE: Final = 36
+
+
+class AdminError(Exception):
+    """What was asked can't be done; the text is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as it has to be, and as it is."""
+
+    topic: Topic
+    partitions: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that a worker could not process: its original bytes, and why."""
+
+    worker: str
+    partition: int
+    offset: int
+    buried_at: datetime
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+    @property
+    def address(self) -> str:
+        """Where it lies, as commands take it."""
+        return f"{self.worker}/{self.partition}/{self.offset}"
+
+    def header(self, name: str) -> str:
+        """A header as text, empty where it is missing."""
+        return next((value.decode(errors="replace") for key, value in self.headers if key == name), "")
+
+    @property
+    def original_headers(self) -> list[tuple[str, bytes]]:
+        """The headers with which it was sent."""
+        return [(name, value) for name, value in self.headers if name not in DEAD_HEADERS]
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """How any Kafka client of ours connects, as arguments of aiokafka."""
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_servers,
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if "SASL" in settings.kafka_security_protocol:
+        arguments["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        arguments["sasl_plain_username"] = settings.kafka_username
+        arguments["sasl_plain_password"] = settings.kafka_password and settings.kafka_password.get_secret_value()
+    if "SSL" in settings.kafka_security_protocol:
+        arguments["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca_file)
+    return arguments
+
+
+def needed_topics(settings: Settings) -> tuple[Topic, ...]:
+    """The topics that these settings ask for."""
+    return all_topics(settings.prefix, settings.partitions, settings.retention_days * DAY_SECONDS)
+
+
+async def create_topics(settings: Settings) -> list[str]:
+    """Creates the topics that are missing; says which.
+
+    Raises:
+        AdminError: the broker refuses, or can't be reached.
+    """
+    async with _admin(settings) as admin:
+        present = set(await admin.list_topics())
+        missing = [topic for topic in needed_topics(settings) if topic.name not in present]
+        if not missing:
+            return []
+        answer: Any = await admin.create_topics([_new_topic(topic, settings.kafka_replication) for topic in missing])
+        for name, code, *text in answer.topic_errors:
+            if code not in {0, _ALREADY_THERE}:
+                raise AdminError(f"topic {name}: {text[0] if text and text[0] else for_code(code).__name__}")
+        return [topic.name for topic in missing]
+
+
+def _new_topic(topic: Topic, replication: int) -> NewTopic:
+    retention = {"retention.ms": str(int(topic.retention_seconds * 1000))}
+    return NewTopic(topic.name, topic.partitions, replication, topic_configs=retention)
+
+
+async def show_topics(settings: Settings) -> list[TopicState]:
+    """Every topic with its partitions and how many records it holds; one that is missing has no partitions.
+
+    Raises:
+        AdminError: the broker can't be reached.
+    """
+    states: list[TopicState] = []
+    async with _admin(settings) as admin:
+        present = set(await admin.list_topics())
+    async with _reader(settings) as reader:
+        for topic in needed_topics(settings):
+            places = await _partitions(reader, topic.name) if topic.name in present else []
+            first, end = await reader.beginning_offsets(places), await reader.end_offsets(places)
+            states.append(TopicState(topic, len(places), sum(end[place] - first[place] for place in places)))
+    return states
+
+
+async def read_dead(settings: Settings, workers: Iterable[str]) -> AsyncIterator[DeadLetter]:
+    """The dead letters of `workers`, oldest first within a worker, as far as they lie there now.
+
+    Raises:
+        AdminError: the broker can't be reached.
+    """
+    async with _admin(settings) as admin:
+        present = set(await admin.list_topics())
+    async with _reader(settings) as reader:
+        for worker in workers:
+            topic = dead_topic(settings.prefix, worker)
+            if topic not in present:
+                continue
+            for place in await _partitions(reader, topic):
+                async for letter in _read_place(reader, worker, place):
+                    yield letter
+
+
+async def find_dead(settings: Settings, address: str) -> DeadLetter:
+    """The dead letter at `address` (`worker/partition/offset`).
+
+    Raises:
+        AdminError: there is none, or the broker can't be reached.
+    """
+    worker = address.split("/", 1)[0]
+    async for letter in read_dead(settings, [worker]):
+        if letter.address == address:
+            return letter
+    raise AdminError(f"no dead letter {address}; `punchcard dead list` shows those that there are")
+
+
+async def replay(settings: Settings, letter: DeadLetter, *, as_new: bool = False) -> str:
+    """Sends a dead letter back to the topic that it came from: the same key, bytes and headers; says which topic.
+
+    Args:
+        settings: where to.
+        letter: what to send.
+        as_new: gives it an id that derives from its own, so that a worker which remembers having failed at it tries
+            again; the same letter always gets the same new id.
+
+    Raises:
+        AdminError: it doesn't say where it came from, or that is no topic of ours, or the broker can't be reached.
+    """
+    topic = letter.header("dead_topic")
+    if topic not in {known.name for known in needed_topics(settings)}:
+        raise AdminError(f"{letter.address} came from {topic or 'nowhere'}, which is no topic of {settings.prefix}")
+    headers = letter.original_headers
+    if as_new:
+        suffix = f"/replay-{letter.partition}-{letter.offset}".encode()
+        headers = [(name, value + suffix if name == "ce_id" else value) for name, value in headers]
+    producer = AIOKafkaProducer(**connection(settings), acks="all", enable_idempotence=True)
+    with _told(settings):
+        try:
+            await producer.start()
+            await producer.send_and_wait(topic, letter.value, key=letter.key, headers=headers)
+        finally:
+            await producer.stop()
+    return topic
+
+
+async def _read_place(reader: AIOKafkaConsumer, worker: str, place: TopicPartition) -> AsyncIterator[DeadLetter]:
+    reader.assign([place])
+    await reader.seek_to_beginning(place)
+    end = (await reader.end_offsets([place]))[place]
+    while await reader.position(place) < end:
+        batches = await reader.getmany(place, timeout_ms=1_000)
+        for record in batches.get(place, ()):
+            yield DeadLetter(
+                worker=worker,
+                partition=record.partition,
+                offset=record.offset,
+                buried_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+                key=record.key,
+                value=record.value,
+                headers=tuple(record.headers),
+            )
+
+
+async def _partitions(reader: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    await reader._client.force_metadata_update()  # noqa: SLF001 - a reader without a group learns of topics only so
+    numbers = reader.partitions_for_topic(topic) or set()
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+
+@asynccontextmanager
+async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**connection(settings))
+    with _told(settings):
+        try:
+            await admin.start()
+            yield admin
+        finally:
+            await admin.close()
+
+
+@asynccontextmanager
+async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    reader = AIOKafkaConsumer(**connection(settings), enable_auto_commit=False, auto_offset_reset="earliest")
+    with _told(settings):
+        try:
+            await reader.start()
+            yield reader
+        finally:
+            await reader.stop()
+
+
+@contextmanager
+def _told(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        raise AdminError(f"Kafka at {settings.kafka_servers}: {error}") from error
