@@ -4,7 +4,37 @@ from typing import Final
 
 REFUSALS: Final[dict[str, str]] = {
     # cards
+    "unknown_card": "There is no card with this number.",
+    "actor_not_allowed": "This may not be done by: {actor}.",
+    "block_reason_unknown": "The programme has no reason {reason} for blocking a card.",
+    "card_already_blocked": "This card is blocked already.",
+    "card_already_issued": "A card with this number exists already.",
+    "card_already_linked": "This card belongs to a member already.",
+    "card_category_unknown": "The programme has no card category {category}.",
+    "card_not_active": "Only an active card can be blocked; this one is: {state}.",
+    "card_not_blocked": "Only a blocked card can be unblocked; this one is: {state}.",
+    "card_not_to_issue": "This card can't be given to a member; it is: {state}.",
+    "too_many_cards": "The member has as many cards as the programme allows.",
+    "unblock_reason_unknown": "The programme has no reason {reason} for unblocking a card.",
     # registration
+    "answer_invalid": "The answer to the question {question} {rule}.",
+    "answer_missing": "The question {question} must be answered.",
+    "answer_not_allowed": "The question {question} can't be answered by: {actor}.",
+    "answer_unknown": "The application form has no question {question}.",
+    "born_on_impossible": "Nobody who joins can be born on that day.",
+    "channel_not_allowed": "Members can't be registered at {channel} by: {actor}.",
+    "channel_not_open": "The programme doesn't register members at {channel}.",
+    "consent_in_future": "The consent {consent} is dated in the future.",
+    "consent_missing": "Nobody can join without the consent {consent}.",
+    "consent_repeated": "The consent {consent} is given twice.",
+    "consent_unknown": "The programme knows no consent {consent}.",
+    "consent_version_unknown": "The consent {consent} has no text version {text_version}.",
+    "email_already_registered": "This email is in use: the person may be a member already. Look them up first.",
+    "field_missing": "{field} must be given.",
+    "language_not_offered": "The programme doesn't speak {language}.",
+    "phone_already_registered": "This phone is in use: the person may be a member already. Look them up first.",
+    "too_young": "Members must be {minimum_age} years old.",
+    "unknown_registration": "There is no such registration waiting.",
     # rewards
     # notifications
     # audit

@@ -1,7 +1,9 @@
 """The small words that messages are made of: identifiers, numbers with check digits, personal text."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
+from unicodedata import normalize
 
 import phonenumbers
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
@@ -50,10 +52,15 @@ def _international(phone: str) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
+def comparable_email(email: str) -> str:
+    """The form in which emails are compared, whatever their capitals and accents (Unicode D145, then NFC)."""
+    return normalize("NFC", normalize("NFD", email).casefold())
+
+
 MessageId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 MemberId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 AccountId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
-CardNumber = Annotated[str, StringConstraints(pattern=r"^\d{12,19}$"), AfterValidator(_with_check_digit)]
+CardNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{12,19}$"), AfterValidator(_with_check_digit)]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 """A name that `programme.yaml` defines: a reward, a product category, a unit, a question."""
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
@@ -63,7 +70,11 @@ Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(_interna
 """An international phone number, brought to E.164."""
 Email = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+$"),
+    StringConstraints(
+        strip_whitespace=True,
+        max_length=254,
+        pattern=r"^[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)+$",
+    ),
 ]
 Points = Annotated[int, Field(ge=-(10**12), le=10**12)]
 MinorUnits = Annotated[int, Field(ge=0, le=10**11)]
@@ -87,7 +98,9 @@ __all__ = [
     "Points",
     "Reference",
     "Text",
+    "comparable_email",
     "datetime",
+    "holds_objects",
     "is_personal",
     "luhn_digit",
     "personal_fields",
@@ -110,3 +123,13 @@ def personal_fields(model: type[BaseModel]) -> frozenset[str]:
         for name, field in model.model_fields.items()
         if any(isinstance(mark, PersonalMark) for mark in field.metadata) or is_personal(field.annotation)
     )
+
+
+def holds_objects(annotation: Any) -> bool:
+    """Whether an annotation has a place for a mapping, itself or anywhere inside it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return any(holds_objects(field.annotation) for field in annotation.model_fields.values())
+    origin = get_origin(annotation) or annotation
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return True
+    return any(holds_objects(part) for part in get_args(annotation))

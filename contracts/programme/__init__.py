@@ -1,11 +1,24 @@
 """The loyalty programme: what `programme.yaml` may say, and its switches, one section per worker."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from contracts.programme.cards import CardRules
+from contracts.programme.registration import RegistrationRules
+
+Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
+
+
+class InvalidProgramme(ValueError):
+    """A programme file that breaks rules; one line for each, `field: rule`."""
+
+    def __init__(self, file: Path, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join((f"{file} is not a valid programme:", *(f"  {problem}" for problem in problems))))
+        self.problems = problems
 
 
 class Programme(BaseModel):
@@ -13,9 +26,12 @@ class Programme(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: str = Field(min_length=1, max_length=100)
     time_zone: str
-    languages: tuple[str, ...] = Field(min_length=1)
+    languages: tuple[Language, ...] = Field(min_length=1)
+    """The first is taken where nobody says which."""
+    cards: CardRules
+    registration: RegistrationRules
 
     @field_validator("time_zone")
     @classmethod
@@ -25,6 +41,14 @@ class Programme(BaseModel):
         except (KeyError, ValueError, OSError):
             raise ValueError("is not a time zone of the IANA database") from None
         return name
+
+    @model_validator(mode="after")
+    def _labels_in_every_language(self) -> Self:
+        for question in self.registration.questions:
+            missing = [language for language in self.languages if language not in question.label]
+            if missing:
+                raise ValueError(f"registration.questions: {question.code} has no label in {', '.join(missing)}")
+        return self
 
     @property
     def zone(self) -> ZoneInfo:
@@ -37,6 +61,30 @@ class Programme(BaseModel):
 
         Raises:
             OSError: the file can't be read.
-            pydantic.ValidationError: it breaks a rule; names the field.
+            InvalidProgramme: it is no YAML or breaks rules; names every field and its rule.
         """
-        return cls.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        try:
+            tree = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader, see below
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            raise InvalidProgramme(file, _problems(error)) from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InvalidProgramme(file, (" ".join(str(error).split()),)) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a name that stands twice in one mapping, of which YAML would keep the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [str(key.value) for key, _ in node.value]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"{', '.join(twice)} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _problems(error: ValidationError) -> tuple[str, ...]:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    fields = [".".join(str(part) for part in problem["loc"]) or "programme" for problem in found]
+    rules = [problem["msg"].removeprefix("Value error, ") for problem in found]
+    return tuple(f"{field}: {rule}" for field, rule in zip(fields, rules, strict=True))

@@ -1,0 +1,123 @@
+"""What the registration worker keeps: members, registrations on their way, and who holds which phone and card."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from contracts.cards import CardState
+from contracts.messages import ActorKind
+from contracts.registration import Channel
+from contracts.values import comparable_email
+from runtime.documents import Document, Index
+
+
+class MemberState(StrEnum):
+    """Whether a member takes part."""
+
+    ACTIVE = "active"
+
+
+class GivenConsent(BaseModel):
+    """An agreement as it is kept: to which text, given when and through which channel, recorded when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    text_version: str
+    channel: Channel
+    given_at: datetime
+    recorded_at: datetime
+
+
+class Answer(BaseModel):
+    """An answer on the application form, and who gave it when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    question: str
+    value: bool | int | str | tuple[str, ...]
+    answered_at: datetime
+    answered_by: ActorKind
+
+
+class RefusedCard(BaseModel):
+    """A card that a member gave and that could not be linked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    card_number: str
+    code: str
+    refused_at: datetime
+
+
+class Applicant(Document):
+    """What a person says when they join; kept by what they become."""
+
+    channel: Channel
+    phone: str
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    born_on: date | None
+    home_store: str | None
+    language: str
+    consents: tuple[GivenConsent, ...]
+    answers: tuple[Answer, ...]
+
+    @property
+    def comparable_email(self) -> str | None:
+        """The email in the form that is compared; None without one."""
+        return None if self.email is None else comparable_email(self.email)
+
+
+class Registration(Applicant):
+    """A registration that was received and isn't decided yet; it goes when it is."""
+
+    collection: ClassVar = "registrations"
+
+    card_number: str | None
+    received_at: datetime
+
+
+class Member(Applicant):
+    """A person who joined."""
+
+    collection: ClassVar = "members"
+    indexes: ClassVar = (Index(("phone",)), Index(("card_numbers",)))
+
+    state: MemberState = MemberState.ACTIVE
+    registered_at: datetime
+    card_numbers: tuple[str, ...] = ()
+    refused_cards: tuple[RefusedCard, ...] = ()
+    repeat_told_at: datetime | None = None
+    """When they were last told that somebody tried to join with their phone or email."""
+
+
+class PhoneClaim(Document):
+    """Makes a phone one member's; its id is the phone in E.164."""
+
+    collection: ClassVar = "phone_claims"
+
+    member_id: str
+
+
+class EmailClaim(Document):
+    """Makes an email one member's; its id is the email in the form that is compared."""
+
+    collection: ClassVar = "email_claims"
+
+    member_id: str
+
+
+class KnownCard(Document):
+    """What registration knows of a card, from the events of the cards worker; its id is the card's number."""
+
+    collection: ClassVar = "known_cards"
+
+    state: CardState
+    member_id: str | None = None
+    """Whose it is."""
+    claimed_by: str | None = None
+    """The registration or the member that is to get it, until the cards worker says yes or no."""

@@ -1,0 +1,162 @@
+"""How people become members.
+
+Where staff registers somebody, one message decides all, and a phone or email in use is refused with a hint. Where
+people join by themselves nobody may learn from an answer who is a member (rules.md, "no probing"), so it takes two:
+`RegisterMember` holds the registration against the programme and sets its card aside, and is answered by
+`RegistrationReceived` before anything looks at phones and emails; `EnrolMember`, which the worker asks of itself, then
+either makes the member or tells the one who exists. The card stays set aside either way: were it free again, trying it
+once more would tell.
+"""
+
+from datetime import timedelta
+from typing import Annotated
+
+from contracts.messages import ActorKind
+from contracts.registration import (
+    EnrolMember,
+    MemberRegistered,
+    RegisterMember,
+    RegistrationReceived,
+    RegistrationRepeated,
+)
+from runtime.decisions import Key, Refused
+from runtime.documents import Erase
+from workers import Changes, Context
+from workers.registration.admission import check_admission, check_card
+from workers.registration.documents import (
+    Answer,
+    Applicant,
+    EmailClaim,
+    GivenConsent,
+    KnownCard,
+    Member,
+    PhoneClaim,
+    Registration,
+)
+from workers.registration.worker import worker
+
+
+@worker.handles(RegisterMember)
+def register_member(
+    command: RegisterMember,
+    phone_claim: Annotated[PhoneClaim | None, Key("phone")],
+    email_claim: Annotated[EmailClaim | None, Key("comparable_email")],
+    card: Annotated[KnownCard | None, Key("card_number")],
+    context: Context,
+) -> Changes:
+    check_admission(command, context)
+    check_card(command, card)
+    registration = registration_of(command, context)
+    if command.channel.is_self_service:
+        yield from receive(registration, card)
+        return
+    if phone_claim is not None:
+        raise Refused("phone_already_registered")
+    if email_claim is not None:
+        raise Refused("email_already_registered")
+
+    yield from admit(registration, card, context)
+
+
+@worker.handles(EnrolMember)
+def enrol_member(
+    command: EnrolMember,
+    registration: Annotated[Registration, Key("registration_id")],
+    phone_claim: Annotated[PhoneClaim | None, Key("registration.phone")],
+    email_claim: Annotated[EmailClaim | None, Key("registration.comparable_email")],
+    phone_holder: Annotated[Member | None, Key("phone_claim.member_id")],
+    email_holder: Annotated[Member | None, Key("email_claim.member_id")],
+    card: Annotated[KnownCard | None, Key("registration.card_number")],
+    context: Context,
+) -> Changes:
+    yield Erase(Registration, command.registration_id)
+    if phone_claim is None and email_claim is None:
+        yield from admit(registration, card, context)
+        return
+
+    holders = {holder.id: holder for holder in (phone_holder, email_holder) if holder is not None}
+    for holder in holders.values():
+        yield from tell_of_repeat(holder, registration, context)
+    if card is not None:
+        yield card.evolve(claimed_by=next(iter(holders), card.claimed_by))
+
+
+def registration_of(command: RegisterMember, context: Context) -> Registration:
+    """What a person said, as it is kept."""
+    by: ActorKind = context.actor.kind
+    return Registration(
+        id=context.new_id(),
+        channel=command.channel,
+        phone=command.phone,
+        email=command.email,
+        first_name=command.first_name,
+        last_name=command.last_name,
+        born_on=command.born_on,
+        home_store=command.home_store,
+        language=command.language or context.programme.languages[0],
+        consents=tuple(
+            GivenConsent(
+                kind=consent.kind,
+                text_version=consent.text_version,
+                channel=command.channel,
+                given_at=consent.given_at,
+                recorded_at=context.now,
+            )
+            for consent in command.consents
+        ),
+        answers=tuple(
+            Answer(question=question, value=value, answered_at=context.now, answered_by=by)
+            for question, value in command.answers.items()
+        ),
+        card_number=command.card_number,
+        received_at=context.now,
+    )
+
+
+def receive(registration: Registration, card: KnownCard | None) -> Changes:
+    """Keep a registration for enrolment, and set its card aside."""
+    yield registration
+    if card is not None:
+        yield card.evolve(claimed_by=registration.id)
+    yield RegistrationReceived(
+        registration_id=registration.id, channel=registration.channel, card_number=registration.card_number
+    )
+    yield EnrolMember(registration_id=registration.id)
+
+
+def admit(registration: Registration, card: KnownCard | None, context: Context) -> Changes:
+    """Make a member of a registration: phone, email and card are theirs from now on."""
+    said = {name: getattr(registration, name) for name in Applicant.model_fields if name not in {"id", "version"}}
+    member = Member(id=context.new_id(), registered_at=context.now, **said)
+    yield member, PhoneClaim(id=member.phone, member_id=member.id)
+    if member.comparable_email is not None:
+        yield EmailClaim(id=member.comparable_email, member_id=member.id)
+    if card is not None:
+        yield card.evolve(claimed_by=member.id)
+    yield MemberRegistered(
+        member_id=member.id,
+        channel=member.channel,
+        phone=member.phone,
+        email=member.email,
+        first_name=member.first_name,
+        language=member.language,
+        card_number=registration.card_number,
+        home_store=member.home_store,
+        registered_at=member.registered_at,
+    )
+
+
+def tell_of_repeat(holder: Member, registration: Registration, context: Context) -> Changes:
+    """Tell a member that somebody tried to join with their phone or email, unless they were told of late."""
+    silence = timedelta(hours=context.programme.registration.repeat_notice_hours)
+    if holder.repeat_told_at is not None and context.now < holder.repeat_told_at + silence:
+        return
+    yield holder.evolve(repeat_told_at=context.now)
+    yield RegistrationRepeated(
+        member_id=holder.id,
+        channel=registration.channel,
+        phone=holder.phone,
+        email=holder.email,
+        first_name=holder.first_name,
+        language=holder.language,
+    )

@@ -1,0 +1,57 @@
+"""What registration learns about cards, and what becomes of the cards that members gave."""
+
+from typing import Annotated
+
+from contracts.cards import CardBlocked, CardIssued, CardLinked, CardLinkRefused, CardState, CardUnblocked
+from contracts.registration import MemberCardRefused
+from runtime.decisions import Key
+from workers import Changes, Context
+from workers.registration.documents import KnownCard, Member, RefusedCard
+from workers.registration.worker import worker
+
+
+@worker.handles(CardIssued)
+def know_card(event: CardIssued, card: Annotated[KnownCard | None, Key("card_number")]) -> Changes:
+    if card is None:
+        yield KnownCard(id=event.card_number, state=CardState.TO_ISSUE)
+
+
+@worker.handles(CardLinked)
+def give_card(
+    event: CardLinked,
+    card: Annotated[KnownCard | None, Key("card_number")],
+    member: Annotated[Member | None, Key("member_id")],
+) -> Changes:
+    known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE)
+    yield known.evolve(state=CardState.ACTIVE, member_id=event.member_id, claimed_by=None)
+    if member is not None and event.card_number not in member.card_numbers:
+        yield member.evolve(card_numbers=(*member.card_numbers, event.card_number))
+
+
+@worker.handles(CardLinkRefused)
+def release_card(
+    event: CardLinkRefused,
+    card: Annotated[KnownCard | None, Key("card_number")],
+    member: Annotated[Member | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    if card is not None and card.claimed_by == event.member_id:
+        yield card.evolve(claimed_by=None)
+    if member is None:
+        return
+
+    refused = RefusedCard(card_number=event.card_number, code=event.code, refused_at=context.now)
+    yield member.evolve(refused_cards=(*member.refused_cards, refused))
+    yield MemberCardRefused(member_id=member.id, card_number=event.card_number, code=event.code)
+
+
+@worker.handles(CardBlocked)
+def note_block(event: CardBlocked, card: Annotated[KnownCard | None, Key("card_number")]) -> Changes:
+    known = card or KnownCard(id=event.card_number, state=CardState.BLOCKED, member_id=event.member_id)
+    yield known.evolve(state=CardState.BLOCKED)
+
+
+@worker.handles(CardUnblocked)
+def note_unblock(event: CardUnblocked, card: Annotated[KnownCard | None, Key("card_number")]) -> Changes:
+    known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE, member_id=event.member_id)
+    yield known.evolve(state=CardState.ACTIVE)

@@ -1,0 +1,30 @@
+"""What others may read about members."""
+
+from runtime.store import Reader
+from workers.registration.documents import Member
+
+
+class RegistrationViews:
+    """Read-only queries over the registration worker's documents.
+
+    Every one raises `runtime.store.Away` when MongoDB can't be reached.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def member(self, member_id: str) -> Member | None:
+        """The member with an id."""
+        return await self._reader.get(Member, member_id)
+
+    async def member_by_phone(self, phone: str) -> Member | None:
+        """The member with a phone, given in E.164."""
+        return await self._first({"phone": phone})
+
+    async def member_by_card(self, card_number: str) -> Member | None:
+        """The member whose card it is."""
+        return await self._first({"card_numbers": card_number})
+
+    async def _first(self, filter_: dict[str, str]) -> Member | None:
+        members = await self._reader.find(Member, filter_, limit=1)
+        return members[0] if members else None

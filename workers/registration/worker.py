@@ -1,0 +1,7 @@
+"""The registration worker itself."""
+
+from contracts.programme import Programme
+from runtime.decisions import Worker
+from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneClaim, Registration
+
+worker = Worker[Programme]("registration", documents=(Member, Registration, PhoneClaim, EmailClaim, KnownCard))
