@@ -10,6 +10,8 @@ from operator import attrgetter
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID, uuid5
 
+from pydantic import BaseModel
+
 from contracts.messages import Actor, Command, Envelope, Event, Message
 from runtime.documents import Document, Erase, Slot, View, at_version
 
@@ -34,7 +36,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Where a document's id stands: a field or property of the message, or of an earlier parameter (`card.account_id`)."""
+    """Where a document's id stands: a field or property of the message, or of an earlier parameter (`card.holder`)."""
 
     path: str
 
@@ -156,6 +158,15 @@ class Decision:
     messages: list[Event | Command] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Something that time brings: documents whose `field` has come, and the command that says so."""
+
+    document: type[Document]
+    field: str
+    command: Callable[[Any], Command]
+
+
 class Worker(Generic[P]):
     """A named set of decisions and the documents that they keep."""
 
@@ -163,6 +174,8 @@ class Worker(Generic[P]):
         self.name = name
         self.documents = {document.__name__: document for document in documents}
         self.handlers: dict[str, Handler] = {}
+        self.timers: list[Due] = []
+        self.companions: list[Callable[..., Any]] = []
 
     def handles(self, message: type[Message]) -> Callable[[H], H]:
         """File a handler under a message class.
@@ -181,11 +194,21 @@ class Worker(Generic[P]):
 
     @property
     def listens_to(self) -> tuple[str, ...]:
-        """The other workers whose events this one handles."""
-        authors = {
-            handler.message.worker for handler in self.handlers.values() if issubclass(handler.message, Event)
-        }
-        return tuple(sorted(authors))
+        """Whose events this worker handles; `results` stands for the outcomes of commands."""
+        heard = {each.message.worker for each in self.handlers.values() if not issubclass(each.message, Command)}
+        return tuple(sorted(heard))
+
+    def due(self, document: type[Document], *, field: str, command: Callable[[Any], Command]) -> None:
+        """Have a command published for every document whose `field` is an instant that has come.
+
+        The command's id derives from the document and the instant, so any process may find it, any number of times.
+        The handler must move or clear the field, or erase the document.
+        """
+        self.timers.append(Due(document, field, command))
+
+    def beside(self, companion: Callable[..., Any]) -> None:
+        """Run an async function beside the batches, in the same process: for side effects such as sending."""
+        self.companions.append(companion)
 
 
 def snake_case(name: str) -> str:
@@ -211,7 +234,7 @@ def read_signature(
     needs: list[Need] = []
     context_name: str | None = None
     for name in parameters[1:]:
-        hint = hints[name]
+        hint = hints.get(name)
         if (get_origin(hint) or hint) is Context:
             context_name = name
             continue
@@ -241,8 +264,12 @@ def _read_need(
 
     head, _, rest = keys[0].path.partition(".")
     origin = next((need for need in earlier if need.name == head and rest), None)
-    if origin is None and not hasattr(message, head) and head not in message.model_fields:
-        raise UnfitHandler(f"{function}: the key of {name}, {keys[0].path}, is not in {message.__name__}")
+    if origin is not None and origin.many:
+        raise UnfitHandler(f"{function}: the key of {name}, {keys[0].path}, is not in one document but in several")
+    source: type[BaseModel] = origin.document if origin else message
+    first = rest.partition(".")[0] if origin else head
+    if first not in source.model_fields and not hasattr(source, first):
+        raise UnfitHandler(f"{function}: the key of {name}, {keys[0].path}, is not in {source.__name__}")
     return Need(
         name=name,
         document=document,
@@ -281,6 +308,8 @@ def _note(decision: Decision, change: Change) -> None:
     if isinstance(change, Document):
         decision.documents[(type(change), change.id)] = change
     elif isinstance(change, Erase):
+        for slot in [slot for slot, document in decision.documents.items() if change.covers(document)]:
+            del decision.documents[slot]
         decision.erased.append(change)
     elif isinstance(change, Event | Command):
         decision.messages.append(change)
@@ -299,4 +328,3 @@ def aggregate_version(worker: Worker[Any], event: Event, decision: Decision, vie
         return changed.version
     seen = view.at(slot) if view.knows(slot) else None
     return seen.version if seen is not None else None
-

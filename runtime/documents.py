@@ -53,6 +53,13 @@ class Erase:
     value: str
     field: str = "id"
 
+    def covers(self, document: Document) -> bool:
+        """Whether this deletes the document; of a field with several values one is enough, as in MongoDB."""
+        if type(document) is not self.document:
+            return False
+        value = getattr(document, self.field)
+        return value == self.value or (isinstance(value, tuple) and self.value in value)
+
 
 Slot = tuple[type[Document], str]
 """Where a document stands: its class and its id."""
@@ -85,9 +92,10 @@ class View:
         return slot in self._now
 
     def loaded(self, slot: Slot, document: Document | None) -> None:
-        """Take in what the database holds at a slot."""
+        """Take in what the database holds at a slot; what this batch has erased already stays gone."""
         self._base[slot] = document
-        self._now[slot] = document
+        is_gone = document is not None and any(erase.covers(document) for erase in self._erased)
+        self._now[slot] = None if is_gone else document
 
     def at(self, slot: Slot) -> Document | None:
         """The newest version at a slot.
@@ -98,34 +106,45 @@ class View:
         return self._now[slot]
 
     def take(self, changes: Mapping[Slot, Document], erased: list[Erase]) -> None:
-        """Take in what one message changed; the next message sees it."""
-        for slot, document in changes.items():
-            self._base.setdefault(slot, None)
-            self._now[slot] = document
+        """Take in what one message changed, its erasures first; the next message sees it."""
         for erase in erased:
             self._erased.append(erase)
-            for slot, document in list(self._now.items()):
-                if document is not None and slot[0] is erase.document and getattr(document, erase.field) == erase.value:
+            for slot, there in list(self._now.items()):
+                if there is not None and erase.covers(there):
                     self._now[slot] = None
             if erase.field == "id":
                 self._now.setdefault((erase.document, erase.value), None)
+        for slot, document in changes.items():
+            self._base.setdefault(slot, None)
+            self._now[slot] = document
 
     def written(self) -> Iterator[tuple[Literal["insert", "change"], Document | None, Document]]:
-        """What the batch has to write: (insert, None, new) or (change, before, after).
+        """What the batch has to write, after it has deleted `erased`: (insert, None, new) or (change, before, after).
 
-        A document that was erased and made anew within the batch is written as an insert, after the erasure.
+        What the deletion takes with it, as the database still holds what it covers, is written whole again.
         """
-        erased = {(erase.document, erase.value) for erase in self._erased if erase.field == "id"}
         for slot, document in self._now.items():
             before = self._base.get(slot)
             if document is None or document is before:
                 continue
-            if before is None or slot in erased:
+            if before is None or any(erase.covers(before) for erase in self._erased):
                 yield "insert", None, document
             else:
                 yield "change", before, document
 
     @property
     def erased(self) -> tuple[Erase, ...]:
-        """What the batch has to delete, in order."""
-        return tuple(self._erased)
+        """What the batch has to delete, before it writes.
+
+        A document that came to be covered within the batch is not so in the database: it is named by its id.
+        """
+        if not self._erased:
+            return ()
+        missed = (
+            Erase(*slot)
+            for slot, before in self._base.items()
+            if before is not None
+            and self._now[slot] is None
+            and not any(erase.covers(before) for erase in self._erased)
+        )
+        return (*self._erased, *missed)
