@@ -11,8 +11,8 @@ from uuid import UUID
 from contracts.messages import (
     Actor,
     ActorKind,
+    Command,
     Envelope,
-    Event,
     Malformed,
     Message,
     header,
@@ -68,6 +68,11 @@ class Arrival:
     detail: str = ""
     is_command: bool = False
     is_skipped: bool = False
+
+    def forget_decision(self) -> None:
+        """Forget what an attempt that came to nothing found out; what decoding found stays."""
+        if self.problem in (Problem.BUG, Problem.REFUSED_EVENT):
+            self.problem, self.detail = None, ""
 
     def fail(self, problem: Problem, detail: str) -> None:
         """Note why it can't be processed."""
@@ -139,7 +144,7 @@ class Decoder:
             # Others say more than this worker listens to, and newer producers more still.
             arrival.is_skipped = True
             return arrival
-        if handler is not None and isinstance_of_event(handler) is arrival.is_command:
+        if handler is not None and is_command_handler(handler) is not arrival.is_command:
             handler = None  # an event among commands, or a command among events
 
         arrival.type = name if handler is not None and name is not None else "unknown"
@@ -167,11 +172,9 @@ class Decoder:
         return arrival
 
 
-def isinstance_of_event(handler: Handler) -> bool:
-    """Whether a handler takes something that happened, not something that is asked."""
-    from contracts.messages import CommandEnded
-
-    return issubclass(handler.message, Event | CommandEnded)
+def is_command_handler(handler: Handler) -> bool:
+    """Whether a handler takes something that is asked, not something that happened."""
+    return issubclass(handler.message, Command)
 
 
 def readable_id(record: Record) -> str | None:

@@ -38,10 +38,6 @@ class Settled:
     journal_id: str | None = None
 
 
-class TooManyDeadLetters(Exception):
-    """Most of what came could not be processed: stop, rather than empty a topic into the dead-letter topic."""
-
-
 class Batches(Generic[P]):
     """Settles batches of records for one worker, one after the other."""
 
@@ -156,6 +152,8 @@ class Batches(Generic[P]):
         now = self._clock()
         now = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
         view = View()
+        for arrival in arrivals:
+            arrival.forget_decision()
         async with self._timed_transaction() as transaction:
             with self._telemetry.step("load"):
                 await self._load(arrivals, view, transaction)
@@ -219,7 +217,7 @@ class Batches(Generic[P]):
         """The envelopes and bodies of what a decision says; ids derive from the cause, so redoing repeats them."""
         spoken: list[tuple[Envelope, Message, bytes]] = []
         for number, message in enumerate(decision.messages, start=1):
-            is_event = isinstance(message, Event)
+            event = message if isinstance(message, Event) else None
             envelope = Envelope.model_construct(
                 id=f"{cause.id}/{number}",
                 type=type(message).__name__,
@@ -229,8 +227,8 @@ class Batches(Generic[P]):
                 causation_id=cause.id,
                 hops=cause.hops + 1,
                 schema_version=message.schema_version,
-                subject=message.aggregate_id if is_event else None,
-                version=aggregate_version(self._worker, message, decision, view) if is_event else None,
+                subject=None if event is None else event.aggregate_id,
+                version=None if event is None else aggregate_version(self._worker, event, decision, view),
                 traceparent=cause.traceparent,
             )
             spoken.append((envelope, message, message.encoded()))

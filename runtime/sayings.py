@@ -54,7 +54,7 @@ class Scribe:
         return self._record(arrival, Outcome.DONE, now, messages, said=said)
 
     def refused(self, arrival: Arrival, refusal: Refused, now: datetime) -> JournalRecord:
-        """The record of a message that the rules refuse; an event has nobody to answer to, so it is a dead letter too."""
+        """The record of a message that the rules refuse; an event has nobody to answer to, so it is dead-lettered too."""
         dead: tuple[Outgoing, ...] = ()
         if not arrival.is_command:
             arrival.fail(Problem.REFUSED_EVENT, refusal.code)
@@ -106,9 +106,7 @@ class Scribe:
         result = None
         if arrival.is_command:
             result = self._answer(arrival, outcome, now, code, details or {}, said)
-        return JournalRecord(
-            arrival.id, arrival.type, arrival.digest, arrival.actor, outcome, now, result, messages
-        )
+        return JournalRecord(arrival.id, arrival.type, arrival.digest, arrival.actor, outcome, now, result, messages)
 
     def _answer(
         self,

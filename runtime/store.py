@@ -48,7 +48,7 @@ SOCKET_TIMEOUT_MS: Final = 30_000
 
 
 class Conflict(Exception):
-    """Somebody else changed what the batch had loaded, or the commit's fate is unknown: look again, from the journal on.
+    """Somebody changed what the batch had loaded, or the commit's fate is unknown: again, from the journal on.
 
     `duplicate` says that it was a key that exists; alone and again and again, that is a handler's bug.
     """
@@ -100,9 +100,7 @@ class _DayEncoder(TypeEncoder):
         return value.isoformat()
 
 
-CODEC: Final[CodecOptions[Raw]] = CodecOptions(
-    tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_DayEncoder()])
-)
+CODEC: Final[CodecOptions[Raw]] = CodecOptions(tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_DayEncoder()]))
 
 
 def connect(settings: Settings) -> AsyncIOMotorClient[Raw]:
@@ -384,7 +382,7 @@ class Reader:
     async def find(
         self,
         document_class: type[D],
-        filter: Mapping[str, Any],  # noqa: A002  # MongoDB's own name for it
+        filter: Mapping[str, Any],
         *,
         sort: Sequence[tuple[str, int]] = (),
         limit: int = 100,

@@ -1,0 +1,260 @@
+"""The pipeline of a worker: records wait, a batch is settled, what it said is published, its offsets are committed.
+
+Two stages run beside one another: while one batch is published, the next is settled. Each stage takes batches in
+order, so nothing of a key passes what came before it, and offsets are committed only after everything that they
+caused is acknowledged.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final
+
+from aiokafka.errors import KafkaError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from runtime.arrivals import Record
+from runtime.batch import Batches, Settled
+from runtime.settings import Settings
+from runtime.store import Away, Store
+from runtime.telemetry import Telemetry
+from runtime.wire import Consumer, Place, Publisher, Unowned, Unsent
+
+PATIENCE_SECONDS: Final = 1.0
+"""How long a poll may wait for room before the partitions are paused and polling goes on without records."""
+MARK_EVERY_SECONDS: Final = 0.5
+MARK_AT: Final = 5_000
+LONGEST_WAIT_SECONDS: Final = 5.0
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A record, and which holding of its partition it was polled under."""
+
+    record: Record
+    holding: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records on their way, and what they came to."""
+
+    waiting: Sequence[Waiting]
+    settled: Sequence[Settled]
+
+
+class Pipeline:
+    """Carries records of one worker process from the poll to the committed offset."""
+
+    def __init__(
+        self, batches: Batches[Any], store: Store, publisher: Publisher, settings: Settings, telemetry: Telemetry
+    ) -> None:
+        self._batches = batches
+        self._store = store
+        self._publisher = publisher
+        self._settings = settings
+        self._telemetry = telemetry
+        self.consumer: Consumer
+        self.taken = 0
+        """How many records were polled so far."""
+        self._waiting: deque[Waiting] = deque()
+        self._changed = asyncio.Condition()
+        self._holdings: Counter[Place] = Counter()
+        self._in_hand = 0
+        self._is_stopping = False
+        self._is_paused = False
+        self._undispatched: list[str] = []
+        self._dead: deque[tuple[float, int, int]] = deque()
+        self._settled: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
+
+    # -- in
+
+    @property
+    def is_hungry(self) -> bool:
+        """Whether it waits for records and nothing else."""
+        return not (self._waiting or self._in_hand or self._is_paused or self._is_stopping)
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """Take in a poll's records; waits for room, a little, then has the partitions paused."""
+        room = self._settings.batch_records
+        self.taken += len(records)
+        async with self._changed:
+            for record in records:
+                self._waiting.append(Waiting(record, self._holdings[record.topic, record.partition]))
+            self._changed.notify_all()
+            try:
+                await asyncio.wait_for(
+                    self._changed.wait_for(lambda: len(self._waiting) < room or self._is_stopping), PATIENCE_SECONDS
+                )
+            except TimeoutError:
+                self._is_paused = True
+                self.consumer.pause()
+
+    async def revoked(self, places: Iterable[Place]) -> None:
+        """Give partitions up: what waits is left to the next owner, what is in hand is finished if that is soon."""
+        gone = set(places)
+        async with self._changed:
+            kept = [each for each in self._waiting if (each.record.topic, each.record.partition) not in gone]
+            self._waiting = deque(kept)
+            self._changed.notify_all()
+        try:
+            await asyncio.wait_for(self.drained(), self._settings.rebalance_timeout_ms / 2_000)
+        except TimeoutError:
+            self._telemetry.log.warning("partitions went before their batch was finished", partitions=len(gone))
+        for place in gone:
+            self._holdings[place] += 1
+
+    async def drained(self) -> None:
+        """Wait until no batch is in hand."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._in_hand == 0)
+
+    # -- through
+
+    async def run(self) -> None:
+        """Carry batches until `stop`; returns when everything taken in hand is finished and marked."""
+        async with asyncio.TaskGroup() as stages:
+            stages.create_task(self._settle_batches())
+            stages.create_task(self._publish_batches())
+            marking = stages.create_task(self._mark_regularly())
+            await self._stopped()
+            await self.drained()
+            await self._settled.put(None)
+            marking.cancel()
+        await self._mark()
+
+    async def stop(self) -> None:
+        """Finish what is in hand, leave what waits."""
+        async with self._changed:
+            self._is_stopping = True
+            self._waiting.clear()
+            self._changed.notify_all()
+
+    async def _stopped(self) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._is_stopping)
+
+    async def _settle_batches(self) -> None:
+        while True:
+            waiting = await self._next()
+            if waiting is None:
+                return
+            self._telemetry.batch(len(waiting))
+            settled = await self._batches.settle([each.record for each in waiting])
+            await self._settled.put(Batch(waiting, settled))
+
+    async def _next(self) -> list[Waiting] | None:
+        """Everything that came while the last batch was settled, up to the limit; None when stopping."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: self._is_stopping or (self._waiting and not self._has_stopped_itself())
+            )
+            if self._is_stopping:
+                return None
+            count = min(len(self._waiting), self._settings.batch_records)
+            batch = [self._waiting.popleft() for _ in range(count)]
+            self._in_hand += 1
+            self._changed.notify_all()
+        if self._is_paused and len(self._waiting) < self._settings.batch_records:
+            self._is_paused = False
+            self.consumer.resume()
+        return batch
+
+    def _has_stopped_itself(self) -> bool:
+        return self._telemetry.is_stopped_by_dead_letters
+
+    async def _publish_batches(self) -> None:
+        while (batch := await self._settled.get()) is not None:
+            await self._finish(batch)
+            async with self._changed:
+                self._in_hand -= 1
+                self._changed.notify_all()
+
+    # -- out
+
+    async def _finish(self, batch: Batch) -> None:
+        """Publish what a batch said, commit its offsets; what is another's by now is left to its new owner."""
+        await self._retry(self._publish, batch)
+        await self._retry(self._commit, batch)
+        self._watch_dead_letters(batch)
+
+    async def _retry(self, step: Any, batch: Batch) -> None:
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type((Unsent, KafkaError)),
+            wait=wait_random_exponential(multiplier=0.05, max=LONGEST_WAIT_SECONDS),
+            before_sleep=self._note_absence,
+        )
+        async for attempt in retrying:
+            with attempt:
+                await step(self._still_ours(batch))
+        self._telemetry.kafka_is_away = False
+
+    def _note_absence(self, state: RetryCallState) -> None:
+        self._telemetry.kafka_is_away = True
+        error = state.outcome.exception() if state.outcome else None
+        self._telemetry.log.warning(
+            "Kafka did not acknowledge", error=type(error).__name__, attempt=state.attempt_number
+        )
+
+    def _still_ours(self, batch: Batch) -> list[Settled]:
+        return [
+            settled
+            for waiting, settled in zip(batch.waiting, batch.settled, strict=True)
+            if self._holdings[waiting.record.topic, waiting.record.partition] == waiting.holding
+        ]
+
+    async def _publish(self, ours: Sequence[Settled]) -> None:
+        outgoing = [each for settled in ours for each in settled.outgoing]
+        with self._telemetry.step("publish"):
+            if outgoing:
+                await self._publisher.publish(outgoing)
+        self._undispatched += [settled.journal_id for settled in ours if settled.journal_id is not None]
+
+    async def _commit(self, ours: Sequence[Settled]) -> None:
+        offsets: dict[Place, int] = {}
+        for settled in ours:
+            record = settled.record
+            place = (record.topic, record.partition)
+            offsets[place] = max(offsets.get(place, 0), record.offset + 1)
+        if not offsets:
+            return
+        try:
+            with self._telemetry.step("offsets"):
+                await self.consumer.commit(offsets)
+        except Unowned as error:
+            self._telemetry.log.info("offsets left to the next owner", reason=str(error), partitions=len(offsets))
+
+    def _watch_dead_letters(self, batch: Batch) -> None:
+        dead = sum(each.topic.endswith(".dead") for settled in batch.settled for each in settled.outgoing)
+        now = monotonic()
+        self._dead.append((now, dead, len(batch.settled)))
+        while self._dead and self._dead[0][0] < now - self._settings.dead_letter_window_seconds:
+            self._dead.popleft()
+        if dead == 0:
+            return
+        self._telemetry.dead_letters(dead)
+        total, seen = sum(each[1] for each in self._dead), sum(each[2] for each in self._dead)
+        if total >= self._settings.dead_letter_limit and total * 2 > seen:
+            self._telemetry.is_stopped_by_dead_letters = True
+            self._telemetry.log.error(
+                "stopped: too many dead letters; look at them, then restart", dead=total, seen=seen
+            )
+
+    # -- afterwards
+
+    async def _mark_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(MARK_EVERY_SECONDS)
+            try:
+                await self._mark()
+            except Away:
+                self._telemetry.log.info("journal records are marked later", count=len(self._undispatched))
+
+    async def _mark(self) -> None:
+        while self._undispatched:
+            ids = self._undispatched[:MARK_AT]
+            with self._telemetry.step("mark"):
+                await self._store.mark_dispatched(ids)
+            del self._undispatched[: len(ids)]

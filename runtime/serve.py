@@ -1,0 +1,259 @@
+"""A worker process: its pipeline, its timers and companions, its health, from start to clean stop."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import uvicorn
+from aiokafka.errors import KafkaError
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from contracts.messages import Actor, ActorKind, Command
+from contracts.topics import commands_topic, events_topic, results_topic
+from runtime.admin import AdminError, create_topics
+from runtime.batch import Batches
+from runtime.decisions import Due, Worker
+from runtime.edge import stamped
+from runtime.pipeline import Pipeline
+from runtime.settings import Settings
+from runtime.store import Away, Reader, Store
+from runtime.telemetry import Telemetry, set_up_logs
+from runtime.wire import Consumer, Publisher, Unsent, make_broker
+
+P = TypeVar("P")
+
+DUE_EVERY_SECONDS: Final = 1.0
+DUE_AT_ONCE: Final = 500
+WATCH_EVERY_SECONDS: Final = 10.0
+HANGING_SECONDS: Final = 60.0
+RETRY_SECONDS: Final = 2.0
+
+
+class Hanging(RuntimeError):
+    """Records lie there and no poll returns them: the consumer hangs, as it may after a broker restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a companion of the batches may use."""
+
+    reader: Reader
+    publish: Callable[..., Awaitable[None]]
+    """`await publish(command, id=…, actor=…, correlation_id=…)`: acknowledged when it returns."""
+    take_lease: Callable[[str, float], Awaitable[bool]]
+    """`await take_lease(name, seconds)`: whether the lease is ours for so long."""
+    settings: Settings
+    programme: Any
+    stop: asyncio.Event
+
+
+def listen_topics(worker: Worker[Any], prefix: str) -> list[str]:
+    """The topics that a worker reads."""
+    others = [results_topic(prefix) if name == "results" else events_topic(prefix, name) for name in worker.listens_to]
+    return [commands_topic(prefix, worker.name), *others]
+
+
+class Process:
+    """One process of one worker."""
+
+    def __init__(self, worker: Worker[P], programme: P, settings: Settings) -> None:
+        self._worker = worker
+        self._programme = programme
+        self._settings = settings
+        self.telemetry = Telemetry(worker.name, settings.slot)
+        client_id = f"{settings.prefix}-{worker.name}-{settings.slot}"
+        self.store = Store(settings, worker.name, worker.documents.values())
+        self.publisher = Publisher(settings, client_id)
+        self.batches = Batches(worker, programme, self.store, settings, self.telemetry)
+        self.pipeline = Pipeline(self.batches, self.store, self.publisher, settings, self.telemetry)
+        self._broker = make_broker(settings, client_id)
+        self.consumer = Consumer(settings, self._broker, self.pipeline.take, self.pipeline.revoked)
+        self.consumer.join(listen_topics(worker, settings.prefix), settings.group(worker.name), settings.slot)
+        self.pipeline.consumer = self.consumer
+        self._stop = asyncio.Event()
+        self._is_started = False
+
+    def stop(self) -> None:
+        """Ask the process to stop cleanly."""
+        self._stop.set()
+
+    @property
+    def obstacles(self) -> list[str]:
+        """Why the process is not ready; empty when it is."""
+        if not self._is_started or not self.consumer.is_assigned:
+            return ["starting"]
+        return self.telemetry.obstacles()
+
+    async def run(self) -> None:
+        """Run until `stop`: finish the batch, publish, commit, leave the group.
+
+        Raises:
+            Hanging: the consumer gets no records though there are some; to be restarted.
+        """
+        try:
+            await self._open()
+            async with asyncio.TaskGroup() as tasks:
+                pipeline = tasks.create_task(self.pipeline.run())
+                beside = [tasks.create_task(each) for each in self._beside()]
+                await self._broker.start()
+                self._is_started = True
+                self.telemetry.log.info("started")
+                await self._stop.wait()
+                await self.pipeline.stop()
+                await pipeline
+                await self._broker.stop()
+                for task in beside:
+                    task.cancel()
+        finally:
+            await self._broker.stop()
+            with contextlib.suppress(KafkaError, OSError):
+                await self.publisher.stop()
+            self.store.close()
+            self.telemetry.log.info("stopped")
+
+    async def _open(self) -> None:
+        """Topics, collections, a producer: again and again until the servers are there."""
+        while not self._stop.is_set():
+            try:
+                await create_topics(self._settings)
+                await self.store.open()
+                await self.publisher.start()
+            except (Away, AdminError, KafkaError, OSError) as error:
+                self.telemetry.log.warning("waiting for servers", error=type(error).__name__, text=str(error)[:200])
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    def _beside(self) -> list[Any]:
+        deps = Beside(
+            self.store.reader, self._publish, self.store.take_lease, self._settings, self._programme, self._stop
+        )
+        timers = [self._fire(each) for each in self._worker.timers]
+        return [*timers, *(each(deps) for each in self._worker.companions), self._watch()]
+
+    async def _publish(
+        self,
+        command: Command,
+        *,
+        id: str,
+        actor: Actor,
+        correlation_id: str | None = None,
+    ) -> None:
+        await self.publisher.publish([stamped(self._settings, self._worker.name, command, id, actor, correlation_id)])
+
+    async def _fire(self, due: Due) -> None:
+        """Turn documents whose time has come into commands, with ids that any process would give them."""
+        actor = Actor(kind=ActorKind.SYSTEM, id=f"{self._worker.name}-clock")
+        while True:
+            await asyncio.sleep(DUE_EVERY_SECONDS)
+            try:
+                found = await self.store.reader.find(
+                    due.document, {due.field: {"$lte": datetime.now(UTC)}}, sort=[(due.field, 1)], limit=DUE_AT_ONCE
+                )
+                commands = [
+                    stamped(
+                        self._settings,
+                        self._worker.name,
+                        due.command(document),
+                        due_id(document.id, due.field, getattr(document, due.field)),
+                        actor,
+                        None,
+                    )
+                    for document in found
+                ]
+                if commands:
+                    await self.publisher.publish(commands)
+            except (Away, Unsent) as error:
+                self.telemetry.log.info("timers wait", error=type(error).__name__)
+
+    async def _watch(self) -> None:
+        """Report lag, and find out whether the consumer hangs."""
+        quiet_since = time.monotonic()
+        last = -1
+        while True:
+            await asyncio.sleep(WATCH_EVERY_SECONDS if self._is_started else 1.0)
+            for (topic, partition), records in self.consumer.lag().items():
+                self.telemetry.lag(topic, partition, records)
+            taken = self.pipeline.taken
+            if taken != last or not self.pipeline.is_hungry:
+                quiet_since, last = time.monotonic(), taken
+                continue
+            if time.monotonic() - quiet_since < HANGING_SECONDS:
+                continue
+            try:
+                lag = await asyncio.wait_for(self.consumer.true_lag(), WATCH_EVERY_SECONDS)
+            except (KafkaError, OSError, TimeoutError):
+                continue
+            if lag > 0 and self.pipeline.taken == last:
+                raise Hanging(f"{lag} records, none of them polled for {HANGING_SECONDS:.0f} seconds")
+            quiet_since = time.monotonic()
+
+
+def due_id(document_id: str, field: str, instant: datetime) -> str:
+    """The id of a command that time brings: the same whoever finds the document."""
+    return f"{document_id}/{field}/{int(instant.timestamp() * 1_000)}"
+
+
+async def serve_worker(worker: Worker[P], programme: P, settings: Settings) -> None:
+    """Run a worker process with its health address, until SIGTERM or SIGINT.
+
+    Raises:
+        Hanging: to be restarted by whoever supervises.
+    """
+    set_up_logs(settings)
+    process = Process(worker, programme, settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, process.stop)
+    async with health(settings, process.telemetry.registry, lambda: process.obstacles):
+        await process.run()
+
+
+@contextlib.asynccontextmanager
+async def health(
+    settings: Settings, registry: CollectorRegistry, obstacles: Callable[[], list[str]]
+) -> AsyncIterator[None]:
+    """Answer `/live`, `/ready` and `/metrics` on the health address for so long."""
+    app = Starlette(routes=health_routes(registry, obstacles))
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    listener = socket.create_server((settings.host, settings.health_port))
+    with listener:
+        task = asyncio.create_task(_serve_quietly(server, listener))
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await task
+
+
+async def _serve_quietly(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Serve without uvicorn's own signal handlers: the process has its own."""
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    await server.serve(sockets=[listener])
+
+
+def health_routes(registry: CollectorRegistry, obstacles: Callable[[], list[str]]) -> list[Route]:
+    """Routes that say whether a process lives, whether it is ready, and its figures."""
+
+    async def live(_: Request) -> Response:
+        return JSONResponse({"live": True})
+
+    async def ready(_: Request) -> Response:
+        reasons = obstacles()
+        return JSONResponse({"ready": not reasons, "obstacles": reasons}, status_code=503 if reasons else 200)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/live", live), Route("/ready", ready), Route("/metrics", metrics)]

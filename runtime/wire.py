@@ -1,0 +1,339 @@
+"""Kafka through FastStream: batches of raw records in, messages out in order, explicit offsets."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from aiokafka.partitioner import murmur2
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka import TopicPartition as DeclaredPartition
+from faststream.kafka.annotations import KafkaMessage as CurrentMessage
+from faststream.kafka.message import FAKE_CONSUMER
+from faststream.kafka.opentelemetry import KafkaTelemetryMiddleware
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from runtime.admin import connection
+from runtime.arrivals import Record
+from runtime.settings import Settings
+from runtime.store import Outgoing
+from runtime.telemetry import log
+
+POLL_MS: Final = 5
+"""How long an empty poll waits, and FastStream then sleeps: latency is made here."""
+LARGEST_REQUEST_BYTES: Final = 1_000_000
+REQUEST_TIMEOUT_MS: Final = 15_000
+Place = tuple[str, int]
+"""A topic and one of its partitions."""
+
+
+class Unsent(Exception):
+    """Not everything was acknowledged; what comes after in the same partitions was not sent."""
+
+
+class Unowned(Exception):
+    """Offsets can't be committed, as the partitions belong to another process now."""
+
+
+@lru_cache(maxsize=100_000)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, as Kafka's own clients choose it (murmur2, positive, modulo)."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+class Publisher:
+    """Sends messages in order, in as few requests as there are partitions, and waits for every acknowledgement."""
+
+    def __init__(self, settings: Settings, client_id: str) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._producer: AIOKafkaProducer | None = None
+        self._counts: dict[str, int] = {}
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            KafkaError: no broker can be reached.
+        """
+        self._producer = AIOKafkaProducer(
+            **connection(self._settings),
+            client_id=self._client_id,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=LARGEST_REQUEST_BYTES,
+            max_request_size=LARGEST_REQUEST_BYTES + 48_576,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+        try:
+            await self._producer.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Send what is under way and disconnect."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def publish(self, outgoing: Sequence[Outgoing]) -> None:
+        """Send these, in order within each partition, and wait until all are acknowledged.
+
+        Raises:
+            Unsent: an error stopped it; to be called again with the same messages.
+        """
+        try:
+            if self._producer is None:
+                await self.start()
+            parts: dict[Place, list[Outgoing]] = defaultdict(list)
+            for each in outgoing:
+                parts[each.topic, await self._choose(each)].append(each)
+            results = await asyncio.gather(
+                *(self._send(topic, partition, each) for (topic, partition), each in parts.items()),
+                return_exceptions=True,
+            )
+        except (KafkaError, OSError) as error:
+            await self._restart()
+            raise Unsent(type(error).__name__) from error
+        for result in results:
+            if isinstance(result, KafkaError | OSError):
+                await self._restart()
+                raise Unsent(type(result).__name__) from result
+            if result is not None:
+                raise result
+
+    async def _restart(self) -> None:
+        """An idempotent producer that met an error may refuse everything after; the next call makes a new one."""
+        try:
+            await asyncio.wait_for(self.stop(), timeout=5)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log().info("producer did not stop cleanly", error=type(error).__name__)
+
+    async def _choose(self, outgoing: Outgoing) -> int:
+        count = self._counts.get(outgoing.topic)
+        if count is None:
+            assert self._producer is not None
+            count = self._counts[outgoing.topic] = len(await self._producer.partitions_for(outgoing.topic))
+        if count == 1:
+            return 0
+        if outgoing.key is None:
+            return partition_of(outgoing.headers[0][1] + (outgoing.value or b"")[:64], count)
+        return partition_of(outgoing.key, count)
+
+    async def _send(self, topic: str, partition: int, messages: Sequence[Outgoing]) -> None:
+        producer = self._producer
+        assert producer is not None
+        builder = producer.create_batch()
+        for each in messages:
+            fields = {"timestamp": None, "key": each.key, "value": each.value, "headers": each.headers}
+            if builder.append(**fields) is None:
+                await (await producer.send_batch(builder, topic, partition=partition))
+                builder = producer.create_batch()
+                builder.append(**fields)
+        await (await producer.send_batch(builder, topic, partition=partition))
+
+
+Taker = Callable[[Sequence[Record]], Awaitable[None]]
+Revoked = Callable[[Iterable[Place]], Awaitable[None]]
+
+
+class Consumer:
+    """Polls the topics of a worker as a member of its group, or all partitions of a topic without a group."""
+
+    def __init__(self, settings: Settings, broker: KafkaBroker, take: Taker, revoked: Revoked) -> None:
+        self._settings = settings
+        self._broker = broker
+        self._take = take
+        self._revoked = revoked
+        self._is_paused = False
+        self._subscriber: Any = None
+
+    def join(self, topics: Sequence[str], group: str, slot: int) -> None:
+        """Take part in a group under the fixed name of a slot."""
+        consumer = self
+        settings = self._settings
+
+        class Listener(ConsumerRebalanceListener):
+            async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+                await consumer._revoked([(each.topic, each.partition) for each in revoked])
+
+            async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+                if consumer._is_paused:
+                    consumer._aiokafka.pause(*assigned)
+
+        subscriber = self._broker.subscriber(
+            *topics,
+            group_id=group,
+            group_instance_id=f"{group}-{slot}",
+            batch=True,
+            max_records=settings.batch_records,
+            batch_timeout_ms=POLL_MS,
+            fetch_max_wait_ms=500,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            session_timeout_ms=settings.session_timeout_ms,
+            heartbeat_interval_ms=settings.session_timeout_ms // 4,
+            rebalance_timeout_ms=settings.rebalance_timeout_ms,
+            isolation_level="read_committed",
+            listener=Listener(),
+            parser=_leave_raw,
+            decoder=_decode_nothing,
+        )
+        self._listen(subscriber)
+
+    def follow(self, topic: str, partitions: int) -> None:
+        """Read all partitions of a topic from now on, without a group."""
+        subscriber = self._broker.subscriber(
+            partitions=[DeclaredPartition(topic=topic, partition=number) for number in range(partitions)],
+            batch=True,
+            max_records=5_000,
+            batch_timeout_ms=POLL_MS,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="latest",
+            parser=_leave_raw,
+            decoder=_decode_nothing,
+        )
+        self._listen(subscriber)
+
+    def _listen(self, subscriber: Any) -> None:
+        async def take_batch(message: CurrentMessage) -> None:
+            raw = message.raw_message
+            await self._take(raw if isinstance(raw, tuple) else (raw,))
+
+        subscriber(take_batch)
+        self._subscriber = subscriber
+
+    @property
+    def _aiokafka(self) -> Any:
+        return self._subscriber.consumer
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether the process has its place in the group."""
+        consumer = self._subscriber.consumer
+        return consumer is not None and (bool(consumer.assignment()) or self._has_joined(consumer))
+
+    @staticmethod
+    def _has_joined(consumer: Any) -> bool:
+        subscription = consumer._subscription.subscription  # noqa: SLF001  # a member may hold no partition at all
+        return subscription is not None and subscription.assignment is not None
+
+    def held(self) -> frozenset[Place]:
+        """The partitions that the process holds now."""
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return frozenset()
+        return frozenset((each.topic, each.partition) for each in consumer.assignment())
+
+    def pause(self) -> None:
+        """Keep polling, so that membership is kept, but get nothing."""
+        self._is_paused = True
+        self._aiokafka.pause(*self._aiokafka.assignment())
+
+    def resume(self) -> None:
+        """Get records again."""
+        self._is_paused = False
+        consumer = self._subscriber.consumer
+        if consumer is not None:
+            consumer.resume(*consumer.assignment())
+
+    async def commit(self, offsets: Mapping[Place, int]) -> None:
+        """Commit these offsets and no others.
+
+        Raises:
+            Unowned: the partitions are another's by now.
+            KafkaError: Kafka can't be reached.
+        """
+        explicit = {TopicPartition(*place): offset for place, offset in offsets.items()}
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            raise Unowned("stopped")
+        try:
+            await consumer.commit(explicit)
+        except (IllegalStateError, CommitFailedError, RebalanceInProgressError, UnknownMemberIdError) as error:
+            raise Unowned(type(error).__name__) from error
+
+    def lag(self) -> dict[Place, int]:
+        """By partition, how many records lie beyond what was polled, as far as the last answers said."""
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return {}
+        lag: dict[Place, int] = {}
+        for partition in consumer.assignment():
+            high = consumer.highwater(partition)
+            state = consumer._subscription.subscription.assignment.state_value(partition)  # noqa: SLF001  # `position()` is a coroutine that may wait
+            if high is not None and state is not None and state.has_valid_position:
+                lag[partition.topic, partition.partition] = max(0, high - state.position)
+        return lag
+
+    async def true_lag(self) -> int:
+        """How many records lie beyond what was polled, as the broker says when it is asked anew.
+
+        Raises:
+            KafkaError: Kafka can't be reached.
+        """
+        consumer = self._aiokafka
+        places = list(consumer.assignment())
+        ends = await consumer.end_offsets(places) if places else {}
+        return sum([max(0, end - await consumer.position(place)) for place, end in ends.items()])
+
+
+def make_broker(settings: Settings, client_id: str) -> KafkaBroker:
+    """FastStream's broker with what Punchcard needs set on purpose."""
+    middlewares: list[Any] = []
+    if settings.tracing_endpoint is not None:
+        middlewares.append(KafkaTelemetryMiddleware())
+    return KafkaBroker(
+        settings.kafka_servers,
+        client_id=client_id,
+        security=_security(settings),
+        ack_policy=AckPolicy.MANUAL,
+        acks="all",
+        enable_idempotence=True,
+        allow_auto_create_topics=False,
+        graceful_timeout=30.0,
+        middlewares=middlewares,
+        logger=logging.getLogger("faststream"),
+        log_level=logging.DEBUG,
+    )
+
+
+def _security(settings: Settings) -> BaseSecurity | None:
+    arguments = connection(settings)
+    context = arguments.get("ssl_context")
+    if "SASL" not in settings.kafka_security_protocol:
+        return BaseSecurity(ssl_context=context, use_ssl=True) if context is not None else None
+    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    return kinds[settings.kafka_sasl_mechanism](
+        username=settings.kafka_username or "",
+        password=arguments["sasl_plain_password"] or "",
+        ssl_context=context,
+        use_ssl=context is not None,
+    )
+
+
+async def _leave_raw(records: Any) -> KafkaMessage:
+    """FastStream's parser decodes every record's headers, and its decoder every body: ours do neither."""
+    first = records[0] if isinstance(records, tuple) else records
+    return KafkaMessage(
+        body=b"", raw_message=records, message_id=f"{first.topic}/{first.offset}", consumer=FAKE_CONSUMER
+    )
+
+
+async def _decode_nothing(_: KafkaMessage) -> bytes:
+    return b""
