@@ -73,7 +73,7 @@ class RegisterMember(Command, worker="registration", key="card_number"):
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] | None = None
     """Without one, the programme's first."""
     consents: Annotated[tuple[Consent, ...], Field(max_length=50)]
-    answers: Personal[Answers] = {}
+    answers: Personal[Answers] = {}  # noqa: RUF012 - pydantic gives every message its own
 
     @property
     def comparable_email(self) -> str | None:

@@ -1,5 +1,6 @@
 """The loyalty programme: what `programme.yaml` may say, and its switches, one section per worker."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
@@ -8,7 +9,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from contracts.programme.cards import CardRules
+from contracts.programme.notifications import NotificationRules
 from contracts.programme.registration import RegistrationRules
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
+_RESOLVERS = yaml.SafeLoader.yaml_implicit_resolvers
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 
@@ -32,6 +37,7 @@ class Programme(BaseModel):
     """The first is taken where nobody says which."""
     cards: CardRules
     registration: RegistrationRules
+    notifications: NotificationRules
 
     @field_validator("time_zone")
     @classmethod
@@ -73,7 +79,14 @@ class Programme(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a name that stands twice in one mapping, of which YAML would keep the last without a word."""
+    """Takes only true and false for booleans, as YAML 1.2 does, so that `on` and `no` (Norwegian) stay words.
+
+    Refuses a name that stands twice in one mapping, of which YAML would keep the last without a word.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - typed and mutable in the class that it overrides
+        first: [pair for pair in pairs if pair[0] != _BOOLEAN] for first, pairs in _RESOLVERS.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         names = [str(key.value) for key, _ in node.value]
@@ -81,6 +94,9 @@ class _Loader(yaml.SafeLoader):
         if twice:
             raise yaml.constructor.ConstructorError(None, None, f"{', '.join(twice)} stands twice", node.start_mark)
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(_BOOLEAN, re.compile(r"(?:true|false)\Z"), ["t", "f"])
 
 
 def _problems(error: ValidationError) -> tuple[str, ...]:
