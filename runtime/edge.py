@@ -60,7 +60,7 @@ def stamped(
         commands_topic(settings.prefix, command.worker),
         None if key is None else key.encode(),
         command.encoded(),
-        tuple(envelope.headers(f"/{settings.prefix}/{source}")),
+        envelope.headers(f"/{settings.prefix}/{source}"),
     )
 
 

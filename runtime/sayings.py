@@ -54,7 +54,7 @@ class Scribe:
         return self._record(arrival, Outcome.DONE, now, messages, said=said)
 
     def refused(self, arrival: Arrival, refusal: Refused, now: datetime) -> JournalRecord:
-        """The record of a message that the rules refuse; an event has nobody to answer to, so it is dead-lettered too."""
+        """The record of a message that the rules refuse; an event has nobody to tell, so it is dead-lettered too."""
         dead: tuple[Outgoing, ...] = ()
         if not arrival.is_command:
             arrival.fail(Problem.REFUSED_EVENT, refusal.code)
@@ -81,8 +81,8 @@ class Scribe:
             "dead_offset": str(record.offset),
             "dead_at": wire_time(seen_at),
         }
-        kept = tuple((name, value) for name, value in record.headers if name not in reasons)
-        headers = kept + tuple((name, value.encode()) for name, value in reasons.items())
+        kept = [(name, value) for name, value in record.headers if name not in reasons]
+        headers = kept + [(name, value.encode()) for name, value in reasons.items()]
         return (Outgoing(self._dead, record.key, record.value, headers),)
 
     def _message(self, envelope: Envelope, message: Message, value: bytes) -> Outgoing:
@@ -90,7 +90,7 @@ class Scribe:
             raise TooLarge(envelope.type)
         topic = self._events if isinstance(message, Event) else commands_topic(self._prefix, message.worker)
         key = message.key_value
-        return Outgoing(topic, None if key is None else key.encode(), value, tuple(envelope.headers(self._source)))
+        return Outgoing(topic, None if key is None else key.encode(), value, envelope.headers(self._source))
 
     def _record(
         self,
@@ -139,4 +139,4 @@ class Scribe:
         if len(value) > LARGEST_MESSAGE_BYTES:
             raise TooLarge(envelope.type)
         key = (subject or arrival.id).encode()
-        return Outgoing(self._results, key, value, tuple(envelope.headers(self._source)))
+        return Outgoing(self._results, key, value, envelope.headers(self._source))

@@ -16,7 +16,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorCollection,
     AsyncIOMotorDatabase,
 )
-from pymongo import InsertOne, ReadPreference, UpdateOne
+from pymongo import DeleteMany, DeleteOne, InsertOne, ReadPreference, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
@@ -35,7 +35,11 @@ from runtime.documents import Document, Slot, View
 from runtime.settings import DAY_SECONDS, Settings
 
 D = TypeVar("D", bound=Document)
-Raw = dict[str, Any]
+Raw = Mapping[str, Any]
+"""What MongoDB keeps."""
+
+Write = InsertOne[Raw] | DeleteOne | DeleteMany | ReplaceOne[Raw] | UpdateOne | UpdateMany
+"""What MongoDB's bulk write takes; ours are inserts and updates of one."""
 
 JOURNAL: Final = "journal"
 LEASES: Final = "leases"
@@ -73,7 +77,7 @@ class Outgoing:
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: list[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class _DayEncoder(TypeEncoder):
 CODEC: Final[CodecOptions[Raw]] = CodecOptions(tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_DayEncoder()]))
 
 
-def connect(settings: Settings) -> AsyncIOMotorClient[Raw]:
+def connect(settings: Settings) -> AsyncIOMotorClient:
     """A client with what Punchcard needs set on purpose: majority, short selection, no hidden retries."""
     options: dict[str, Any] = {}
     if settings.mongo_ca_file is not None:
@@ -121,22 +125,22 @@ def connect(settings: Settings) -> AsyncIOMotorClient[Raw]:
 
 def to_raw(document: Document) -> Raw:
     """A document as MongoDB keeps it."""
-    raw = document.__pydantic_serializer__.to_python(document)
+    raw: dict[str, Any] = document.__pydantic_serializer__.to_python(document)
     raw["_id"] = raw.pop("id")
-    return raw  # type: ignore[no-any-return]  # the serializer is typed for any model
+    return raw
 
 
 def from_raw(document_class: type[D], raw: Raw) -> D:
     """What MongoDB keeps as a document."""
-    raw["id"] = raw.pop("_id")
-    return document_class.__pydantic_validator__.validate_python(raw)
+    return document_class.__pydantic_validator__.validate_python({**raw, "id": raw["_id"]})
 
 
 def changed_fields(before: Document, after: Document) -> Raw:
     """The top-level fields that differ, as MongoDB keeps them."""
     old, new = before.__dict__, after.__dict__
     names = {name for name, value in new.items() if value is not old.get(name) and value != old.get(name)}
-    return after.__pydantic_serializer__.to_python(after, include=names)  # type: ignore[no-any-return]  # as above
+    changed: Raw = after.__pydantic_serializer__.to_python(after, include=names)
+    return changed
 
 
 @asynccontextmanager
@@ -185,7 +189,7 @@ def _sort_failure(error: OperationFailure) -> Exception:
 class Transaction:
     """One attempt at a batch: a snapshot to load from, and one commit."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[Raw], session: AsyncIOMotorClientSession) -> None:
+    def __init__(self, database: AsyncIOMotorDatabase, session: AsyncIOMotorClientSession) -> None:
         self._database = database
         self._session = session
         self.round_trips = 0
@@ -220,7 +224,7 @@ class Transaction:
             await self._database[erase.document.collection].delete_many({name: erase.value}, session=self._session)
             self.round_trips += 1
 
-        writes: dict[str, list[InsertOne[Raw] | UpdateOne]] = defaultdict(list)
+        writes: dict[str, list[Write]] = defaultdict(list)
         changes: dict[str, int] = defaultdict(int)
         for kind, before, after in view.written():
             collection = type(after).collection
@@ -251,7 +255,7 @@ class Store:
         self._database = self._client.get_database(
             settings.database(worker), codec_options=CODEC, write_concern=MAJORITY, read_concern=ReadConcern("majority")
         )
-        self._journal: AsyncIOMotorCollection[Raw] = self._database[JOURNAL]
+        self._journal: AsyncIOMotorCollection = self._database[JOURNAL]
         self._documents = tuple(documents)
 
     async def open(self) -> None:
@@ -366,7 +370,7 @@ class Store:
 class Reader:
     """Reads one worker's database, by majority, outside of transactions; it can't write."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[Raw]) -> None:
+    def __init__(self, database: AsyncIOMotorDatabase) -> None:
         self._database = database
 
     async def get(self, document_class: type[D], document_id: str) -> D | None:
@@ -474,7 +478,7 @@ def _outgoing_raw(outgoing: Outgoing) -> Raw:
 
 
 def _outgoing(raw: Raw) -> Outgoing:
-    headers = tuple((name, bytes(value)) for name, value in raw["headers"])
+    headers = [(name, bytes(value)) for name, value in raw["headers"]]
     return Outgoing(raw["topic"], raw["key"], raw["value"], headers)
 
 

@@ -308,9 +308,16 @@ def make_broker(settings: Settings, client_id: str) -> KafkaBroker:
         allow_auto_create_topics=False,
         graceful_timeout=30.0,
         middlewares=middlewares,
-        logger=logging.getLogger("faststream"),
+        logger=_fewer_words(),
         log_level=logging.DEBUG,
     )
+
+
+def _fewer_words() -> logging.Logger:
+    """FastStream's own logger prints every assignment and every task's end; errors are enough."""
+    logger = logging.getLogger("punchcard.faststream")
+    logger.setLevel(logging.ERROR)
+    return logger
 
 
 def _security(settings: Settings) -> BaseSecurity | None:
