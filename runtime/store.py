@@ -132,7 +132,8 @@ def to_raw(document: Document) -> Raw:
 
 def from_raw(document_class: type[D], raw: Raw) -> D:
     """What MongoDB keeps as a document."""
-    return document_class.__pydantic_validator__.validate_python({**raw, "id": raw["_id"]})
+    document: D = document_class.__pydantic_validator__.validate_python({**raw, "id": raw["_id"]})
+    return document
 
 
 def changed_fields(before: Document, after: Document) -> Raw:
