@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 from pydantic_core import to_json
 
 from contracts.cards import BlockCard, CardLinked
@@ -18,21 +18,18 @@ from contracts.messages import (
     Command,
     CommandEnded,
     Envelope,
-    Event,
     Headers,
     Malformed,
     Outcome,
     Said,
     encode_ended,
     header,
-    public_json,
     read_body,
     read_envelope,
     wire_time,
-    without_personal,
 )
-from contracts.registration import Channel, MemberRegistered, RegisterMember
-from contracts.values import Code, MemberId, Personal, Text, is_personal, luhn_digit, personal_fields
+from contracts.registration import Channel, RegisterMember
+from contracts.values import Code
 
 CARD = "4000000000000002"
 PHONE = "+4915123456789"
@@ -331,65 +328,6 @@ class TestCommandEnded:
         assert read_body(CommandEnded, encode_ended(bare, [("CardBlocked", b"{}")])).details == {"a": '"events":[]}'}
 
 
-class Address(BaseModel):
-    """Where somebody lives."""
-
-    model_config = ConfigDict(frozen=True)
-
-    street: Personal[Text]
-    country: str
-
-
-class Moved(Event, worker="registration", key="member_id", about=("Member", "member_id")):
-    """A member lives elsewhere now."""
-
-    member_id: MemberId
-    address: Address
-    old_streets: tuple[Personal[Text], ...] = ()
-    note: Personal[Text] | None = None
-    store: str = "s-1"
-
-    expected: ClassVar[frozenset[str]] = frozenset({"address", "old_streets", "note"})
-
-
-class TestPersonal:
-    def test_is_found_in_fields_inside_them_and_behind_them(self) -> None:
-        assert Moved.personal == Moved.expected == personal_fields(Moved)
-
-    def test_is_found_in_optional_and_nested_annotations(self) -> None:
-        assert is_personal(Personal[str])
-        assert is_personal(Personal[str] | None)
-        assert is_personal(dict[str, tuple[Personal[str], ...]])
-        assert not is_personal(dict[str, tuple[str, ...]])
-
-    def test_is_left_out_of_what_answers_and_logs_show(self) -> None:
-        moved = Moved(
-            member_id="ana", address=Address(street="Side Street 1", country="DE"), old_streets=("Old 2",), note="loud"
-        )
-        shown = json.loads(public_json(moved, moved.encoded()))
-
-        assert shown == dict(without_personal(moved)) == {"member_id": "ana", "store": "s-1"}
-
-    def test_costs_nothing_where_there_is_none(self) -> None:
-        linked = CardLinked(card_number=CARD, member_id="ana", category="normal")
-        encoded = linked.encoded()
-        assert public_json(linked, encoded) is encoded
-
-    def test_keeps_a_registration_out_of_its_answer(self) -> None:
-        registered = MemberRegistered(
-            member_id="ana",
-            channel=Channel.SMS,
-            phone=PHONE,
-            email="ana@example.org",
-            first_name="Ana",
-            language="en",
-            card_number=CARD,
-            home_store=None,
-            registered_at=NOON,
-        )
-        assert {"phone", "email", "first_name"}.isdisjoint(json.loads(public_json(registered, registered.encoded())))
-
-
 class TestKeyValue:
     def test_is_the_field_that_the_class_names(self) -> None:
         assert BlockCard(card_number=CARD, reason="lost").key_value == CARD
@@ -404,16 +342,3 @@ class TestKeyValue:
 class TestAggregateId:
     def test_is_the_field_that_the_event_is_about(self) -> None:
         assert CardLinked(card_number=CARD, member_id="ana", category="normal").aggregate_id == CARD
-
-
-class TestLuhnDigit:
-    @pytest.mark.parametrize("number", ["79927398713", "4539578763621486", "18"])
-    def test_is_that_of_the_standard(self, number: str) -> None:
-        assert luhn_digit(number[:-1]) == number[-1]
-
-    @few
-    @given(st.from_regex(r"\A[0-9]{11,18}\Z"), st.data())
-    def test_notices_every_single_wrong_digit(self, digits: str, choice: st.DataObject) -> None:
-        place = choice.draw(st.integers(0, len(digits) - 1))
-        other = choice.draw(st.sampled_from([digit for digit in "0123456789" if digit != digits[place]]))
-        assert luhn_digit(digits) != luhn_digit(digits[:place] + other + digits[place + 1 :])

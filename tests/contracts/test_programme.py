@@ -89,7 +89,9 @@ class TestProgramme:
         label = {"en": "Drink?", "de": "Getränk?", "no": "Drikke?"}
         text = registration(questions=[question(label=label, type="choice", options=["on", "off"])])
         file = tmp_path / "programme.yaml"
-        file.write_text(text.replace("'", ""), encoding="utf-8")
+        bare = text.replace("'on'", "on").replace("'off'", "off").replace("'no'", "no")
+        assert bare != text
+        file.write_text(bare, encoding="utf-8")
 
         read = Programme.read(file).registration.questions[0]
         assert read.label == label

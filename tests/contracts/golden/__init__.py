@@ -38,7 +38,7 @@ class Golden:
             key=message_class.key,
             about=list(message_class.about) if issubclass(message_class, Event) else None,
             personal=sorted(message_class.personal),
-            headers={name: value.decode() for name, value in envelope.headers(f"punchcard/{message_class.worker}")},
+            headers={name: value.decode() for name, value in envelope.headers(f"/punchcard/{message_class.worker}")},
             bodies=[example_message.encoded().decode()],
             schema=message_class.model_json_schema(),
         )
