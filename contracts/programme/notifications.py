@@ -1,0 +1,107 @@
+"""The programme's messages to its members: which events are told, in which words, and for how long they are tried."""
+
+from collections.abc import Mapping
+from string import Formatter
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from contracts.values import Code
+
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+TemplateText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
+
+PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
+    "MemberRegistered": frozenset({"first_name", "programme"}),
+    "CardBlocked": frozenset({"first_name", "programme", "card"}),
+    "RewardIssued": frozenset({"first_name", "programme", "reward"}),
+}
+"""The events that members can be told of, and what a text about each may name."""
+
+
+class Template(BaseModel):
+    """What members are told when something happens, in each language; `{name}` is filled in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event: str
+    """The event that it is told on."""
+    texts: Mapping[Language, TemplateText]
+
+    @field_validator("event")
+    @classmethod
+    def _known_event(cls, event: str) -> str:
+        if event not in PLACEHOLDERS:
+            raise ValueError(f"must be one of {', '.join(sorted(PLACEHOLDERS))}")
+        return event
+
+    @model_validator(mode="after")
+    def _known_placeholders(self) -> Self:
+        for language, text in self.texts.items():
+            unknown = placeholders(text) - PLACEHOLDERS[self.event]
+            if unknown:
+                allowed = ", ".join(sorted(PLACEHOLDERS[self.event]))
+                raise ValueError(f"{language}: {{{min(unknown)}}} is not known on {self.event}, which has {allowed}")
+        return self
+
+
+class NotificationRules(BaseModel):
+    """Messages to members."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sender: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ]{1,11}$")]
+    """What a text is shown to come from."""
+    default_language: Language
+    """For members whose language has no text."""
+    nameless: Mapping[Language, TemplateText]
+    """How a member is addressed whose first name is not known: what `{first_name}` becomes."""
+    lifetime_minutes: int = Field(2_880, ge=1, le=43_200)
+    """How long a message is worth sending."""
+    attempts: int = Field(12, ge=1, le=100)
+    """How often it is tried before it has failed; each attempt is several requests."""
+    first_wait_seconds: float = Field(5, gt=0)
+    """How long the second attempt waits; each next one waits twice as long."""
+    longest_wait_seconds: float = Field(900, gt=0)
+    templates: Mapping[Code, Template]
+
+    @model_validator(mode="after")
+    def _said_in_the_default_language(self) -> Self:
+        if self.default_language not in self.nameless:
+            raise ValueError(f"nameless has no text in the default language, {self.default_language}")
+        for name, template in self.templates.items():
+            if self.default_language not in template.texts:
+                raise ValueError(f"templates.{name} has no text in the default language, {self.default_language}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_template_for_each_event(self) -> Self:
+        events = [template.event for template in self.templates.values()]
+        twice = sorted({event for event in events if events.count(event) > 1})
+        if twice:
+            raise ValueError(f"templates: {twice[0]} has more than one")
+        return self
+
+    def template_on(self, event: str) -> str | None:
+        """The name of the template that is told on an event; None where members aren't told."""
+        return next((name for name, template in self.templates.items() if template.event == event), None)
+
+    def wait_seconds(self, attempt: int) -> float:
+        """How long to wait after the failure of an attempt, which count from 1."""
+        return float(min(self.first_wait_seconds * 2.0 ** min(attempt - 1, 60), self.longest_wait_seconds))
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """The names in a template's text.
+
+    Raises:
+        ValueError: the braces don't match, or a placeholder is more than a plain name.
+    """
+    names: set[str] = set()
+    for _, name, layout, conversion in Formatter().parse(text):
+        if name is None:
+            continue
+        if not name.isidentifier() or layout or conversion:
+            raise ValueError(f"{{{name}}} must be a plain name; a brace of the text itself is written twice")
+        names.add(name)
+    return frozenset(names)

@@ -1,0 +1,193 @@
+"""Timelines, and that no change to the trail goes unnoticed."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.cards import CardBlocked
+from contracts.messages import Actor, ActorKind, CommandEnded, Message, Outcome
+from runtime.documents import Document
+from tests.decisions import NOON, context, decide
+from tests.workers.memory_reader import MemoryReader
+from workers.audit.chains import chain_name, chain_of, entry_hash
+from workers.audit.documents import Chain, Entry
+from workers.audit.recording import record, record_outcome
+from workers.audit.views import AuditViews, InvalidCursor, verify
+
+CARD = "4000000000000002"
+OTHER_CARD = "4000000000000010"
+OPERATOR = Actor(kind=ActorKind.OPERATOR, id="olga", call_id="call-7")
+CHAIN = chain_of(CardBlocked(card_number=CARD, member_id=None, reason="lost"))
+
+
+def trail(*messages: Message) -> MemoryReader:
+    """The trail after these messages, a second apart."""
+    reader = MemoryReader()
+    heads: dict[str, Document] = {}
+    for second, message in enumerate(messages):
+        now = context(message_id=f"m-{second}", actor=OPERATOR, now=NOON + timedelta(seconds=second))
+        handler = record_outcome if isinstance(message, CommandEnded) else record
+        told = decide(handler, message, context=now, chain=heads.get(chain_of(message)))
+        heads[chain_of(message)] = told.document(Chain)
+        reader.put(*told.documents)
+    return reader
+
+
+def blocked(card_number: str = CARD, member_id: str | None = "m1", reason: str = "lost") -> CardBlocked:
+    return CardBlocked(card_number=card_number, member_id=member_id, reason=reason)
+
+
+def refusal(card_number: str) -> CommandEnded:
+    return CommandEnded(
+        command_id="c-9", command="RecordPurchase", subject=card_number, outcome=Outcome.REFUSED, code="card_blocked"
+    )
+
+
+class TestTimeline:
+    async def test_shows_what_happened_newest_first_with_who_and_in_which_call(self) -> None:
+        views = AuditViews(trail(blocked(), refusal(CARD), blocked(OTHER_CARD, "m2")))
+
+        lines = await views.timeline([CARD, "m1"])
+
+        assert [line.what for line in lines] == ["RecordPurchase", "CardBlocked"]
+        assert (lines[0].outcome, lines[0].code) == (Outcome.REFUSED, "card_blocked")
+        assert lines[1].facts == {"card_number": CARD, "member_id": "m1", "reason": "lost"}
+        assert {line.actor for line in lines} == {OPERATOR}
+        assert lines[1].happened_at == NOON
+
+    async def test_finds_a_member_by_the_cards_that_the_caller_names(self) -> None:
+        views = AuditViews(trail(blocked(member_id=None), refusal(CARD)))
+
+        assert len(await views.timeline(["m1", CARD])) == 2
+        assert await views.timeline(["m1"]) == []
+
+    async def test_nobody_is_found_by_nothing(self) -> None:
+        assert await AuditViews(trail(blocked())).timeline([]) == []
+
+    async def test_goes_on_where_a_page_ended(self) -> None:
+        views = AuditViews(trail(*[blocked(reason=f"r{n}") for n in range(7)]))
+
+        seen: list[Any] = []
+        cursor = None
+        while page := await views.timeline([CARD], limit=3, before=cursor):
+            seen += [line.facts["reason"] for line in page]
+            cursor = page[-1].cursor
+
+        assert seen == [f"r{n}" for n in reversed(range(7))]
+
+    @pytest.mark.parametrize("cursor", ["", "now", "2026-11-22T12:00:00Z", "2026-11-22T12:00:00|07/1"])
+    async def test_knows_a_cursor_that_no_line_has(self, cursor: str) -> None:
+        with pytest.raises(InvalidCursor):
+            await AuditViews(trail(blocked())).timeline([CARD], before=cursor)
+
+
+class TestVerify:
+    async def test_finds_an_untouched_trail_whole(self) -> None:
+        verdict = await verify(trail(*[blocked(reason=f"r{n}") for n in range(5)], refusal(CARD)))
+
+        assert verdict.is_whole
+        assert verdict.entries == 6
+        assert verdict.heads[CHAIN].startswith("5:")
+
+    async def test_finds_no_trail_whole(self) -> None:
+        assert (await verify(MemoryReader())).is_whole
+
+    @settings(max_examples=60, deadline=None)
+    @given(length=st.integers(1, 6), picked=st.data())
+    async def test_finds_any_change_to_any_field(self, length: int, picked: st.DataObject) -> None:
+        reader = trail(*[blocked(reason=f"r{n}") for n in range(length)])
+        at = picked.draw(st.integers(1, length))
+        entry = reader.collection(Entry)[f"{CHAIN}/{at:012d}"]
+        field = picked.draw(st.sampled_from(["content", "hash", "subjects", "happened_at"]))
+        changes: dict[str, Any] = {
+            "content": entry["content"].replace("olga", "otto"),
+            "hash": "0" * 64,
+            "subjects": (CARD,),
+            "happened_at": entry["happened_at"] + timedelta(milliseconds=1),
+        }
+        if picked.draw(st.booleans()):
+            entry[field] = changes[field]
+        else:
+            del entry[field]
+
+        (found,) = (await verify(reader)).breaks
+        assert (found.chain, found.sequence) == (CHAIN, at)
+
+    @settings(max_examples=40, deadline=None)
+    @given(length=st.integers(1, 6), picked=st.data())
+    async def test_finds_any_removal(self, length: int, picked: st.DataObject) -> None:
+        reader = trail(*[blocked(reason=f"r{n}") for n in range(length)])
+        at = picked.draw(st.integers(1, length))
+        del reader.collection(Entry)[f"{CHAIN}/{at:012d}"]
+
+        (found,) = (await verify(reader)).breaks
+        assert (found.chain, found.sequence) == (CHAIN, at)
+
+    @settings(max_examples=40, deadline=None)
+    @given(length=st.integers(2, 6), picked=st.data())
+    async def test_finds_any_two_that_changed_places(self, length: int, picked: st.DataObject) -> None:
+        reader = trail(*[blocked(reason=f"r{n}") for n in range(length)])
+        one, other = picked.draw(st.lists(st.integers(1, length), min_size=2, max_size=2, unique=True))
+        entries = reader.collection(Entry)
+        first, second = f"{CHAIN}/{one:012d}", f"{CHAIN}/{other:012d}"
+        entries[first], entries[second] = {**entries[second], "_id": first}, {**entries[first], "_id": second}
+
+        (found,) = (await verify(reader)).breaks
+        assert (found.chain, found.sequence) == (CHAIN, min(one, other))
+
+    async def test_finds_a_change_whose_hash_was_made_to_fit(self) -> None:
+        reader = trail(blocked(), blocked(), blocked())
+        entry = reader.collection(Entry)[f"{CHAIN}/{2:012d}"]
+        before = reader.collection(Entry)[f"{CHAIN}/{1:012d}"]
+        entry["content"] = entry["content"].replace("olga", "otto")
+        entry["hash"] = entry_hash(before["hash"], entry["_id"], entry["content"])
+
+        (found,) = (await verify(reader)).breaks
+        assert found.sequence == 3
+
+    async def test_finds_an_entry_beyond_the_head(self) -> None:
+        reader = trail(blocked(), blocked())
+        reader.collection(Chain)[CHAIN] = trail(blocked()).collection(Chain)[CHAIN]
+
+        (found,) = (await verify(reader)).breaks
+        assert (found.sequence, found.reason) == (2, "the entry is beyond the chain's head")
+
+    async def test_finds_a_chain_without_its_head(self) -> None:
+        reader = trail(blocked(), blocked())
+        reader.collection(Chain).clear()
+
+        (found,) = (await verify(reader)).breaks
+        assert found.sequence == 1
+
+    async def test_finds_a_head_with_another_hash(self) -> None:
+        reader = trail(blocked())
+        reader.collection(Chain)[CHAIN]["hash"] = "0" * 64
+
+        assert not (await verify(reader)).is_whole
+
+    async def test_is_not_misled_by_entries_that_are_added_meanwhile(self) -> None:
+        class Growing(MemoryReader):
+            async def get(self, document_class: type[Any], document_id: str) -> Any:
+                found = await super().get(document_class, document_id)
+                if document_id == CHAIN:
+                    self.raw = later.raw
+                return found
+
+        later = trail(blocked(), blocked())
+        reader = Growing()
+        reader.raw = trail(blocked()).raw
+
+        assert (await verify(reader)).is_whole
+
+    async def test_leaves_other_chains_readable(self) -> None:
+        reader = trail(blocked(), refusal(CARD))
+        reader.collection(Entry)[f"{CHAIN}/{1:012d}"]["hash"] = "0" * 64
+
+        verdict = await verify(reader)
+
+        assert [each.chain for each in verdict.breaks] == [CHAIN]
+        assert verdict.entries == 1
+        assert chain_name(7) == "07"

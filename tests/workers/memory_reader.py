@@ -1,0 +1,67 @@
+"""A reader over documents in memory, for views and the courier: as much of MongoDB's filters as they use."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from runtime.documents import Document
+from runtime.store import Reader, from_raw, to_raw
+
+D = TypeVar("D", bound=Document)
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "$in": lambda held, wanted: held in wanted,
+    "$lt": lambda held, wanted: held is not None and held < wanted,
+    "$lte": lambda held, wanted: held is not None and held <= wanted,
+    "$gt": lambda held, wanted: held is not None and held > wanted,
+}
+
+
+def holds(value: Any, wanted: Any) -> bool:
+    """Whether a field, or any part of an array, is what a filter wants."""
+    if isinstance(value, list | tuple):
+        return any(holds(part, wanted) for part in value)
+    if isinstance(wanted, Mapping):
+        return all(COMPARISONS[operator](value, operand) for operator, operand in wanted.items())
+    return bool(value == wanted)
+
+
+def matches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a raw document matches a filter."""
+    return all(
+        any(matches(raw, each) for each in condition) if field == "$or" else holds(raw.get(field), condition)
+        for field, condition in wanted.items()
+    )
+
+
+class MemoryReader(Reader):
+    """Documents by class and id; raw, as the database would hold them, so that a test can tamper with them."""
+
+    def __init__(self, documents: Iterable[Document] = ()) -> None:
+        self.raw: dict[str, dict[str, dict[str, Any]]] = {}
+        self.put(*documents)
+
+    def put(self, *documents: Document) -> None:
+        """Write documents, as a committed batch would."""
+        for document in documents:
+            self.collection(type(document))[document.id] = dict(to_raw(document))
+
+    def collection(self, document_class: type[Document]) -> dict[str, dict[str, Any]]:
+        """The raw documents of a class."""
+        return self.raw.setdefault(document_class.collection, {})
+
+    async def get(self, document_class: type[D], document_id: str) -> D | None:
+        raw = self.collection(document_class).get(document_id)
+        return None if raw is None else from_raw(document_class, dict(raw))
+
+    async def find(
+        self,
+        document_class: type[D],
+        filter: Mapping[str, Any],
+        *,
+        sort: Sequence[tuple[str, int]] = (),
+        limit: int = 100,
+    ) -> list[D]:
+        found = [raw for raw in self.collection(document_class).values() if matches(raw, filter)]
+        for field, direction in reversed(sort):
+            found.sort(key=lambda raw: raw[field], reverse=direction < 0)
+        return [from_raw(document_class, dict(raw)) for raw in (found[:limit] if limit else found)]

@@ -1,0 +1,114 @@
+"""What is recorded: every event of every worker, how every command ended, and who looked at what.
+
+All of it meets one hot function, `record`; it reads no field that it needn't, and hashes the bytes as they are kept.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from json import dumps
+from typing import Any, Final
+
+from contracts.audit import RecordLook
+from contracts.catalogue import EVENTS
+from contracts.messages import CommandEnded, Message, Outcome, wire_time
+from runtime.decisions import Handler, Need
+from workers import Changes, Context
+from workers.audit.chains import BEGINNING, chain_of, entry_hash, entry_id
+from workers.audit.documents import Chain, Entry
+from workers.audit.worker import worker
+
+SUBJECTS: Final = ("member_id", "card_number", "account_id", "purchase_id", "message_id", "subject")
+"""Fields that say what a message is about."""
+
+
+def record(message: Message, chain: Chain | None, context: Context) -> Changes:
+    """Add an entry to the message's chain; the chain's head moves with it."""
+    yield from linked(message, subjects_of(message), chain, context)
+
+
+def record_outcome(message: CommandEnded, chain: Chain | None, context: Context) -> Changes:
+    """Add an entry on how a command ended; that a look was recorded is said by its own entry."""
+    if message.command == RecordLook.__name__ and message.outcome is Outcome.DONE:
+        return
+    yield from linked(message, outcome_subjects(message), chain, context)
+
+
+def record_look(command: RecordLook, chain: Chain | None, context: Context) -> Changes:
+    """Add an entry on what somebody looked at."""
+    yield from linked(command, (command.subject,), chain, context)
+
+
+def linked(message: Message, subjects: tuple[str, ...], chain: Chain | None, context: Context) -> Iterator[Any]:
+    """The entry for a message, tied to the end of its chain, and the chain's new head."""
+    name = chain.id if chain is not None else chain_of(message)
+    sequence = chain.length + 1 if chain is not None else 1
+    number = entry_id(name, sequence)
+    content = content_of(message, subjects, context)
+    digest = entry_hash(chain.hash if chain is not None else BEGINNING, number, content)
+    # Built without validation: every part of them is made right here, and this runs for everything that happens.
+    yield Entry.model_construct(
+        id=number, version=0, content=content, hash=digest, subjects=subjects, happened_at=context.time
+    )
+    yield Chain.model_construct(id=name, version=0, length=sequence, hash=digest)
+
+
+def content_of(message: Message, subjects: tuple[str, ...], context: Context) -> str:
+    """Who said what when, as JSON, without anything personal."""
+    actor = context.actor
+    said = dumps(
+        {
+            "what": type(message).__name__,
+            "worker": message.worker,
+            "id": context.id,
+            "correlation_id": context.correlation_id,
+            "actor": {"kind": actor.kind.value, "id": actor.id, "call_id": actor.call_id},
+            "happened_at": wire_time(context.time),
+            "recorded_at": wire_time(context.now),
+            "subjects": subjects,
+        },
+        separators=(",", ":"),
+    )
+    body = message.__pydantic_serializer__.to_json(message, exclude=left_out(type(message)))
+    return f'{said[:-1]},"body":{body.decode()}}}'
+
+
+@cache
+def left_out(message_class: type[Message]) -> set[str]:
+    """Fields that don't go into entries: personal ones, and an outcome's events, which have entries of their own."""
+    return {*message_class.personal, "events"} if message_class is CommandEnded else set(message_class.personal)
+
+
+@cache
+def subject_fields(message_class: type[Message]) -> tuple[str, ...]:
+    """Which of a class's fields say what it is about; never personal ones."""
+    return tuple(name for name in SUBJECTS if name in message_class.model_fields and name not in message_class.personal)
+
+
+def subjects_of(message: Message) -> tuple[str, ...]:
+    """What a message is about, by the ids in its fields."""
+    fields = message.__dict__
+    return tuple([fields[name] for name in subject_fields(type(message)) if fields[name] is not None])
+
+
+def outcome_subjects(ended: CommandEnded) -> tuple[str, ...]:
+    """What a command was about, and what came of it: a registration's member is known only from its event."""
+    found = dict.fromkeys(() if ended.subject is None else (ended.subject,))
+    for said in ended.events:
+        for name in SUBJECTS:
+            subject = said.body.get(name)
+            if isinstance(subject, str):
+                found[subject] = None
+    return tuple(found)
+
+
+def _file(message_class: type[Message], function: Callable[..., Changes]) -> None:
+    """File a handler by hand: one function serves every class, and the chain follows from the key, not from a field."""
+    head = Need(name="chain", document=Chain, origin=None, read=chain_of, optional=True, many=False, depth=0)
+    worker.handlers[message_class.__name__] = Handler(message_class, function, (head,), "context")
+
+
+for event in EVENTS.values():
+    if event.worker != worker.name:
+        _file(event, record)
+_file(CommandEnded, record_outcome)
+_file(RecordLook, record_look)

@@ -1,0 +1,86 @@
+"""What notifications keeps: how members are reached, messages, and news of members who are not known yet."""
+
+from datetime import datetime
+from typing import ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from contracts.notifications import MessageChannel, MessageStatus
+from contracts.values import Personal
+from runtime.documents import Document, Index
+
+RANK: Final = {status: rank for rank, status in enumerate(MessageStatus)}
+"""How far each status is; receipts come in any order, so the furthest one counts."""
+
+OPEN: Final = (MessageStatus.QUEUED, MessageStatus.UNKNOWN)
+"""Statuses in which a message may still be tried."""
+
+
+class Contact(Document):
+    """How a member is reached and addressed; its id is the member's."""
+
+    collection: ClassVar[str] = "contacts"
+
+    phone: Personal[str]
+    email: Personal[str | None] = None
+    first_name: Personal[str | None] = None
+    language: str
+
+
+class Message(Document):
+    """One message to one member; its id follows from member, template and cause, so there is never a second one."""
+
+    collection: ClassVar[str] = "messages"
+    indexes: ClassVar[tuple[Index, ...]] = (Index(("status", "due_at")), Index(("member_id", "queued_at")))
+
+    member_id: str
+    channel: MessageChannel
+    template: str
+    language: str
+    cause: str
+    correlation_id: str
+    sender: str
+    recipient: Personal[str]
+    text: Personal[str]
+    status: MessageStatus = MessageStatus.QUEUED
+    queued_at: datetime
+    due_at: datetime | None
+    """When it is tried next; None where it isn't."""
+    expires_at: datetime
+    status_at: datetime
+    attempts: int = 0
+    """How many attempts to send it have failed."""
+    provider_reference: str | None = None
+    error: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still be tried."""
+        return self.status in OPEN
+
+    def is_behind(self, status: MessageStatus) -> bool:
+        """Whether a status would move it forward."""
+        return RANK[status] > RANK[self.status]
+
+
+class Notice(BaseModel):
+    """An event that a member is to be told of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    event: str
+    cause: str
+    subject: str
+    """What it is about, as the member knows it: the end of a card's number, a reward."""
+    noticed_at: datetime
+
+
+class Waiting(Document):
+    """News of a member whose registration has not come in yet; its id is the member's."""
+
+    collection: ClassVar[str] = "waiting"
+    indexes: ClassVar[tuple[Index, ...]] = (Index(("ends_at",)),)
+
+    notices: tuple[Notice, ...]
+    ends_at: datetime
+    """When the news is old; then it is dropped."""

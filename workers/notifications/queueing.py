@@ -1,0 +1,88 @@
+"""What members are told of: they are welcomed, and hear of their cards and rewards."""
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+from contracts.cards import CardBlocked
+from contracts.notifications import DropNotices
+from contracts.registration import MemberRegistered
+from contracts.rewards import RewardIssued
+from runtime.decisions import Key
+from runtime.documents import Erase
+from workers import Changes, Context
+from workers.notifications.documents import Contact, Notice, Waiting
+from workers.notifications.texts import masked, queued
+from workers.notifications.worker import worker
+
+MOST_WAITING: Final = 20
+"""Notices kept for a member who is not known yet; news beyond that is not worth a text each."""
+
+
+@worker.handles(MemberRegistered)
+def welcome_member(
+    event: MemberRegistered, waiting: Annotated[Waiting | None, Key("member_id")], context: Context
+) -> Changes:
+    contact = Contact(
+        id=event.member_id,
+        phone=event.phone,
+        email=event.email,
+        first_name=event.first_name,
+        language=event.language,
+    )
+    welcome = Notice(event="MemberRegistered", cause=context.id, subject="", noticed_at=context.now)
+    yield contact, *queued(welcome, contact, context)
+
+    if waiting is not None:
+        for notice in waiting.notices:
+            yield queued(notice, contact, context)
+        yield Erase(Waiting, waiting.id)
+
+
+@worker.handles(CardBlocked)
+def tell_of_blocked_card(
+    event: CardBlocked,
+    contact: Annotated[Contact | None, Key("member_id")],
+    waiting: Annotated[Waiting | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    if event.member_id is None:
+        return
+    notice = Notice(event="CardBlocked", cause=context.id, subject=masked(event.card_number), noticed_at=context.now)
+    yield from told(notice, event.member_id, contact, waiting, context)
+
+
+@worker.handles(RewardIssued)
+def tell_of_reward(
+    event: RewardIssued,
+    contact: Annotated[Contact | None, Key("member_id")],
+    waiting: Annotated[Waiting | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    if event.member_id is None:
+        return
+    offer = context.programme.rewards.offer(event.reward)
+    title = offer.text if offer is not None else event.reward
+    notice = Notice(event="RewardIssued", cause=context.id, subject=title, noticed_at=context.now)
+    yield from told(notice, event.member_id, contact, waiting, context)
+
+
+def told(notice: Notice, member_id: str, contact: Contact | None, waiting: Waiting | None, context: Context) -> Changes:
+    """Queue a message; or keep the notice until the member's registration, which is on another topic, comes in."""
+    if contact is not None:
+        yield queued(notice, contact, context)
+        return
+    lifetime = timedelta(minutes=context.programme.notifications.lifetime_minutes)
+    earlier = waiting.notices if waiting is not None else ()
+    notices = (*earlier, notice)[-MOST_WAITING:]
+    yield Waiting(id=member_id, notices=notices, ends_at=context.now + lifetime)
+
+
+@worker.handles(DropNotices)
+def drop_notices(
+    command: DropNotices, waiting: Annotated[Waiting | None, Key("member_id")], context: Context
+) -> Changes:
+    if waiting is not None and waiting.ends_at <= context.now:
+        yield Erase(Waiting, waiting.id)
+
+
+worker.due(Waiting, field="ends_at", command=lambda waiting: DropNotices(member_id=waiting.id))

@@ -1,0 +1,83 @@
+"""From an event to the message that tells a member of it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import blake2b
+from typing import Final
+
+from contracts.notifications import MessageChannel, MessageQueued
+from contracts.programme.notifications import NotificationRules
+from workers import Context
+from workers.notifications.documents import Contact, Message, Notice
+
+LONGEST_NAME: Final = 40
+"""Characters of a first name that go into a text: a text is paid for by the segment."""
+LONGEST_TEXT: Final = 1_530
+"""Characters: ten joined segments of 153 are the most that networks carry."""
+
+
+def message_id_of(member_id: str, template: str, cause: str) -> str:
+    """The id of the only message about a cause: 32 hexadecimal digits."""
+    return blake2b(f"{member_id}\n{template}\n{cause}".encode(), digest_size=16).hexdigest()
+
+
+def masked(card_number: str) -> str:
+    """A card's number as a text may show it: its last four digits."""
+    return f"…{card_number[-4:]}"
+
+
+def written(rules: NotificationRules, template: str, language: str, words: Mapping[str, str]) -> str:
+    """A template's text in a language the programme has, with its placeholders filled."""
+    return rules.templates[template].texts[language].format_map(words)[:LONGEST_TEXT]
+
+
+def spoken(rules: NotificationRules, template: str, language: str) -> str:
+    """The member's language if the template has it, else the programme's default."""
+    return language if language in rules.templates[template].texts else rules.default_language
+
+
+def queued(notice: Notice, contact: Contact, context: Context) -> tuple[Message, MessageQueued] | tuple[()]:
+    """The message that tells a member of something, and the event that it waits; nothing if the programme is silent."""
+    rules = context.programme.notifications
+    template = rules.template_on(notice.event)
+    expires_at = notice.noticed_at + timedelta(minutes=rules.lifetime_minutes)
+    if template is None or expires_at <= context.now:
+        return ()
+
+    language = spoken(rules, template, contact.language)
+    nameless = rules.nameless.get(language, rules.nameless[rules.default_language])
+    words = {
+        "first_name": (contact.first_name or nameless)[:LONGEST_NAME],
+        "programme": context.programme.name,
+        "card": notice.subject,
+        "reward": notice.subject,
+    }
+    message = Message(
+        id=message_id_of(contact.id, template, notice.cause),
+        member_id=contact.id,
+        channel=MessageChannel.SMS,
+        template=template,
+        language=language,
+        cause=notice.cause,
+        correlation_id=context.correlation_id,
+        sender=rules.sender,
+        recipient=contact.phone,
+        text=written(rules, template, language, words),
+        queued_at=context.now,
+        due_at=context.now,
+        expires_at=expires_at,
+        status_at=context.now,
+    )
+    return message, queued_event(message)
+
+
+def queued_event(message: Message) -> MessageQueued:
+    """Says that a message waits to be sent."""
+    return MessageQueued(
+        message_id=message.id,
+        member_id=message.member_id,
+        channel=message.channel,
+        template=message.template,
+        language=message.language,
+        cause=message.cause,
+    )

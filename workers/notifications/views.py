@@ -1,0 +1,19 @@
+"""What others may read of messages: what a member was sent, and how far it came."""
+
+from runtime.store import Reader
+from workers.notifications.documents import Message
+
+
+class NotificationViews:
+    """Messages, as operators and apps may see them."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def message(self, message_id: str) -> Message | None:
+        """One message."""
+        return await self._reader.get(Message, message_id)
+
+    async def messages_of(self, member_id: str, limit: int = 100) -> list[Message]:
+        """A member's messages, newest first."""
+        return await self._reader.find(Message, {"member_id": member_id}, sort=(("queued_at", -1),), limit=limit)

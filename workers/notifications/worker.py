@@ -1,0 +1,7 @@
+"""The notifications worker itself; the package's capability modules file their handlers under it."""
+
+from contracts.programme import Programme
+from runtime.decisions import Worker
+from workers.notifications.documents import Contact, Message, Waiting
+
+worker = Worker[Programme]("notifications", documents=(Contact, Message, Waiting))
