@@ -1,0 +1,90 @@
+"""What registration learns about cards, and what becomes of the cards that members gave."""
+
+from contracts.cards import (
+    CardBlocked,
+    CardIssued,
+    CardKind,
+    CardLinked,
+    CardLinkRefused,
+    CardState,
+    CardUnblocked,
+)
+from contracts.registration import MemberCardRefused
+from tests.decisions import NOON, decide
+from tests.workers.registration.people import ANA, BEN, NUMBER, at, known, member
+from workers.registration.documents import KnownCard, Member, RefusedCard
+from workers.registration.linking import give_card, know_card, note_block, note_unblock, release_card
+
+ISSUED = CardIssued(card_number=NUMBER, kind=CardKind.PHYSICAL, category="normal")
+LINKED = CardLinked(card_number=NUMBER, member_id=ANA, category="normal")
+NOT_LINKED = CardLinkRefused(card_number=NUMBER, member_id=ANA, code="too_many_cards")
+
+
+class TestCardIssued:
+    def test_makes_the_card_known(self) -> None:
+        assert decide(know_card, ISSUED).document(KnownCard) == known()
+
+    def test_takes_nothing_back_when_more_is_known(self) -> None:
+        assert decide(know_card, ISSUED, card=known(CardState.ACTIVE, member_id=ANA)).documents == []
+
+
+class TestCardLinked:
+    def test_makes_the_card_the_member_s(self) -> None:
+        said = decide(give_card, LINKED, card=known(claimed_by=ANA), member=member())
+
+        assert said.document(KnownCard) == known(CardState.ACTIVE, member_id=ANA)
+        assert said.document(Member).card_numbers == (NUMBER,)
+
+    def test_adds_to_the_cards_that_they_have_once(self) -> None:
+        said = decide(give_card, LINKED, card=known(), member=member(card_numbers=("1",)))
+        assert said.document(Member).card_numbers == ("1", NUMBER)
+
+        said = decide(give_card, LINKED, card=known(), member=member(card_numbers=(NUMBER,)))
+        assert said.all(Member) == []
+
+    def test_is_noted_for_a_member_that_is_gone(self) -> None:
+        said = decide(give_card, LINKED)
+
+        assert said.documents == [known(CardState.ACTIVE, member_id=ANA)]
+
+
+class TestCardLinkRefused:
+    def test_leaves_the_member_and_says_that_the_card_is_not_theirs(self) -> None:
+        said = decide(release_card, NOT_LINKED, card=known(claimed_by=ANA), member=member(), context=at())
+
+        refusal = RefusedCard(card_number=NUMBER, code="too_many_cards", refused_at=NOON)
+        assert said.document(Member) == member(refused_cards=(refusal,))
+        assert said.events == [MemberCardRefused(member_id=ANA, card_number=NUMBER, code="too_many_cards")]
+
+    def test_releases_the_claim(self) -> None:
+        said = decide(release_card, NOT_LINKED, card=known(claimed_by=ANA), member=member(), context=at())
+
+        assert said.document(KnownCard) == known()
+
+    def test_leaves_the_claim_of_somebody_else(self) -> None:
+        said = decide(release_card, NOT_LINKED, card=known(claimed_by=BEN), member=member(), context=at())
+
+        assert said.all(KnownCard) == []
+
+    def test_says_nothing_of_a_member_that_is_gone(self) -> None:
+        said = decide(release_card, NOT_LINKED, context=at())
+
+        assert (said.documents, said.events) == ([], [])
+
+
+class TestCardBlocked:
+    def test_is_known(self) -> None:
+        event = CardBlocked(card_number=NUMBER, member_id=ANA, reason="lost")
+        kept = known(CardState.BLOCKED, member_id=ANA)
+
+        assert decide(note_block, event, card=known(CardState.ACTIVE, member_id=ANA)).documents == [kept]
+        assert decide(note_block, event).documents == [kept]
+
+
+class TestCardUnblocked:
+    def test_is_known(self) -> None:
+        event = CardUnblocked(card_number=NUMBER, member_id=ANA, reason="found")
+        kept = known(CardState.ACTIVE, member_id=ANA)
+
+        assert decide(note_unblock, event, card=known(CardState.BLOCKED, member_id=ANA)).documents == [kept]
+        assert decide(note_unblock, event).documents == [kept]
