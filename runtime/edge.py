@@ -76,8 +76,7 @@ class Edge:
         self._source = source
         client_id = f"{settings.prefix}-{source}"
         self._publisher = Publisher(settings, client_id)
-        self._broker = make_broker(settings, client_id)
-        self._consumer = Consumer(settings, self._broker, self._hear, self._keep)
+        self._consumer = Consumer(settings, make_broker(settings, client_id), self._hear, self._keep)
         self._consumer.follow(results_topic(settings.prefix), settings.partitions)
         self._waiting: dict[str, list[asyncio.Future[CommandEnded]]] = {}
         self._outbox: list[tuple[Outgoing, asyncio.Future[None]]] = []
@@ -89,7 +88,7 @@ class Edge:
         try:
             await create_topics(self._settings)
             await self._publisher.start()
-            await self._broker.start()
+            await self._consumer.start()
         except (KafkaError, AdminError, OSError) as error:
             await self.close()
             raise Away(type(error).__name__) from error
@@ -108,7 +107,7 @@ class Edge:
             self._postman.cancel()
             with suppress(asyncio.CancelledError):
                 await self._postman
-        await self._broker.stop()
+        await self._consumer.stop()
         with suppress(KafkaError, OSError):
             await self._publisher.stop()
 

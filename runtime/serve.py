@@ -76,8 +76,7 @@ class Process:
         self.publisher = Publisher(settings, client_id)
         self.batches = Batches(worker, programme, self.store, settings, self.telemetry)
         self.pipeline = Pipeline(self.batches, self.store, self.publisher, settings, self.telemetry)
-        self._broker = make_broker(settings, client_id)
-        self.consumer = Consumer(settings, self._broker, self.pipeline.take, self.pipeline.revoked)
+        self.consumer = Consumer(settings, make_broker(settings, client_id), self.pipeline.take, self.pipeline.revoked)
         self.consumer.join(listen_topics(worker, settings.prefix), settings.group(worker.name), settings.slot)
         self.pipeline.consumer = self.consumer
         self._stop = asyncio.Event()
@@ -105,17 +104,17 @@ class Process:
             async with asyncio.TaskGroup() as tasks:
                 pipeline = tasks.create_task(self.pipeline.run())
                 beside = [tasks.create_task(each) for each in self._beside()]
-                await self._broker.start()
+                await self.consumer.start()
                 self._is_started = True
                 self.telemetry.log.info("started")
                 await self._stop.wait()
                 await self.pipeline.stop()
                 await pipeline
-                await self._broker.stop()
+                await self.consumer.stop()
                 for task in beside:
                     task.cancel()
         finally:
-            await self._broker.stop()
+            await self.consumer.stop()
             with contextlib.suppress(KafkaError, OSError):
                 await self.publisher.stop()
             self.store.close()

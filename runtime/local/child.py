@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from typing import IO
 
 LOG_BYTES = 10 * 1024 * 1024
 """A log longer than this moves to `<name>.log.1`; one such is kept."""
+LAST_WORDS_LENGTH = 400
 STOP_SECONDS = 20.0
 """How long a child may take to stop before it is killed."""
 _PR_SET_PDEATHSIG = 1
@@ -52,14 +54,27 @@ def answers(host: str, port: int, timeout_seconds: float = 0.5) -> bool:
 
 
 def last_words(log: Path) -> str:
-    """The last line of a child's log that says something, cut to a readable length."""
+    """The line of a child's log that says best why it ended: MongoDB's first error, else the last line of all."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 8192))
             lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     except OSError:
         return ""
-    return lines[-1][:300] if lines else ""
+    errors = [words for words in map(_error_of, lines) if words]
+    return errors[0] if errors else (lines[-1] if lines else "")[:LAST_WORDS_LENGTH]
+
+
+def _error_of(line: str) -> str:
+    """What a line of MongoDB's JSON log complains of; empty for any other line."""
+    try:
+        entry = json.loads(line)
+        if entry["s"] not in {"E", "F"}:
+            return ""
+        attributes = entry.get("attr", {})
+        return f"{entry['msg']} {attributes.get('error', attributes)}".strip()[:LAST_WORDS_LENGTH]
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _tie_to_parent() -> Callable[[], None] | None:
