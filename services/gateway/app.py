@@ -1,0 +1,169 @@
+"""The application: the quick path for commands beside FastAPI for everything else."""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
+
+from runtime.store import Away, JournalRecord, Library
+from services.gateway.answers import PATH, unavailable
+from services.gateway.asgi import AsgiScope, Receive, Send
+from services.gateway.commands import Asks, Commands, where
+from services.gateway.describe import described
+from services.gateway.keys import Keys
+from services.gateway.metrics import Metrics
+from services.gateway.page import rendered
+from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid_fields
+from services.gateway.reads import Doors, Looks, router
+
+_OPERATION: Final = frozenset({"/live", "/ready", "/metrics"})
+log = structlog.get_logger(__name__)
+
+
+class LibraryJournals:
+    """The journals of all workers."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    async def find(self, worker: str, command_id: str) -> JournalRecord | None:
+        """How a command ended, if it has."""
+        return await self._library.worker(worker).journal(command_id)
+
+
+class Gateway:
+    """The whole ASGI application."""
+
+    def __init__(self, commands: Commands, rest: FastAPI, metrics: Metrics) -> None:
+        self._commands = commands
+        self.metrics = metrics
+        self.rest = rest
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.rest(scope, receive, send)
+        elif scope["path"].startswith(PATH):
+            await self._commands(scope, receive, send)
+        elif scope["path"] in _OPERATION:
+            await self.rest(scope, receive, send)
+        else:
+            await self._counted(scope, receive, send)
+
+    async def _counted(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        status = HTTPStatus.INTERNAL_SERVER_ERROR.value
+
+        async def counting(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.rest(scope, receive, counting)
+        finally:
+            self.metrics.answered("read", status, time.perf_counter() - began)
+
+
+def create_app(edge: Asks, library: Library, keys: Keys) -> Gateway:
+    """The gateway over an edge to Kafka, a library of the workers' databases, and the keys of its callers."""
+    metrics = Metrics()
+    rest = FastAPI(
+        title="Punchcard",
+        version="1",
+        summary="The door for tills and apps: commands with their answers, and reads.",
+        docs_url=None,  # FastAPI's pages load their scripts from elsewhere, which fails where there is no elsewhere
+        redoc_url=None,
+        openapi_url=None,
+    )
+    rest.state.doors = Doors(library, keys, Looks(edge, metrics))
+    rest.include_router(router)
+    _add_operation(rest, edge, library, metrics)
+    _add_pages(rest)
+    _add_errors(rest)
+    return Gateway(Commands(edge, LibraryJournals(library), keys, metrics), rest, metrics)
+
+
+def _add_operation(rest: FastAPI, edge: Asks, library: Library, metrics: Metrics) -> None:
+    @rest.get("/live", tags=["operation"])
+    async def live() -> dict[str, str]:
+        """Whether the process runs."""
+        return {"status": "live"}
+
+    @rest.get("/ready", tags=["operation"], responses={503: {"description": "What is away."}})
+    async def ready() -> Response:
+        """Whether commands and reads can be served."""
+        away = [] if edge.ready else ["Kafka is away"]
+        try:
+            await library.ping()
+        except Away:
+            away.append("MongoDB is away")
+        if away:
+            return JSONResponse({"status": "not ready", "because": away}, HTTPStatus.SERVICE_UNAVAILABLE)
+        return JSONResponse({"status": "ready"})
+
+    @rest.get("/metrics", tags=["operation"], response_class=Response)
+    async def shown_metrics() -> Response:
+        """What is counted, for Prometheus."""
+        return Response(metrics.shown(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _add_pages(rest: FastAPI) -> None:
+    description: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not description:
+            description.update(described(rest))
+        return description
+
+    rest.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend its description
+
+    @rest.get("/openapi.json", include_in_schema=False)
+    async def openapi_document() -> JSONResponse:
+        return JSONResponse(openapi())
+
+    @rest.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        policy = "default-src 'none'; style-src 'unsafe-inline'"
+        return HTMLResponse(rendered(openapi()), headers={"Content-Security-Policy": policy})
+
+
+def _add_errors(rest: FastAPI) -> None:
+    def answer(problem: Problem) -> Response:
+        headers = {"Cache-Control": "no-store", **problem.headers}
+        return Response(problem.encoded(), problem.status, headers, PROBLEM_JSON.decode())
+
+    async def on_problem(_: Request, error: Exception) -> Response:
+        return answer(error if isinstance(error, Problem) else bug())
+
+    async def on_away(_: Request, __: Exception) -> Response:
+        return answer(unavailable())
+
+    async def on_invalid(_: Request, error: Exception) -> Response:
+        return answer(invalid_fields(error.errors()) if isinstance(error, RequestValidationError) else bug())
+
+    async def on_http(_: Request, error: Exception) -> Response:
+        status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
+        headers = dict(getattr(error, "headers", None) or {})
+        return answer(Problem(status, status.name.lower(), f"{status.description or status.phrase}.", headers=headers))
+
+    async def on_bug(_: Request, error: Exception) -> Response:
+        log.error("gateway_bug", what="read", error=type(error).__name__, where=where(error))
+        return answer(bug())
+
+    handlers: dict[type[Exception], Callable[[Request, Exception], Any]] = {
+        Problem: on_problem,
+        Away: on_away,
+        RequestValidationError: on_invalid,
+        HTTPException: on_http,
+        Exception: on_bug,
+    }
+    for kind, handler in handlers.items():
+        rest.add_exception_handler(kind, handler)

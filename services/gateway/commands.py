@@ -1,0 +1,202 @@
+"""Commands over HTTP, written to ASGI itself: at 500 a second the layers that are not there are the fast ones."""
+
+import asyncio
+import re
+import time
+from datetime import datetime
+from difflib import get_close_matches
+from http import HTTPStatus
+from typing import Final, Protocol
+
+import structlog
+from pydantic import ValidationError
+
+from contracts.catalogue import COMMANDS
+from contracts.messages import WORKERS, Actor, Command, CommandEnded
+from runtime.edge import Away as KafkaAway
+from runtime.store import Away as MongoAway
+from runtime.store import JournalRecord, ended
+from services.gateway.answers import PATH, Answer, done_or_problem, pending, reused, shown, unavailable, unknown_command
+from services.gateway.asgi import AsgiScope, ClientGone, Receive, Send, answer, read_json
+from services.gateway.keys import Caller, Keys
+from services.gateway.memory import Memory, Sent
+from services.gateway.metrics import Metrics
+from services.gateway.preferences import Headers, Wait, id_for, trace_of, wait_of
+from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid
+
+log = structlog.get_logger(__name__)
+
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class Asks(Protocol):
+    """Who brings commands to the workers and answers back: `runtime.edge.Edge`."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether commands can be sent and answers heard."""
+
+    async def ask(
+        self,
+        command: Command,
+        *,
+        id: str,
+        actor: Actor,
+        correlation_id: str | None = None,
+        time: datetime | None = None,
+        traceparent: str | None = None,
+        wait_seconds: float,
+    ) -> CommandEnded | None:
+        """Send a command and wait for its end; None if it doesn't come in time."""
+
+    async def submit(
+        self,
+        command: Command,
+        *,
+        id: str,
+        actor: Actor,
+        correlation_id: str | None = None,
+        time: datetime | None = None,
+        traceparent: str | None = None,
+    ) -> None:
+        """Send a command; back when Kafka has it."""
+
+
+class Journals(Protocol):
+    """Where the ends of commands are kept."""
+
+    async def find(self, worker: str, command_id: str) -> JournalRecord | None:
+        """How a command ended, if it has."""
+
+
+class Commands:
+    """`POST /v1/commands/{type}` and `GET /v1/commands/{id}`."""
+
+    def __init__(self, edge: Asks, journals: Journals, keys: Keys, metrics: Metrics) -> None:
+        self._edge = edge
+        self._journals = journals
+        self._keys = keys
+        self._metrics = metrics
+        self._memory = Memory()
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Answer one request below `/v1/commands/`."""
+        began = time.perf_counter()
+        name: str = scope["path"].removeprefix(PATH)
+        what = name if name in COMMANDS else "command"
+        kind = b"application/json"
+        try:
+            status, content, more = await self._answer(scope["method"], name, dict(scope["headers"]), receive)
+        except Problem as problem:
+            status, content, more, kind = problem.status, problem.encoded(), problem.headers, PROBLEM_JSON
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001  # a bug of ours is the caller's 500
+            log.error("gateway_bug", what=what, error=type(error).__name__, where=where(error))  # noqa: TRY400  # no values
+            status, content, more, kind = bug().status, bug().encoded(), {}, PROBLEM_JSON
+        self._metrics.answered(what, status, time.perf_counter() - began)
+        await answer(send, status, content, kind, more)
+
+    async def _answer(self, method: str, name: str, headers: Headers, receive: Receive) -> Answer:
+        caller = self._keys.caller(headers.get(b"authorization"))
+        if method == "POST":
+            command_class = command_named(name)
+            caller.must_have(name)
+            return await self._post(caller, command_class, await read_json(headers, receive), headers)
+        if method == "GET":
+            return await self._get(caller, name)
+        detail = "POST a command to its type, or GET it by its id."
+        raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail, headers={"Allow": "GET, POST"})
+
+    async def _post(self, caller: Caller, command_class: type[Command], body: bytes, headers: Headers) -> Answer:
+        try:
+            command = command_class.__pydantic_validator__.validate_json(body, extra="forbid")
+        except ValidationError as error:
+            raise invalid(error) from None
+        command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
+        sent = Sent(caller.actor, command_class.__name__, command.digest())
+        before = self._memory.get(command_id)
+        if before is not None and before.digest != sent.digest:
+            raise reused(command_id)
+        self._memory.note(command_id, sent)
+
+        wait = wait_of(headers)
+        more = {"Preference-Applied": wait.applied} if wait.applied else {}
+        outcome = await self._send(command, command_id, caller.actor, wait, trace_of(headers))
+        if outcome is None and (is_repeatable or wait.seconds > 0):
+            outcome = await self._ended_before(command, command_id, sent)
+        return pending(command_id, sent.type, more) if outcome is None else done_or_problem(outcome, more)
+
+    async def _send(
+        self, command: Command, command_id: str, actor: Actor, wait: Wait, traceparent: str | None
+    ) -> CommandEnded | None:
+        if not self._edge.ready:
+            raise unavailable(command_id)
+        try:
+            if wait.seconds == 0:
+                await self._edge.submit(command, id=command_id, actor=actor, traceparent=traceparent)
+                return None
+            with self._metrics.waiting.track_inprogress():
+                return await self._edge.ask(
+                    command, id=command_id, actor=actor, traceparent=traceparent, wait_seconds=wait.seconds
+                )
+        except KafkaAway:
+            raise unavailable(command_id) from None
+
+    async def _ended_before(self, command: Command, command_id: str, sent: Sent) -> CommandEnded | None:
+        """What the journal says when no answer came: the answer may be lost, or the key stand for another body.
+
+        A worker gives a second body no answer, and this process may be too young to remember the first.
+        """
+        try:
+            record = await self._journals.find(command.worker, command_id)
+        except MongoAway:
+            return None
+        if record is None:
+            return None
+        if record.digest != sent.digest:
+            raise reused(command_id)
+        return ended(record)
+
+    async def _get(self, caller: Caller, command_id: str) -> Answer:
+        """Where a command of the caller's is; somebody else's is not there."""
+        sent = self._memory.get(command_id)
+        is_others = sent is not None and sent.sender != caller.actor
+        if is_others or not _ID.fullmatch(command_id):
+            raise unknown_command()
+        workers = WORKERS if sent is None else (COMMANDS[sent.type].worker,)
+        try:
+            found = await asyncio.gather(*(self._journals.find(worker, command_id) for worker in workers))
+        except MongoAway:
+            raise unavailable() from None
+        for record in found:
+            outcome = ended(record) if record is not None and record.actor == caller.actor else None
+            if outcome is not None:
+                return HTTPStatus.OK, shown(outcome), {}
+        if sent is None:
+            raise unknown_command()
+        return pending(command_id, sent.type, {})
+
+
+def command_named(name: str) -> type[Command]:
+    """The class of a command.
+
+    Raises:
+        Problem: 404, with the names that are near.
+    """
+    command_class = COMMANDS.get(name)
+    if command_class is not None:
+        return command_class
+    by_letters = {known.lower(): known for known in COMMANDS}
+    near = [by_letters[each] for each in get_close_matches(name[:100].lower(), by_letters, n=3)]
+    detail = f"There is no such command; did you mean {' or '.join(near)}?" if near else "There is no such command."
+    raise Problem(HTTPStatus.NOT_FOUND, "unknown_command_type", detail, near=near)
+
+
+def where(error: BaseException) -> str:
+    """File, line and function in which an error arose: what a log may have of it, as its text may hold values."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    code = frame.tb_frame.f_code if frame is not None else None
+    return "unknown" if code is None or frame is None else f"{code.co_filename}:{frame.tb_lineno} {code.co_name}"

@@ -1,0 +1,48 @@
+"""Examples of commands for the OpenAPI document; a test holds that each is valid, and that none is missing."""
+
+from typing import Any, Final
+
+CARD: Final = "2000000000008"
+STORE: Final = {"store": "berlin-1", "till": "till-7", "receipt_number": "000123", "business_day": "2026-11-22"}
+
+EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "IssueCard": {"card_number": CARD},
+    "BlockCard": {"card_number": CARD, "reason": "lost"},
+    "UnblockCard": {"card_number": CARD, "reason": "found"},
+    "RegisterMember": {
+        "channel": "point_of_sale",
+        "phone": "+4915112345678",
+        "email": "ana@example.org",
+        "first_name": "Ana",
+        "card_number": CARD,
+        "consents": [
+            {"kind": "personal_data", "text_version": "2026-09", "given_at": "2026-11-22T09:00:00Z"},
+            {"kind": "offer", "text_version": "2026-01", "given_at": "2026-11-22T09:00:00Z"},
+        ],
+        "answers": {"favourite_drink": "cappuccino"},
+    },
+    "RecordPurchase": {
+        "card_number": CARD,
+        **STORE,
+        "purchased_at": "2026-11-22T09:15:00+01:00",
+        "currency": "EUR",
+        "lines": [{"line": 1, "product": "cappuccino", "category": "coffee", "quantity": 2, "price_minor": 760}],
+    },
+    "ConfirmPurchase": {"card_number": CARD, **STORE},
+    "CancelPurchase": {"card_number": CARD, **STORE},
+    "RefundPurchase": {
+        "card_number": CARD,
+        **STORE,
+        "refund_number": "000130",
+        "refunded_at": "2026-11-22T11:00:00+01:00",
+        "lines": [{"line": 1, "quantity": 1, "price_minor": 380}],
+    },
+    "RedeemReward": {"card_number": CARD, "reward": "free_coffee"},
+    "UseReward": {"card_number": CARD, "reward_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e", "store": "berlin-1"},
+    "RemoveReward": {
+        "card_number": CARD,
+        "reward_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e",
+        "reason": "mistake",
+    },
+    "ResendMessage": {"message_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"},
+}

@@ -1,0 +1,200 @@
+"""Reads: members, cards, balances, purchases, messages and timelines, through the workers' views alone."""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, Final, TypeVar
+
+import structlog
+from fastapi import APIRouter, Depends, Query, Request
+from uuid_utils import uuid7
+
+from contracts.audit import RecordLook
+from contracts.messages import ActorKind
+from contracts.values import CardNumber, MemberId
+from runtime.edge import Away as KafkaAway
+from runtime.store import Library
+from services.gateway.answers import unavailable
+from services.gateway.commands import Asks
+from services.gateway.keys import Caller, Keys
+from services.gateway.metrics import Metrics
+from services.gateway.problems import Problem
+from services.gateway.scopes import READ_CARD, READ_MEMBER, READ_MESSAGES, READ_TIMELINE, SEARCH_MEMBERS
+from services.gateway.shapes import CardShown, Found, LineShown, MemberShown, MessageShown, Search, Timeline
+from workers.audit.views import AuditViews, InvalidCursor
+from workers.cards.views import CardsViews
+from workers.notifications.views import NotificationViews
+from workers.registration.views import RegistrationViews
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+class Looks:
+    """Notes who looked at whom in the audit trail, without letting the one who looks wait."""
+
+    def __init__(self, edge: Asks, metrics: Metrics) -> None:
+        self._edge = edge
+        self._metrics = metrics
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def must_be_possible(self) -> None:
+        """Let nobody look while looks can't be noted.
+
+        Raises:
+            Problem: 503, Kafka is away.
+        """
+        if not self._edge.ready:
+            raise unavailable()
+
+    def note(self, caller: Caller, subject: str, what: str) -> None:
+        """Note a look."""
+        task = asyncio.create_task(self._note(caller, RecordLook(subject=subject, what=what)))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _note(self, caller: Caller, look: RecordLook) -> None:
+        try:
+            await self._edge.submit(look, id=str(uuid7()), actor=caller.actor)
+        except KafkaAway:
+            self._metrics.looks_lost.inc()
+            log.error("look_lost", what=look.what, actor=caller.actor.id)  # noqa: TRY400  # no trace: it may hold values
+
+
+class Doors:
+    """What reads need: views of every worker, the keys of callers, and the notes of looks."""
+
+    def __init__(self, library: Library, keys: Keys, looks: Looks) -> None:
+        self.registration = RegistrationViews(library.worker("registration"))
+        self.cards = CardsViews(library.worker("cards"))
+        self.audit = AuditViews(library.worker("audit"))
+        self.notifications = NotificationViews(library.worker("notifications"))
+        self.keys = keys
+        self.looks = looks
+
+
+class Visit:
+    """One authorized read: who reads, through which doors."""
+
+    def __init__(self, doors: Doors, caller: Caller) -> None:
+        self.doors = doors
+        self._caller = caller
+
+    def looked_at_member(self, member_id: str, what: str) -> None:
+        """Note that a member was shown."""
+        self.doors.looks.note(self._caller, member_id, what)
+
+    def looked_at_card(self, card_number: str, what: str) -> None:
+        """Note that a card was shown to an operator; a till that asks for a balance is at work, not looking."""
+        if self._caller.actor.kind is ActorKind.OPERATOR:
+            self.doors.looks.note(self._caller, card_number, what)
+
+
+def visiting(scope: str) -> Callable[[Request], Visit]:
+    """A dependency that lets in who has the scope, if looks can be noted."""
+
+    def visit(request: Request) -> Visit:
+        doors: Doors = request.app.state.doors
+        authorization = request.headers.get("authorization")
+        caller = doors.keys.caller(authorization.encode("latin-1") if authorization else None)
+        caller.must_have(scope)
+        doors.looks.must_be_possible()
+        return Visit(doors, caller)
+
+    return visit
+
+
+def there(found: T | None, what: str) -> T:
+    """What was found.
+
+    Raises:
+        Problem: 404, it wasn't.
+    """
+    if found is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"unknown_{what}", f"There is no {what} with this id.")
+    return found
+
+
+router: Final = APIRouter(prefix="/v1")
+CardVisit = Annotated[Visit, Depends(visiting(READ_CARD))]
+MemberVisit = Annotated[Visit, Depends(visiting(READ_MEMBER))]
+MessagesVisit = Annotated[Visit, Depends(visiting(READ_MESSAGES))]
+SearchVisit = Annotated[Visit, Depends(visiting(SEARCH_MEMBERS))]
+TimelineVisit = Annotated[Visit, Depends(visiting(READ_TIMELINE))]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Before = Annotated[str | None, Query(max_length=200, description="`before` of the page before.")]
+
+
+@router.get("/members/{member_id}", tags=["members"])
+async def member(member_id: MemberId, visit: MemberVisit) -> MemberShown:
+    """A member's profile; that it was looked at is noted."""
+    found = there(await visit.doors.registration.member(member_id), "member")
+    visit.looked_at_member(member_id, "profile")
+    return MemberShown.model_validate(found)
+
+
+@router.post("/members/search", tags=["members"])
+async def search(search: Search, visit: SearchVisit) -> Found:
+    """Members by phone or card number, given in the body, as addresses end up in logs."""
+    views = visit.doors.registration
+    if search.phone is not None:
+        found = await views.member_by_phone(search.phone)
+    else:
+        found = await views.member_by_card(search.card_number or "")
+    if found is None:
+        return Found(members=())
+    visit.looked_at_member(found.id, "search")
+    return Found(members=(MemberShown.model_validate(found),))
+
+
+@router.get("/members/{member_id}/messages", tags=["members"])
+async def messages(member_id: MemberId, visit: MessagesVisit) -> list[MessageShown]:
+    """What a member was sent, newest first."""
+    found = await visit.doors.notifications.messages_of(member_id)
+    visit.looked_at_member(member_id, "messages")
+    return [MessageShown.model_validate(each) for each in found]
+
+
+@router.get("/cards/{card_number}", tags=["cards"])
+async def card(card_number: CardNumber, visit: CardVisit) -> CardShown:
+    """A card and its state."""
+    found = there(await visit.doors.cards.card(card_number), "card")
+    visit.looked_at_card(card_number, "card")
+    return CardShown.model_validate(found)
+
+
+@router.get("/members/{member_id}/timeline", tags=["members"])
+async def member_timeline(
+    member_id: MemberId, visit: TimelineVisit, limit: Limit = 100, before: Before = None
+) -> Timeline:
+    """Everything that happened to a member and their cards, newest first, with who did it."""
+    there(await visit.doors.registration.member(member_id), "member")
+    cards = [card.number for card in await visit.doors.cards.cards_of(member_id)]
+    visit.looked_at_member(member_id, "timeline")
+    return await timeline(visit.doors.audit, [member_id, *cards], limit, before)
+
+
+@router.get("/cards/{card_number}/timeline", tags=["cards"])
+async def card_timeline(
+    card_number: CardNumber, visit: TimelineVisit, limit: Limit = 100, before: Before = None
+) -> Timeline:
+    """Everything that happened to a card, newest first, with who did it."""
+    there(await visit.doors.cards.card(card_number), "card")
+    visit.looked_at_card(card_number, "timeline")
+    return await timeline(visit.doors.audit, [card_number], limit, before)
+
+
+async def timeline(audit: AuditViews, subjects: list[str], limit: int, before: str | None) -> Timeline:
+    """A page of a timeline.
+
+    Raises:
+        Problem: 422, `before` is from nowhere.
+    """
+    try:
+        lines = await audit.timeline(subjects, limit, before)
+    except InvalidCursor:
+        problems = [{"field": "query.before", "rule": "must be the `before` of an earlier page"}]
+        detail = "query.before: must be the `before` of an earlier page"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, problems=problems) from None
+    shown = tuple(LineShown.model_validate(line) for line in lines)
+    return Timeline(lines=shown, before=lines[-1].cursor if len(lines) == limit else None)

@@ -1,0 +1,55 @@
+"""Scopes: what a key may do. A scope is a command's name, or one of the reads."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from contracts.catalogue import COMMANDS
+from contracts.messages import ActorKind
+
+READ_CARD: Final = "read:card"
+READ_MEMBER: Final = "read:member"
+READ_TIMELINE: Final = "read:timeline"
+READ_MESSAGES: Final = "read:messages"
+SEARCH_MEMBERS: Final = "search:members"
+READS: Final = frozenset({READ_CARD, READ_MEMBER, READ_TIMELINE, READ_MESSAGES, SEARCH_MEMBERS})
+
+OURS: Final = frozenset(
+    {
+        "DeferMessage",
+        "DropNotices",
+        "EndPurchase",
+        "EnrolMember",
+        "ExpireLots",
+        "ExpireReward",
+        "RecordDelivery",
+        "RecordLook",
+        "ResumePurchase",
+    }
+)
+"""Commands that our own processes give each other: only a system's key may send them from outside."""
+
+KNOWN_SCOPES: Final = READS | frozenset(COMMANDS)
+
+_TILL: Final = frozenset(
+    {
+        "RegisterMember",
+        "RecordPurchase",
+        "ConfirmPurchase",
+        "CancelPurchase",
+        "RefundPurchase",
+        "RedeemReward",
+        "UseReward",
+        "RemoveReward",
+        READ_CARD,
+    }
+)
+DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
+    ActorKind.POS: _TILL | {"IssueCard"},
+    ActorKind.APP: _TILL | {"BlockCard", READ_MEMBER, READ_MESSAGES},
+    ActorKind.OPERATOR: KNOWN_SCOPES - OURS,
+    ActorKind.WALLET: frozenset({"RegisterMember", READ_CARD}),
+    ActorKind.SMS: frozenset({"RegisterMember"}),
+    ActorKind.SYSTEM: KNOWN_SCOPES,
+    ActorKind.WORKER: frozenset(),
+}
+"""What a key may do that names no scopes of its own, by the kind of caller."""

@@ -1,0 +1,150 @@
+"""Shapes: what reads answer with. They are the door's own words, so that what workers keep can change behind it."""
+
+from datetime import date, datetime
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
+
+from contracts.cards import CardKind, CardState
+from contracts.messages import ActorKind, Outcome
+from contracts.notifications import MessageChannel, MessageStatus
+from contracts.registration import Channel
+from contracts.values import CardNumber, Phone
+
+
+class Shape(BaseModel):
+    """What is read from a worker's document, by the names of its fields."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class ConsentShown(Shape):
+    """An agreement that a member gave."""
+
+    kind: str
+    text_version: str
+    channel: Channel
+    given_at: datetime
+    recorded_at: datetime
+
+
+class AnswerShown(Shape):
+    """An answer on the application form."""
+
+    question: str
+    value: bool | int | str | tuple[str, ...]
+    answered_at: datetime
+    answered_by: ActorKind
+
+
+class RefusedCardShown(Shape):
+    """A card that a member gave and that could not be linked."""
+
+    card_number: str
+    code: str
+    refused_at: datetime
+
+
+class MemberShown(Shape):
+    """A member."""
+
+    id: str
+    state: str
+    channel: Channel
+    registered_at: datetime
+    phone: str
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    born_on: date | None
+    home_store: str | None
+    language: str
+    card_numbers: tuple[str, ...]
+    refused_cards: tuple[RefusedCardShown, ...]
+    consents: tuple[ConsentShown, ...]
+    answers: tuple[AnswerShown, ...]
+
+
+class CardShown(Shape):
+    """A card."""
+
+    number: str
+    kind: CardKind
+    category: str
+    state: CardState
+    issued_at: datetime
+    member_id: str | None
+    linked_at: datetime | None
+    blocked_at: datetime | None
+    block_reason: str | None
+
+
+class MessageShown(Shape):
+    """A message to a member."""
+
+    id: str
+    channel: MessageChannel
+    template: str
+    language: str
+    recipient: str
+    text: str
+    status: MessageStatus
+    status_at: datetime
+    queued_at: datetime
+    attempts: int
+    error: str | None
+
+
+class ActorShown(Shape):
+    """Who did something, and for operators in which call."""
+
+    kind: ActorKind
+    id: str
+    call_id: str | None
+
+
+class LineShown(Shape):
+    """One line of a timeline: what happened, when, by whom, with what outcome."""
+
+    id: str
+    what: str
+    """An event (`CardBlocked`), a look (`RecordLook`), or a command whose outcome is given (`BlockCard`)."""
+    worker: str
+    happened_at: datetime
+    recorded_at: datetime
+    actor: ActorShown
+    outcome: Outcome | None
+    code: str | None
+    correlation_id: str
+    subjects: tuple[str, ...]
+    facts: dict[str, JsonValue]
+    """What was said, less what is personal."""
+
+
+class Timeline(BaseModel):
+    """Lines, newest first, and where older ones begin."""
+
+    lines: tuple[LineShown, ...]
+    before: str | None
+    """Ask with this for older lines; null where there are none."""
+
+
+class Search(BaseModel):
+    """Whom to look for: by exactly one of these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    phone: Phone | None = None
+    card_number: CardNumber | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.phone is None) == (self.card_number is None):
+            raise ValueError("give exactly one of phone, card_number")
+        return self
+
+
+class Found(BaseModel):
+    """Who was found; nobody where the list is empty."""
+
+    members: tuple[MemberShown, ...]
