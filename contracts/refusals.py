@@ -11,7 +11,7 @@ REFUSALS: Final[dict[str, str]] = {
     "card_already_issued": "A card with this number exists already.",
     "card_already_linked": "This card belongs to a member already.",
     "card_category_unknown": "The programme has no card category {category}.",
-    "card_not_active": "Only an active card can be blocked; this one is: {state}.",
+    "card_not_active": "Only an active card can do this; this one is: {state}.",
     "card_not_blocked": "Only a blocked card can be unblocked; this one is: {state}.",
     "card_not_to_issue": "This card can't be given to a member; it is: {state}.",
     "too_many_cards": "The member has as many cards as the programme allows.",
@@ -36,7 +36,28 @@ REFUSALS: Final[dict[str, str]] = {
     "too_young": "Members must be {minimum_age} years old.",
     "unknown_registration": "There is no such registration waiting.",
     # rewards
+    "balance_too_low": "The reward costs {needed}; the account has {held} to spend.",
+    "card_blocked": "This card is blocked: it neither collects nor pays.",
+    "currency_not_accepted": "Receipts in {currency} don't count; the programme takes {accepted}.",
+    "purchase_already_cancelled": "This purchase was cancelled.",
+    "purchase_already_confirmed": "This purchase is confirmed: it can be refunded, not cancelled.",
+    "purchase_of_another_card": "This receipt belongs to another card.",
+    "purchased_in_future": "The till's clock is ahead: the receipt is dated in the future.",
+    "refund_changed": "A refund with this number was taken already, with other lines.",
+    "refund_exceeds_sale": "Line {line} has {items} items for {price_minor} left to take back.",
+    "reward_already_removed": "This reward was removed and its price given back.",
+    "reward_already_used": "This reward was used already.",
+    "reward_expired": "This reward was not used in time.",
+    "too_many_refunds": "A purchase can't have more than {most} refunds.",
+    "too_many_revisions": "A receipt can't be changed more than {most} times.",
+    "unknown_account": "There is no such account.",
+    "unknown_line": "The receipt has no line {line}.",
+    "unknown_purchase": "There is no purchase with this receipt.",
+    "unknown_reward": "There is no such reward.",
     # notifications
+    "unknown_message": "There is no such message.",
+    "unknown_contact": "Nothing is known of how to reach this member.",
+    "message_still_queued": "The message has not been sent yet (it is {status}); it will be.",
     # audit
 }
 

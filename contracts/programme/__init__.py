@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from contracts.programme.cards import CardRules
 from contracts.programme.notifications import NotificationRules
 from contracts.programme.registration import RegistrationRules
+from contracts.programme.rewards import RewardRules
 
 _BOOLEAN = "tag:yaml.org,2002:bool"
 _RESOLVERS = yaml.SafeLoader.yaml_implicit_resolvers
@@ -37,6 +38,7 @@ class Programme(BaseModel):
     """The first is taken where nobody says which."""
     cards: CardRules
     registration: RegistrationRules
+    rewards: RewardRules
     notifications: NotificationRules
 
     @field_validator("time_zone")

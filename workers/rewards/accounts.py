@@ -1,0 +1,40 @@
+"""Accounts, and the cards that lead to them: every card that becomes known has one from that moment."""
+
+from typing import Annotated
+
+from contracts.cards import CardBlocked, CardIssued, CardLinked, CardState, CardUnblocked
+from contracts.rewards import AccountOpened, ResumePurchase
+from runtime.decisions import Key
+from workers import Changes, Context
+from workers.rewards.documents import Account, Card
+from workers.rewards.worker import worker
+
+
+@worker.handles(CardIssued)
+def open_account(event: CardIssued, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    if card is not None and card.account_id is not None:
+        return
+
+    account = Account(id=context.new_id(), card_number=event.card_number, opened_at=context.now)
+    known = card or Card(id=event.card_number)
+    yield account
+    state = known.state or CardState.TO_ISSUE
+    yield known.evolve(state=state, account_id=account.id, category=event.category, waiting=())
+    yield AccountOpened(account_id=account.id, card_number=event.card_number)
+    for purchase_id in known.waiting:
+        yield ResumePurchase(card_number=event.card_number, purchase_id=purchase_id)
+
+
+@worker.handles(CardLinked)
+def let_card_spend(event: CardLinked, card: Annotated[Card, Key("card_number")]) -> Changes:
+    yield card.evolve(state=CardState.ACTIVE, member_id=event.member_id, category=event.category)
+
+
+@worker.handles(CardBlocked)
+def stop_card(event: CardBlocked, card: Annotated[Card, Key("card_number")], context: Context) -> Changes:
+    yield card.evolve(state=CardState.BLOCKED, blocked_at=context.time)
+
+
+@worker.handles(CardUnblocked)
+def let_card_work(event: CardUnblocked, card: Annotated[Card, Key("card_number")]) -> Changes:
+    yield card.evolve(state=CardState.ACTIVE, blocked_at=None)

@@ -1,0 +1,127 @@
+"""What a change of a purchase moves on its account: only the difference between what it was and is worth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.rewards import Earned, PurchaseState, TakenBack, UnitChange
+from workers import Context
+from workers.rewards.documents import Account, Cause, Earning, LedgerEntry, Posted, Purchase, Terms
+from workers.rewards.earning import still_earned, what_is_left
+from workers.rewards.ledger import Tally, balances, settled
+
+COUNTING: Final = (PurchaseState.PENDING, PurchaseState.CONFIRMED, PurchaseState.REFUNDED)
+TAKING_BACK: Final = (Cause.REVISION, Cause.REFUND, Cause.CANCELLATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What came of a change: documents to yield, and by unit what it moved."""
+
+    account: Account
+    purchase: Purchase
+    entries: tuple[LedgerEntry, ...]
+    tallies: Mapping[str, Tally]
+
+
+def shares(purchase: Purchase | None) -> tuple[tuple[Earning, int], ...]:
+    """What each rule's earning is worth after refunds; nothing while the purchase doesn't count."""
+    if purchase is None or purchase.state not in COUNTING:
+        return ()
+    if not purchase.refunds:
+        return tuple((earning, earning.amount) for earning in purchase.earnings)
+    left = what_is_left(purchase.lines, purchase.refunds)
+    return tuple((earning, still_earned(earning, left)) for earning in purchase.earnings)
+
+
+def counting_state(purchase: Purchase, *, is_confirmed: bool) -> PurchaseState:
+    """What a purchase that counts is: confirmed or not, or wholly come back."""
+    if not is_confirmed:
+        return PurchaseState.PENDING
+    if purchase.refunds and not any(left.items for left in what_is_left(purchase.lines, purchase.refunds).values()):
+        return PurchaseState.REFUNDED
+    return PurchaseState.CONFIRMED
+
+
+def book(account: Account, before: Purchase | None, after: Purchase, cause: Cause, context: Context) -> Booking:
+    """Move the difference between a purchase before and after; the purchase remembers entries and answer."""
+    shortfall = context.programme.rewards.shortfall
+    tallies = _moved(account, before, after, context)
+    posted = {each.unit: each.entry_id for each in after.posted}
+    entries: list[LedgerEntry] = []
+    for unit, tally in tallies.items():
+        if not tally.has_moved:
+            continue
+        entry = tally.entry(
+            account.id,
+            cause,
+            context,
+            actor=after.actor if cause is Cause.PURCHASE else None,
+            undoes=posted.get(unit) if cause in TAKING_BACK else None,
+            purchase_id=after.id,
+        )
+        entries.append(entry)
+        if cause not in TAKING_BACK or unit not in posted:
+            posted[unit] = entry.id
+
+    changed = settled(account, tallies.values())
+    purchase = after.evolve(
+        posted=tuple(Posted(unit=unit, entry_id=entry_id) for unit, entry_id in posted.items()),
+        balances=balances(changed, context.now, shortfall),
+    )
+    return Booking(changed, purchase, tuple(entries), tallies)
+
+
+def _moved(account: Account, before: Purchase | None, after: Purchase, context: Context) -> dict[str, Tally]:
+    """Tallies by unit: what is pending, what is given, then what is taken, so that nothing is owed for a moment."""
+    shortfall = context.programme.rewards.shortfall
+    tallies: dict[str, Tally] = {}
+    changes: dict[tuple[str, str, str], int] = {}
+    terms: dict[str, Terms] = {}
+    for sign, purchase in ((-1, before), (1, after)):
+        for earning, amount in shares(purchase):
+            if earning.unit not in tallies:
+                tallies[earning.unit] = Tally(account.holding(earning.unit))
+            if purchase is not None and purchase.state is PurchaseState.PENDING:
+                tallies[earning.unit].promise(sign * amount)
+                continue
+            terms[earning.terms.id] = earning.terms
+            key = (earning.unit, earning.terms.id, earning.rule)
+            changes[key] = changes.get(key, 0) + sign * amount
+    for (unit, terms_id, rule), amount in changes.items():
+        if amount > 0:
+            tallies[unit].credit(terms[terms_id], amount, rule)
+    for (unit, terms_id, rule), amount in changes.items():
+        if amount < 0:
+            tallies[unit].take_back(terms[terms_id], -amount, context.now, shortfall, rule)
+    return tallies
+
+
+def earned(purchase: Purchase) -> tuple[Earned, ...]:
+    """What a purchase earned and why, as others are told."""
+    return tuple(
+        Earned(rule=earning.rule, unit=earning.unit, amount=earning.amount, lines=earning.lines)
+        for earning in purchase.earnings
+    )
+
+
+def changes(before: Purchase | None, after: Purchase) -> tuple[UnitChange, ...]:
+    """By how much the worth of a purchase changed, unit by unit."""
+    by_unit: dict[str, int] = {}
+    for sign, purchase in ((-1, before), (1, after)):
+        for earning, amount in shares(purchase):
+            by_unit[earning.unit] = by_unit.get(earning.unit, 0) + sign * amount
+    return tuple(UnitChange(unit=unit, amount=amount) for unit, amount in by_unit.items() if amount)
+
+
+def taken_back(before: Purchase, booking: Booking) -> tuple[TakenBack, ...]:
+    """What the refunds of a purchase took, since it was `before`."""
+    return tuple(
+        TakenBack(
+            unit=change.unit,
+            amount=-change.amount,
+            owed=booking.tallies[change.unit].owed if change.unit in booking.tallies else 0,
+            forgone=booking.tallies[change.unit].forgone if change.unit in booking.tallies else 0,
+        )
+        for change in changes(before, booking.purchase)
+    )

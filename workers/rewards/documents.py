@@ -1,0 +1,251 @@
+"""What the rewards worker keeps: the cards it knows, accounts, purchases, rewards and the ledger.
+
+Only `Card` and `Account` know a card's number; ledger, purchases and rewards know the account by an opaque id, so
+that nothing in them leads back to a member who was removed.
+
+An account stays small whatever was bought: it holds one lot for each day (or month, as the rule says) on which
+something expires, and purchases that expire together share it. What each of them brought stands in its ledger entry
+and in the purchase, so a lot's origins are never lost.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from contracts.cards import CardState
+from contracts.messages import Actor
+from contracts.programme.rewards import Rate
+from contracts.rewards import PurchaseLine, PurchaseState, RefundLine, RewardState, UnitBalance
+from runtime.documents import Document, Index
+
+
+class Part(BaseModel):
+    """A part of a document."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Card(Document):
+    """What this worker knows of a card, from the events about it; its id is the card's number.
+
+    A card without a state is known by nothing but purchases that came before its own event and wait for it. They
+    stand here rather than in a document of their own, so that the two writes meet and neither misses the other.
+    """
+
+    collection: ClassVar = "cards"
+
+    state: CardState | None = None
+    account_id: str | None = None
+    member_id: str | None = None
+    category: str = "normal"
+    blocked_at: datetime | None = None
+    waiting: tuple[str, ...] = ()
+    """Ids of the purchases that wait for the card."""
+
+
+class Terms(Part):
+    """From when until when units can be spent; lots with the same terms are one lot."""
+
+    id: str
+    available_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class Lot(Part):
+    """Units that can be spent, and expire, together."""
+
+    terms: Terms
+    amount: int
+
+
+class Holding(Part):
+    """What an account holds of one unit: `balance` is its lots less its debt, and the sum of its ledger entries."""
+
+    unit: str
+    balance: int = 0
+    pending: int = 0
+    """Of purchases that aren't confirmed yet; not in the balance."""
+    held: int = 0
+    """What outstanding rewards cost; not in the balance."""
+    debt: int = 0
+    lots: tuple[Lot, ...] = ()
+    """The soonest to expire first; none is empty."""
+
+    def spendable(self, now: datetime) -> int:
+        """What can be spent now."""
+        return sum(lot.amount for lot in self.lots if is_spendable(lot.terms, now))
+
+
+class Account(Document):
+    """What one card, or several of one member, collected."""
+
+    collection: ClassVar = "accounts"
+    indexes: ClassVar = (Index(("expires_at",), sparse=True),)
+
+    card_number: str | None
+    """The card that it was opened for."""
+    opened_at: datetime
+    holdings: tuple[Holding, ...] = ()
+    expires_at: datetime | None = None
+    """When the next of its lots expires."""
+
+    def holding(self, unit: str) -> Holding:
+        """What it holds of a unit."""
+        for holding in self.holdings:
+            if holding.unit == unit:
+                return holding
+        return Holding(unit=unit)
+
+
+class Earning(Part):
+    """What a rule gave for lines of a purchase, and all that a refund needs to take it back by the sale's own rate."""
+
+    rule: str
+    unit: str
+    amount: int
+    lines: tuple[int, ...]
+    rate: Rate
+    terms: Terms
+
+
+class Refund(Part):
+    """What of a purchase came back, on which receipt."""
+
+    number: str
+    refunded_at: datetime
+    lines: tuple[RefundLine, ...]
+    actor: Actor
+
+
+class Posted(Part):
+    """The ledger entry that a purchase made for a unit; what takes it back points to it."""
+
+    unit: str
+    entry_id: str
+
+
+class Purchase(Document):
+    """A receipt, by its business key: what was bought, what that earned and why, what of it came back."""
+
+    collection: ClassVar = "purchases"
+    indexes: ClassVar = (
+        Index(("account_id", "purchased_at")),
+        Index(("receipt_number",)),
+        Index(("due_at",), sparse=True),
+    )
+
+    state: PurchaseState
+    account_id: str | None = None
+    awaited_card: str | None = None
+    """The card that a parked purchase waits for; cleared with the wait."""
+    due_at: datetime | None = None
+    """When its wait ends: for its card, its sale, or its confirmation."""
+    store: str
+    till: str
+    receipt_number: str
+    business_day: date
+    purchased_at: datetime | None = None
+    recorded_at: datetime | None = None
+    actor: Actor | None = None
+    """Who recorded it."""
+    card_category: str = "normal"
+    """The card's when it was recorded: a revision earns by it, whatever the card is by then."""
+    is_confirmed: bool = False
+    """Whether it is paid for."""
+    revision: int = 0
+    lines: tuple[PurchaseLine, ...] = ()
+    superseded: tuple[str, ...] = ()
+    """Digests of the contents that it had before."""
+    earnings: tuple[Earning, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    posted: tuple[Posted, ...] = ()
+    balances: tuple[UnitBalance, ...] = ()
+    """What the till was told that the account holds; a repeat is told the same."""
+
+
+class Reward(Document):
+    """Something that stamps or points bought."""
+
+    collection: ClassVar = "rewards"
+    indexes: ClassVar = (Index(("account_id", "issued_at")), Index(("due_at",), sparse=True))
+
+    account_id: str
+    reward: str
+    unit: str
+    price: int
+    state: RewardState
+    issued_at: datetime
+    ended_at: datetime | None = None
+    expires_at: datetime | None = None
+    due_at: datetime | None = None
+    """When it expires, while it is outstanding."""
+    paid: tuple[Lot, ...]
+    """What was taken from which lots; it goes back there if the reward is removed."""
+    entry_id: str
+
+
+class Cause(StrEnum):
+    """Why something moved."""
+
+    PURCHASE = "purchase"
+    REVISION = "revision"
+    CONFIRMATION = "confirmation"
+    CANCELLATION = "cancellation"
+    REFUND = "refund"
+    REWARD_ISSUED = "reward_issued"
+    REWARD_USED = "reward_used"
+    REWARD_REMOVED = "reward_removed"
+    REWARD_EXPIRED = "reward_expired"
+    EXPIRY = "expiry"
+
+
+class EntryPart(Part):
+    """How much of a movement was in which lot, by which rule; no lot where it is about debt or what is pending."""
+
+    lot: str | None
+    amount: int
+    rule: str | None = None
+
+
+class LedgerEntry(Document):
+    """One movement of one unit of one account; written once, never changed, and undone only by another entry.
+
+    Over an account's entries of a unit, `amount` sums up to the holding's balance, `pending` and `held` to its own.
+    """
+
+    collection: ClassVar = "ledger_entries"
+    indexes: ClassVar = (Index(("account_id", "at")),)
+
+    account_id: str
+    unit: str
+    amount: int
+    pending: int = 0
+    held: int = 0
+    balance_after: int
+    forgone: int = 0
+    """What should have been taken and wasn't: it had expired, or the programme waives it."""
+    cause: Cause
+    actor: Actor
+    at: datetime
+    purchase_id: str | None = None
+    reward_id: str | None = None
+    parts: tuple[EntryPart, ...] = ()
+    undoes: str | None = None
+    """The entry that this one takes back, in whole or in part."""
+
+
+def is_available(terms: Terms, now: datetime) -> bool:
+    """Whether the time before which units with these terms can't be spent is over."""
+    return terms.available_at is None or terms.available_at <= now
+
+
+def has_expired(terms: Terms, now: datetime) -> bool:
+    """Whether units with these terms can be spent no more."""
+    return terms.expires_at is not None and terms.expires_at <= now
+
+
+def is_spendable(terms: Terms, now: datetime) -> bool:
+    """Whether units with these terms can be spent now."""
+    return is_available(terms, now) and not has_expired(terms, now)

@@ -1,0 +1,110 @@
+"""What a receipt says, apart from who said it when: whether it is the same, and whether it can count at all."""
+
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Final
+
+from contracts.cards import CardState
+from contracts.messages import ActorKind
+from contracts.rewards import PurchaseState, RecordPurchase, Stage
+from runtime.decisions import Refused
+from workers import Context
+from workers.rewards.documents import Card, Purchase
+
+GONE: Final = (CardState.REPLACED, CardState.DELETED)
+MOST_REVISIONS: Final = 50
+"""Contents that one receipt may have had."""
+
+
+def refuse_actor(allowed: tuple[ActorKind, ...], context: Context) -> None:
+    """Refuse who may not do this.
+
+    Raises:
+        Refused: `actor_not_allowed`.
+    """
+    if context.actor.kind not in allowed:
+        raise Refused("actor_not_allowed", actor=context.actor.kind.value)
+
+
+def refuse_receipt(command: RecordPurchase, context: Context) -> None:
+    """Refuse a receipt that can't be right, whoever's it is.
+
+    Raises:
+        Refused: `currency_not_accepted` or `purchased_in_future`.
+    """
+    rules = context.programme.rewards
+    if command.currency != rules.currency:
+        raise Refused("currency_not_accepted", currency=command.currency, accepted=rules.currency)
+    if command.purchased_at > context.now + timedelta(seconds=rules.clock_skew_seconds):
+        raise Refused("purchased_in_future")
+
+
+def why_not_earning(card: Card, purchased_at: datetime | None) -> str | None:
+    """Why a purchase on this card can't count, as a refusal's code, or None.
+
+    `purchased_at` is given where the receipt comes late, from an offline till or after a wait: what was bought before
+    the card was blocked counts.
+    """
+    if card.state in GONE:
+        return "card_not_active"
+    if card.state is not CardState.BLOCKED:
+        return None
+    was_before = purchased_at is not None and card.blocked_at is not None and purchased_at < card.blocked_at
+    return None if was_before else "card_blocked"
+
+
+def refuse_card(card: Card, purchased_at: datetime | None) -> None:
+    """Refuse a card that doesn't earn.
+
+    Raises:
+        Refused: `card_blocked` or `card_not_active`.
+    """
+    code = why_not_earning(card, purchased_at)
+    if code == "card_not_active" and card.state is not None:
+        raise Refused(code, state=card.state.value)
+    if code is not None:
+        raise Refused(code)
+
+
+def instant(at: datetime) -> datetime:
+    """An instant as documents keep it, in UTC and milliseconds: what was read must equal what was said."""
+    utc = at.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def is_same(command: RecordPurchase, purchase: Purchase) -> bool:
+    """Whether a receipt says what its purchase is made of already."""
+    return (
+        command.revision == purchase.revision
+        and command.lines == purchase.lines
+        and purchase.purchased_at == instant(command.purchased_at)
+    )
+
+
+def digest(receipt: RecordPurchase | Purchase) -> str:
+    """A hash of what a receipt says; equal for a command and the purchase that it made."""
+    at = "" if receipt.purchased_at is None else instant(receipt.purchased_at).isoformat()
+    content = [str(receipt.revision), at, *(line.model_dump_json() for line in receipt.lines)]
+    return blake2b("\n".join(content).encode(), digest_size=16).hexdigest()
+
+
+def receipt_of(
+    command: RecordPurchase, earlier: Purchase | None, state: PurchaseState, context: Context, category: str
+) -> Purchase:
+    """A receipt as a new purchase; it keeps the refunds that came before it, in `earlier`."""
+    return Purchase(
+        id=command.purchase_id,
+        state=state,
+        store=command.store,
+        till=command.till,
+        receipt_number=command.receipt_number,
+        business_day=command.business_day,
+        purchased_at=instant(command.purchased_at),
+        recorded_at=context.now,
+        actor=context.actor,
+        card_category=category,
+        is_confirmed=command.stage is Stage.CONFIRMED,
+        revision=command.revision,
+        lines=command.lines,
+        refunds=() if earlier is None else earlier.refunds,
+    )

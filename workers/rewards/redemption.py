@@ -1,0 +1,204 @@
+"""What stamps and points buy: rewards, bought, used, undone, expired."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from contracts.cards import CardState
+from contracts.messages import Command
+from contracts.rewards import (
+    ExpireReward,
+    RedeemReward,
+    RemoveReward,
+    RewardExpired,
+    RewardIssued,
+    RewardRemoved,
+    RewardState,
+    RewardUsed,
+    UseReward,
+)
+from runtime.decisions import Key, Refused
+from workers import Changes, Context
+from workers.rewards.documents import Account, Card, Cause, Reward
+from workers.rewards.ledger import Tally, balances, settled
+from workers.rewards.receipts import refuse_actor
+from workers.rewards.worker import worker
+
+
+@worker.handles(RedeemReward)
+def redeem_reward(
+    command: RedeemReward,
+    card: Annotated[Card, Key("card_number")],
+    account: Annotated[Account | None, Key("card.account_id")],
+    context: Context,
+) -> Changes:
+    rules = context.programme.rewards
+    refuse_actor(rules.spenders, context)
+    if account is None:
+        raise Refused("unknown_card")
+    refuse_spending(card)
+    offer = rules.offer(command.reward)
+    if offer is None:
+        raise Refused("unknown_reward")
+    holding = account.holding(offer.unit)
+    spendable = holding.spendable(context.now)
+    if spendable < offer.price:
+        raise Refused("balance_too_low", needed=offer.price, held=spendable)
+
+    tally = Tally(holding)
+    paid = tally.spend(offer.price, context.now)
+    tally.held += offer.price
+    reward_id = context.new_id()
+    entry = tally.entry(account.id, Cause.REWARD_ISSUED, context, reward_id=reward_id)
+    days = offer.expires_after_days
+    expires_at = None if days is None else context.now + timedelta(days=days)
+    changed = settled(account, [tally])
+    yield changed, entry
+    yield Reward(
+        id=reward_id,
+        account_id=account.id,
+        reward=offer.code,
+        unit=offer.unit,
+        price=offer.price,
+        state=RewardState.OUTSTANDING,
+        issued_at=context.now,
+        expires_at=expires_at,
+        due_at=expires_at,
+        paid=paid,
+        entry_id=entry.id,
+    )
+    yield RewardIssued(
+        account_id=account.id,
+        card_number=card.id,
+        member_id=card.member_id,
+        reward_id=reward_id,
+        reward=offer.code,
+        unit=offer.unit,
+        paid=offer.price,
+        expires_at=expires_at,
+        balances=balances(changed, context.now, rules.shortfall),
+    )
+
+
+@worker.handles(UseReward)
+def use_reward(
+    command: UseReward,
+    card: Annotated[Card, Key("card_number")],
+    reward: Annotated[Reward, Key("reward_id")],
+    account: Annotated[Account, Key("reward.account_id")],
+    context: Context,
+) -> Changes:
+    rules = context.programme.rewards
+    refuse_actor(rules.givers, context)
+    if card.account_id != account.id:
+        raise Refused("unknown_reward")
+    refuse_spending(card)
+    refuse_ended(reward, context)
+
+    tally = Tally(account.holding(reward.unit))
+    tally.held -= reward.price
+    entry = tally.entry(account.id, Cause.REWARD_USED, context, reward_id=reward.id)
+    changed = settled(account, [tally])
+    yield changed, entry, reward.evolve(state=RewardState.USED, ended_at=context.now, due_at=None)
+    yield RewardUsed(
+        account_id=account.id,
+        card_number=card.id,
+        member_id=card.member_id,
+        reward_id=reward.id,
+        reward=reward.reward,
+        store=command.store,
+        balances=balances(changed, context.now, rules.shortfall),
+    )
+
+
+@worker.handles(RemoveReward)
+def remove_reward(
+    command: RemoveReward,
+    card: Annotated[Card, Key("card_number")],
+    reward: Annotated[Reward, Key("reward_id")],
+    account: Annotated[Account, Key("reward.account_id")],
+    context: Context,
+) -> Changes:
+    rules = context.programme.rewards
+    refuse_actor(rules.removers, context)
+    if card.account_id != account.id:
+        raise Refused("unknown_reward")
+    refuse_ended(reward, context)
+
+    tally = Tally(account.holding(reward.unit))
+    tally.held -= reward.price
+    for lot in reward.paid:
+        tally.credit(lot.terms, lot.amount)
+    entry = tally.entry(account.id, Cause.REWARD_REMOVED, context, reward_id=reward.id, undoes=reward.entry_id)
+    changed = settled(account, [tally])
+    yield changed, entry, reward.evolve(state=RewardState.REMOVED, ended_at=context.now, due_at=None)
+    yield RewardRemoved(
+        account_id=account.id,
+        card_number=card.id,
+        member_id=card.member_id,
+        reward_id=reward.id,
+        reward=reward.reward,
+        unit=reward.unit,
+        returned=reward.price,
+        reason=command.reason,
+        balances=balances(changed, context.now, rules.shortfall),
+    )
+
+
+@worker.handles(ExpireReward)
+def expire_reward(
+    command: ExpireReward,
+    reward: Annotated[Reward, Key("reward_id")],
+    account: Annotated[Account, Key("reward.account_id")],
+    context: Context,
+) -> Changes:
+    if reward.due_at is None or reward.due_at > context.now:
+        return
+
+    tally = Tally(account.holding(reward.unit))
+    tally.held -= reward.price
+    entry = tally.entry(account.id, Cause.REWARD_EXPIRED, context, reward_id=reward.id)
+    changed = settled(account, [tally])
+    yield changed, entry, reward.evolve(state=RewardState.EXPIRED, ended_at=context.now, due_at=None)
+    yield RewardExpired(
+        account_id=account.id,
+        card_number=account.card_number,
+        reward_id=reward.id,
+        reward=reward.reward,
+        balances=balances(changed, context.now, context.programme.rewards.shortfall),
+    )
+
+
+def refuse_spending(card: Card) -> None:
+    """Refuse a card that doesn't spend: only an active one does.
+
+    Raises:
+        Refused: `card_blocked`, `card_not_active`, or `unknown_card` where nothing but purchases know it.
+    """
+    if card.state is None:
+        raise Refused("unknown_card")
+    if card.state is CardState.BLOCKED:
+        raise Refused("card_blocked")
+    if card.state is not CardState.ACTIVE:
+        raise Refused("card_not_active", state=card.state.value)
+
+
+def refuse_ended(reward: Reward, context: Context) -> None:
+    """Refuse a reward that waits for nobody any more.
+
+    Raises:
+        Refused: `reward_already_used`, `reward_already_removed` or `reward_expired`.
+    """
+    if reward.state is RewardState.USED:
+        raise Refused("reward_already_used")
+    if reward.state is RewardState.REMOVED:
+        raise Refused("reward_already_removed")
+    if reward.state is RewardState.EXPIRED or (reward.expires_at is not None and reward.expires_at <= context.now):
+        raise Refused("reward_expired")
+
+
+def end_of_reward(reward: Reward) -> Command:
+    """The command that ends a reward whose time is over."""
+    return ExpireReward(account_id=reward.account_id, reward_id=reward.id)
+
+
+worker.due(Reward, field="due_at", command=end_of_reward)

@@ -1,0 +1,127 @@
+"""What others may read about accounts, purchases, rewards and the ledger."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from contracts.programme.rewards import Shortfall
+from contracts.rewards import RewardState, UnitBalance
+from runtime.store import Reader
+from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
+from workers.rewards.ledger import balances
+
+MOST: Final = 500
+"""Most that one query gives, whatever is asked for."""
+NEWEST_PURCHASE: Final = (("purchased_at", -1), ("_id", 1))
+OLDEST_PURCHASE: Final = (("purchased_at", 1), ("_id", 1))
+PURCHASES_BY_STORE: Final = (("store", 1), ("purchased_at", -1), ("_id", 1))
+
+
+class CardBalance(NamedTuple):
+    """A card, the account that it leads to, and what that holds of each unit now."""
+
+    card: Card
+    account: Account
+    balances: tuple[UnitBalance, ...]
+
+
+class Reconciliation(NamedTuple):
+    """Whether the ledger adds up: by unit, the sum of all entries and of all balances; accounts where they differ."""
+
+    entries: Mapping[str, int]
+    balances: Mapping[str, int]
+    accounts_off: int
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every account's entries sum up to its balances."""
+        return self.accounts_off == 0 and self.entries == self.balances
+
+
+class RewardsViews:
+    """Read-only queries over the rewards worker's documents.
+
+    Every one raises `runtime.store.Away` when MongoDB can't be reached.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def card(self, card_number: str) -> Card | None:
+        """What is known of a card; None if nobody has issued it."""
+        card = await self._reader.get(Card, card_number)
+        return None if card is None or card.account_id is None else card
+
+    async def account(self, card_number: str) -> Account | None:
+        """The account that a card collects in, with its lots."""
+        card = await self.card(card_number)
+        return None if card is None or card.account_id is None else await self._reader.get(Account, card.account_id)
+
+    async def balance(
+        self, card_number: str, now: datetime, shortfall: Shortfall = Shortfall.DEBT
+    ) -> CardBalance | None:
+        """What a card's account holds at an instant; None if nobody knows the card."""
+        card = await self.card(card_number)
+        account = None if card is None or card.account_id is None else await self._reader.get(Account, card.account_id)
+        if card is None or account is None:
+            return None
+        return CardBalance(card, account, balances(account, now, shortfall))
+
+    async def purchases(
+        self, account_id: str, *, sort: Sequence[tuple[str, int]] = NEWEST_PURCHASE, limit: int = 100
+    ) -> list[Purchase]:
+        """An account's purchases, the newest first, else by one of the sorts above."""
+        return await self._reader.find(Purchase, {"account_id": account_id}, sort=sort, limit=_bounded(limit))
+
+    async def purchase(self, purchase_id: str) -> Purchase | None:
+        """The purchase with a business key."""
+        return await self._reader.get(Purchase, purchase_id)
+
+    async def purchases_by_receipt(self, receipt_number: str, limit: int = 20) -> list[Purchase]:
+        """Purchases whose receipt has a number, of all tills and days, the newest first."""
+        where = {"receipt_number": receipt_number}
+        return await self._reader.find(Purchase, where, sort=NEWEST_PURCHASE, limit=_bounded(limit))
+
+    async def rewards(self, account_id: str, *, state: RewardState | None = None, limit: int = 100) -> list[Reward]:
+        """An account's rewards, the newest first; those in one state if it is given."""
+        where = {"account_id": account_id} | ({} if state is None else {"state": state.value})
+        return await self._reader.find(Reward, where, sort=(("issued_at", -1), ("_id", 1)), limit=_bounded(limit))
+
+    async def reward(self, reward_id: str) -> Reward | None:
+        """The reward with an id."""
+        return await self._reader.get(Reward, reward_id)
+
+    async def ledger(self, account_id: str, limit: int = 100) -> list[LedgerEntry]:
+        """An account's movements, the newest first."""
+        sort = (("at", -1), ("_id", 1))
+        return await self._reader.find(LedgerEntry, {"account_id": account_id}, sort=sort, limit=_bounded(limit))
+
+
+async def ledger_matches_balances(reader: Reader) -> Reconciliation:
+    """Sum up the whole ledger against every account's balances; a few numbers for each account travel.
+
+    It reads everything, outside of a transaction: run it when nothing is being written.
+    """
+    entries = await reader.aggregate(LedgerEntry, (_by_account("$account_id", "$unit", "$amount"),))
+    held = await reader.aggregate(
+        Account, ({"$unwind": "$holdings"}, _by_account("$_id", "$holdings.unit", "$holdings.balance"))
+    )
+    written = {(row["_id"]["account"], row["_id"]["unit"]): int(row["sum"]) for row in entries}
+    kept = {(row["_id"]["account"], row["_id"]["unit"]): int(row["sum"]) for row in held}
+    off = {place[0] for place in written.keys() | kept.keys() if written.get(place, 0) != kept.get(place, 0)}
+    return Reconciliation(_by_unit(written), _by_unit(kept), len(off))
+
+
+def _by_account(account: str, unit: str, amount: str) -> Mapping[str, Any]:
+    return {"$group": {"_id": {"account": account, "unit": unit}, "sum": {"$sum": amount}}}
+
+
+def _by_unit(sums: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for (_, unit), amount in sums.items():
+        totals[unit] = totals.get(unit, 0) + amount
+    return totals
+
+
+def _bounded(limit: int) -> int:
+    return max(1, min(limit, MOST))

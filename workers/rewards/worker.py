@@ -1,0 +1,8 @@
+"""The rewards worker itself."""
+
+from contracts.programme import Programme
+from runtime.decisions import Worker
+from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
+
+worker = Worker[Programme]("rewards", documents=(Card, Account, Purchase, Reward, LedgerEntry))
+"""Rewards: what purchases earn, what that buys, and a ledger that always adds up."""
