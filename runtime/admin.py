@@ -1,8 +1,10 @@
 """What those who run the platform do to its topics: create, look, read dead letters, send them back."""
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,6 +18,9 @@ from runtime.settings import DAY_SECONDS, Settings
 
 DEAD_HEADERS: Final = ("dead_reason", "dead_detail", "dead_topic", "dead_partition", "dead_offset", "dead_at")
 """What the runtime adds to the headers of a message that it buries."""
+READ_SECONDS: Final = 10
+"""How long a reader waits for records that the broker says are there."""
+SETTLE_SECONDS: Final = 5
 _ALREADY_THERE: Final = 36
 
 
@@ -119,7 +124,7 @@ async def show_topics(settings: Settings) -> list[TopicState]:
     return states
 
 
-async def read_dead(settings: Settings, workers: Iterable[str]) -> AsyncIterator[DeadLetter]:
+async def read_dead(settings: Settings, workers: Iterable[str]) -> AsyncGenerator[DeadLetter, None]:
     """The dead letters of `workers`, oldest first within a worker, as far as they lie there now.
 
     Raises:
@@ -144,9 +149,10 @@ async def find_dead(settings: Settings, address: str) -> DeadLetter:
         AdminError: there is none, or the broker can't be reached.
     """
     worker = address.split("/", 1)[0]
-    async for letter in read_dead(settings, [worker]):
-        if letter.address == address:
-            return letter
+    async with aclosing(read_dead(settings, [worker])) as letters:
+        async for letter in letters:
+            if letter.address == address:
+                return letter
     raise AdminError(f"no dead letter {address}; `punchcard dead list` shows those that there are")
 
 
@@ -183,8 +189,11 @@ async def _read_place(reader: AIOKafkaConsumer, worker: str, place: TopicPartiti
     reader.assign([place])
     await reader.seek_to_beginning(place)
     end = (await reader.end_offsets([place]))[place]
-    while await reader.position(place) < end:
+    idle_until = time.monotonic() + READ_SECONDS
+    while await reader.position(place) < end and time.monotonic() < idle_until:
         batches = await reader.getmany(place, timeout_ms=1_000)
+        if batches:
+            idle_until = time.monotonic() + READ_SECONDS
         for record in batches.get(place, ()):
             yield DeadLetter(
                 worker=worker,
@@ -210,6 +219,7 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         try:
             await admin.start()
             yield admin
+            await _settled(admin._client)  # noqa: SLF001
         finally:
             await admin.close()
 
@@ -221,8 +231,15 @@ async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         try:
             await reader.start()
             yield reader
+            await _settled(reader._client)  # noqa: SLF001
         finally:
             await reader.stop()
+
+
+async def _settled(client: Any) -> None:
+    """Waits for a metadata update under way: aiokafka leaks the connection if it is closed in the middle."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(client.force_metadata_update(), SETTLE_SECONDS)
 
 
 @contextmanager

@@ -46,7 +46,9 @@ def docker_answers() -> bool:
     if docker is None:
         return False
     try:
-        asked = subprocess.run([docker, "info", "--format", "{{.ServerVersion}}"], capture_output=True, timeout=3, check=False)
+        asked = subprocess.run(
+            [docker, "info", "--format", "{{.ServerVersion}}"], capture_output=True, timeout=3, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return asked.returncode == 0
@@ -82,7 +84,9 @@ def _in_docker() -> Iterator[Servers]:
 
     # The ports are the same inside and outside, so that what the servers say about themselves is true on both sides.
     kafka_port, mongo_port = free_port(), free_port()
-    kafka = DockerContainer(KAFKA_IMAGE).with_bind_ports(kafka_port, kafka_port).with_envs(**_kafka_environment(kafka_port))
+    kafka = (
+        DockerContainer(KAFKA_IMAGE).with_bind_ports(kafka_port, kafka_port).with_envs(**_kafka_environment(kafka_port))
+    )
     mongo = DockerContainer(MONGO_IMAGE).with_bind_ports(mongo_port, mongo_port)
     mongo = mongo.with_command(["--replSet", REPLICA_SET, "--bind_ip_all", "--port", str(mongo_port)])
     with kafka, mongo:

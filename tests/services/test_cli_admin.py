@@ -1,0 +1,115 @@
+"""`punchcard topics` and `punchcard dead`, against a broker."""
+
+import asyncio
+import json
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from typer.testing import CliRunner
+
+from contracts.topics import commands_topic, dead_topic
+from runtime.admin import connection, create_topics, needed_topics, show_topics
+from runtime.settings import Settings
+from services.cli.commands import app
+
+PERSONAL = b'{"phone":"+4915112345678"}'
+
+
+@pytest.fixture
+def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """Runs commands as if the environment named this test's servers and prefix."""
+    monkeypatch.setenv("PUNCHCARD_PREFIX", settings.prefix)
+    monkeypatch.setenv("PUNCHCARD_KAFKA_SERVERS", settings.kafka_servers)
+    monkeypatch.setenv("PUNCHCARD_PARTITIONS", str(settings.partitions))
+    return CliRunner()
+
+
+class TestTopics:
+    async def test_are_created_once_as_the_contracts_say(self, settings: Settings) -> None:
+        needed = needed_topics(settings)
+
+        assert await create_topics(settings) == [topic.name for topic in needed]
+        assert await create_topics(settings) == []
+        states = await show_topics(settings)
+        assert [state.topic for state in states] == list(needed)
+        assert all(state.partitions == state.topic.partitions and state.records == 0 for state in states)
+
+    def test_are_shown_as_missing_before_they_exist(self, command: CliRunner, settings: Settings) -> None:
+        shown = command.invoke(app, ["topics"])
+
+        assert shown.exit_code == 0
+        assert "missing" in shown.stdout
+        assert f"{settings.prefix}.cards.commands" in shown.stdout
+
+
+async def bury(settings: Settings, worker: str, key: bytes, value: bytes) -> None:
+    """Puts a dead letter where the runtime puts it, with the headers that it adds."""
+    await create_topics(settings)
+    producer = AIOKafkaProducer(**connection(settings), acks="all")
+    await producer.start()
+    try:
+        headers = [
+            ("ce_id", b"018f-1"),
+            ("ce_type", b"BlockCard"),
+            ("dead_reason", b"malformed"),
+            ("dead_detail", b"card_number: missing"),
+            ("dead_topic", commands_topic(settings.prefix, worker).encode()),
+            ("dead_partition", b"1"),
+            ("dead_offset", b"7"),
+            ("dead_at", b"2026-11-22T01:00:00Z"),
+        ]
+        await producer.send_and_wait(dead_topic(settings.prefix, worker), value, key=key, headers=headers)
+    finally:
+        await producer.stop()
+
+
+async def first_record(settings: Settings, topic: str) -> tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]:
+    """The first record of a topic: key, value, headers."""
+    reader = AIOKafkaConsumer(topic, **connection(settings), auto_offset_reset="earliest", enable_auto_commit=False)
+    await reader.start()
+    try:
+        record = await asyncio.wait_for(reader.getone(), 20)
+        return record.key, record.value, list(record.headers)
+    finally:
+        await reader.stop()
+
+
+class TestDead:
+    def test_list_shows_why_and_nothing_personal(self, command: CliRunner, settings: Settings) -> None:
+        asyncio.run(bury(settings, "cards", b"4915112345678", PERSONAL))
+        listed = command.invoke(app, ["dead", "list", "--worker", "cards"])
+
+        assert listed.exit_code == 0
+        assert all(word in listed.stdout for word in ("cards/0/0", "malformed", "BlockCard", "018f-1", "1 dead letter"))
+        assert "4915112345678" not in listed.stdout
+        assert "0 dead letters" in command.invoke(app, ["dead", "list", "--reason", "too_old"]).stdout
+
+    def test_show_keeps_the_bytes_back_until_asked(self, command: CliRunner, settings: Settings) -> None:
+        asyncio.run(bury(settings, "cards", b"4915112345678", PERSONAL))
+        shown = command.invoke(app, ["dead", "show", "cards/0/0"])
+        asked = command.invoke(app, ["dead", "show", "cards/0/0", "--bytes"])
+
+        assert "dead_detail: card_number: missing" in shown.stdout
+        assert f"value: {len(PERSONAL)} bytes" in shown.stdout
+        assert "4915112345678" not in shown.stdout
+        assert json.loads(asked.stdout.splitlines()[-1]) == json.loads(PERSONAL)
+
+    @pytest.mark.parametrize(("flags", "new_id"), [([], b"018f-1"), (["--as-new"], b"018f-1/replay-0-0")])
+    def test_replay_sends_the_same_bytes_back(
+        self, command: CliRunner, settings: Settings, flags: list[str], new_id: bytes
+    ) -> None:
+        asyncio.run(bury(settings, "cards", b"key", PERSONAL))
+        replayed = command.invoke(app, ["dead", "replay", "cards/0/0", *flags])
+        topic = commands_topic(settings.prefix, "cards")
+        key, value, headers = asyncio.run(first_record(settings, topic))
+
+        assert replayed.stdout == f"cards/0/0 sent to {topic}\n"
+        assert (key, value) == (b"key", PERSONAL)
+        assert headers == [("ce_id", new_id), ("ce_type", b"BlockCard")]
+
+    def test_replay_of_what_is_not_there_says_so(self, command: CliRunner, settings: Settings) -> None:
+        asyncio.run(create_topics(settings))
+        refused = command.invoke(app, ["dead", "replay", "cards/0/99"])
+
+        assert refused.exit_code == 1
+        assert "no dead letter cards/0/99" in str(refused.exception)
