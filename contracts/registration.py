@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.messages import Command, Event
 from contracts.values import (
+    E164,
     CardNumber,
     Code,
     Day,
@@ -102,7 +103,7 @@ class MemberRegistered(Event, worker="registration", key="member_id", about=("Me
 
     member_id: MemberId
     channel: Channel
-    phone: Personal[Phone]
+    phone: Personal[E164]
     email: Personal[Email] | None
     first_name: Personal[Text] | None
     language: str
@@ -116,7 +117,7 @@ class RegistrationRepeated(Event, worker="registration", key="member_id", about=
 
     member_id: MemberId
     channel: Channel
-    phone: Personal[Phone]
+    phone: Personal[E164]
     email: Personal[Email] | None
     first_name: Personal[Text] | None
     language: str

@@ -68,6 +68,8 @@ Reference = Annotated[str, StringConstraints(min_length=1, max_length=64, patter
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(_international)]
 """An international phone number, brought to E.164."""
+E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{4,14}$")]
+"""A phone that one of our workers has taken as a `Phone` already; looking at that again costs 50 µs in every reader."""
 Email = Annotated[
     str,
     StringConstraints(
@@ -83,6 +85,7 @@ Instant = AwareDatetime
 Day = date
 
 __all__ = [
+    "E164",
     "PERSONAL",
     "AccountId",
     "CardNumber",

@@ -8,10 +8,10 @@ either makes the member or tells the one who exists. The card stays set aside ei
 once more would tell.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from contracts.messages import ActorKind
 from contracts.registration import (
     EnrolMember,
     MemberRegistered,
@@ -20,7 +20,7 @@ from contracts.registration import (
     RegistrationRepeated,
 )
 from runtime.decisions import Key, Refused
-from runtime.documents import Erase
+from runtime.documents import Document, Erase
 from workers import Changes, Context
 from workers.registration.admission import check_admission, check_card
 from workers.registration.documents import (
@@ -35,6 +35,8 @@ from workers.registration.documents import (
 )
 from workers.registration.worker import worker
 
+SAID: Final = tuple(name for name in Applicant.model_fields if name not in Document.model_fields)
+
 
 @worker.handles(RegisterMember)
 def register_member(
@@ -46,16 +48,15 @@ def register_member(
 ) -> Changes:
     check_admission(command, context)
     check_card(command, card)
-    registration = registration_of(command, context)
     if command.channel.is_self_service:
-        yield from receive(registration, card)
+        yield from receive(command, card, context)
         return
     if phone_claim is not None:
         raise Refused("phone_already_registered")
     if email_claim is not None:
         raise Refused("email_already_registered")
 
-    yield from admit(registration, card, context)
+    yield from admit(said_in(command, context), command.card_number, card, context)
 
 
 @worker.handles(EnrolMember)
@@ -71,7 +72,8 @@ def enrol_member(
 ) -> Changes:
     yield Erase(Registration, command.registration_id)
     if phone_claim is None and email_claim is None:
-        yield from admit(registration, card, context)
+        said = {name: getattr(registration, name) for name in SAID}
+        yield from admit(said, registration.card_number, card, context)
         return
 
     holders = {holder.id: holder for holder in (phone_holder, email_holder) if holder is not None}
@@ -81,20 +83,18 @@ def enrol_member(
         yield card.evolve(claimed_by=next(iter(holders), card.claimed_by))
 
 
-def registration_of(command: RegisterMember, context: Context) -> Registration:
-    """What a person said, as it is kept."""
-    by: ActorKind = context.actor.kind
-    return Registration(
-        id=context.new_id(),
-        channel=command.channel,
-        phone=command.phone,
-        email=command.email,
-        first_name=command.first_name,
-        last_name=command.last_name,
-        born_on=command.born_on,
-        home_store=command.home_store,
-        language=command.language or context.programme.languages[0],
-        consents=tuple(
+def said_in(command: RegisterMember, context: Context) -> dict[str, Any]:
+    """What a person said, by the names of `Applicant`'s fields."""
+    return {
+        "channel": command.channel,
+        "phone": command.phone,
+        "email": command.email,
+        "first_name": command.first_name,
+        "last_name": command.last_name,
+        "born_on": command.born_on,
+        "home_store": command.home_store,
+        "language": command.language or context.programme.languages[0],
+        "consents": tuple(
             GivenConsent(
                 kind=consent.kind,
                 text_version=consent.text_version,
@@ -104,17 +104,18 @@ def registration_of(command: RegisterMember, context: Context) -> Registration:
             )
             for consent in command.consents
         ),
-        answers=tuple(
-            Answer(question=question, value=value, answered_at=context.now, answered_by=by)
+        "answers": tuple(
+            Answer(question=question, value=value, answered_at=context.now, answered_by=context.actor.kind)
             for question, value in command.answers.items()
         ),
-        card_number=command.card_number,
-        received_at=context.now,
-    )
+    }
 
 
-def receive(registration: Registration, card: KnownCard | None) -> Changes:
+def receive(command: RegisterMember, card: KnownCard | None, context: Context) -> Changes:
     """Keep a registration for enrolment, and set its card aside."""
+    registration = Registration(
+        id=context.new_id(), card_number=command.card_number, received_at=context.now, **said_in(command, context)
+    )
     yield registration
     if card is not None:
         yield card.evolve(claimed_by=registration.id)
@@ -124,9 +125,8 @@ def receive(registration: Registration, card: KnownCard | None) -> Changes:
     yield EnrolMember(registration_id=registration.id)
 
 
-def admit(registration: Registration, card: KnownCard | None, context: Context) -> Changes:
-    """Make a member of a registration: phone, email and card are theirs from now on."""
-    said = {name: getattr(registration, name) for name in Applicant.model_fields if name not in {"id", "version"}}
+def admit(said: Mapping[str, Any], card_number: str | None, card: KnownCard | None, context: Context) -> Changes:
+    """Make a member of who said this: phone, email and card are theirs from now on."""
     member = Member(id=context.new_id(), registered_at=context.now, **said)
     yield member, PhoneClaim(id=member.phone, member_id=member.id)
     if member.comparable_email is not None:
@@ -140,7 +140,7 @@ def admit(registration: Registration, card: KnownCard | None, context: Context) 
         email=member.email,
         first_name=member.first_name,
         language=member.language,
-        card_number=registration.card_number,
+        card_number=card_number,
         home_store=member.home_store,
         registered_at=member.registered_at,
     )
