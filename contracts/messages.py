@@ -1,14 +1,16 @@
-"""The grammar: commands, events, their envelope, and their form on the wire (CloudEvents 1.0 over Kafka, binary mode)."""
+"""The grammar: commands, events, their envelope, and their form on the wire (CloudEvents over Kafka, binary mode)."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from contracts.values import Code, Instant, MessageId, personal_fields
+from contracts.values import Code, Instant, MessageId, holds_objects, personal_fields
 
 Headers = Sequence[tuple[str, bytes]]
 M = TypeVar("M", bound="Message")
@@ -51,6 +53,8 @@ class Message(BaseModel):
     schema_version: ClassVar[int] = 1
     personal: ClassVar[frozenset[str]] = frozenset()
     """Names of the fields that are personal; filled in by the class itself."""
+    has_objects: ClassVar[bool] = False
+    """Whether a field holds a JSON object with names of the sender's choice; filled in by the class itself."""
 
     def __init_subclass__(
         cls, *, worker: str | None = None, key: str | None = None, schema_version: int | None = None, **kwargs: Any
@@ -66,6 +70,7 @@ class Message(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         cls.personal = personal_fields(cls)
+        cls.has_objects = holds_objects(cls)
 
     @property
     def key_value(self) -> str | None:
@@ -83,6 +88,9 @@ class Message(BaseModel):
         Fields at their defaults don't count, so a field that a later version adds changes no digest.
         """
         canonical = self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
+        if self.has_objects:
+            # A client that sends an object again may well send its names in another order: that is the same content.
+            canonical = json.dumps(json.loads(canonical), sort_keys=True).encode()
         return blake2b(canonical, digest_size=16, key=type(self).__name__.encode()).digest()
 
 
@@ -168,25 +176,59 @@ class Envelope(BaseModel):
 
     def headers(self, source: str) -> list[tuple[str, bytes]]:
         """The envelope as Kafka headers of the binary mode; `source` names who says it."""
-        pairs: list[tuple[str, str | None]] = [
-            ("ce_specversion", "1.0"),
-            ("ce_id", self.id),
-            ("ce_source", source),
-            ("ce_type", self.type),
-            ("ce_time", wire_time(self.time)),
-            ("ce_subject", self.subject),
-            ("ce_sequence", None if self.version is None else str(self.version)),
-            ("ce_actorkind", self.actor.kind.value),
-            ("ce_actorid", self.actor.id),
-            ("ce_callid", self.actor.call_id),
-            ("ce_correlationid", self.correlation_id),
-            ("ce_causationid", self.causation_id),
-            ("ce_hops", str(self.hops)),
-            ("ce_schemaversion", str(self.schema_version)),
-            ("content-type", "application/json"),
-            ("traceparent", self.traceparent),
-        ]
-        return [(name, value.encode()) for name, value in pairs if value is not None]
+        own = own_headers(source, self.id, self.type, self.schema_version, self.subject, self.version)
+        return own + shared_headers(
+            self.time, self.actor, self.correlation_id, self.causation_id, self.hops, self.traceparent
+        )
+
+
+def own_headers(
+    source: str,
+    id: str,
+    type: str,  # CloudEvents' name for it
+    schema_version: int,
+    subject: str | None = None,
+    version: int | None = None,
+) -> list[tuple[str, bytes]]:
+    """The headers in which messages of one cause differ."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", type.encode()),
+        ("ce_schemaversion", b"%d" % schema_version),
+        ("content-type", b"application/json"),
+    ]
+    if subject is not None:
+        headers.append(("ce_subject", subject.encode()))
+    if version is not None:
+        headers.append(("ce_sequence", b"%d" % version))
+    return headers
+
+
+def shared_headers(
+    time: datetime,
+    actor: Actor,
+    correlation_id: str,
+    causation_id: str | None,
+    hops: int,
+    traceparent: str | None = None,
+) -> list[tuple[str, bytes]]:
+    """The headers that all messages of one cause have in common."""
+    headers = [
+        ("ce_time", wire_time(time).encode()),
+        ("ce_actorkind", actor.kind.value.encode()),
+        ("ce_actorid", actor.id.encode()),
+        ("ce_correlationid", correlation_id.encode()),
+        ("ce_hops", b"%d" % hops),
+    ]
+    if actor.call_id is not None:
+        headers.append(("ce_callid", actor.call_id.encode()))
+    if causation_id is not None:
+        headers.append(("ce_causationid", causation_id.encode()))
+    if traceparent is not None:
+        headers.append(("traceparent", traceparent.encode()))
+    return headers
 
 
 _FIELDS: Final = {
@@ -201,41 +243,36 @@ _FIELDS: Final = {
     "ce_schemaversion": "schema_version",
     "traceparent": "traceparent",
 }
-_ACTOR_FIELDS: Final = {"ce_actorkind": "kind", "ce_actorid": "id", "ce_callid": "call_id"}
 
 
+@lru_cache(maxsize=64)
 def wire_time(instant: datetime) -> str:
     """An instant as RFC 3339 in UTC with milliseconds."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def read_envelope(headers: Iterable[tuple[str, bytes]]) -> Envelope:
-    """The envelope in a record's headers.
+    """The envelope in a record's headers; of a header that comes twice the last counts.
 
     Raises:
         Malformed: an attribute is missing or breaks its rule.
     """
-    fields: dict[str, Any] = {}
-    actor: dict[str, str] = {}
-    specversion: bytes | None = None
-    for name, value in headers:
-        try:
-            if name in _FIELDS:
-                fields[_FIELDS[name]] = value.decode()
-            elif name in _ACTOR_FIELDS:
-                actor[_ACTOR_FIELDS[name]] = value.decode()
-            elif name == "ce_specversion":
-                specversion = value
-        except (UnicodeDecodeError, AttributeError):
-            raise Malformed(name, "must be UTF-8 text") from None
-    if specversion != b"1.0":
+    raw = dict(headers)
+    if raw.get("ce_specversion") != b"1.0":
         raise Malformed("ce_specversion", "must be 1.0")
+    fields: dict[str, Any] = {field: raw[name] for name, field in _FIELDS.items() if name in raw}
     fields.setdefault("correlation_id", fields.get("id"))
-    fields["actor"] = actor
+    kind = raw.get("ce_actorkind")
+    fields["actor"] = {
+        "kind": kind.decode(errors="replace") if kind is not None else None,
+        "id": raw.get("ce_actorid"),
+        "call_id": raw.get("ce_callid"),
+    }
     try:
-        return Envelope.model_validate(fields)
+        envelope: Envelope = Envelope.__pydantic_validator__.validate_python(fields)
     except ValidationError as error:
         raise first_problem(error) from None
+    return envelope
 
 
 def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
@@ -258,9 +295,10 @@ def read_body(message_class: type[M], body: bytes | None) -> M:
     if body is None:
         raise Malformed("body", "must not be null")
     try:
-        return message_class.__pydantic_validator__.validate_json(body)
+        message: M = message_class.__pydantic_validator__.validate_json(body)
     except ValidationError as error:
         raise first_problem(error) from None
+    return message
 
 
 def first_problem(error: ValidationError) -> Malformed:

@@ -12,9 +12,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from contracts.messages import Envelope, Event, Message
 from runtime.arrivals import Arrival, Decoder, Problem, Record
-from runtime.decisions import Context, Decision, NotLoaded, Refused, Worker, aggregate_version, decide
+from runtime.decisions import Context, NotLoaded, Refused, Worker, decide
 from runtime.documents import View
 from runtime.sayings import Scribe
 from runtime.settings import Settings
@@ -56,7 +55,7 @@ class Batches(Generic[P]):
         self._clock = clock
         self._telemetry = telemetry
         self._decoder = Decoder(worker, settings, clock)
-        self._scribe = Scribe(worker.name, settings)
+        self._scribe = Scribe(worker, settings)
         self._depths = 1 + max((need.depth for each in worker.handlers.values() for need in each.needs), default=0)
 
     async def settle(self, records: Sequence[Record]) -> list[Settled]:
@@ -164,7 +163,7 @@ class Batches(Generic[P]):
         for arrival, record in zip(arrivals, records, strict=True):
             settled[arrival.position].outgoing = said_before(record)
             settled[arrival.position].journal_id = record.id
-            self._telemetry.ended(record)
+        self._telemetry.ended(records)
 
     @asynccontextmanager
     async def _timed_transaction(self) -> AsyncIterator[Transaction]:
@@ -198,8 +197,7 @@ class Batches(Generic[P]):
         context: Context[Any] = Context(envelope, now, self._programme)
         try:
             decision = decide(handler, message, context, view)
-            spoken = self._speak(envelope, decision, view, now)
-            record = self._scribe.done(arrival, spoken, now)
+            record = self._scribe.done(arrival, decision, view, now)
         except NotLoaded:
             raise
         except Refused as refusal:
@@ -210,29 +208,6 @@ class Batches(Generic[P]):
             return self._scribe.failed(arrival, now)
         view.take(decision.documents, decision.erased)
         return record
-
-    def _speak(
-        self, cause: Envelope, decision: Decision, view: View, now: datetime
-    ) -> list[tuple[Envelope, Message, bytes]]:
-        """The envelopes and bodies of what a decision says; ids derive from the cause, so redoing repeats them."""
-        spoken: list[tuple[Envelope, Message, bytes]] = []
-        for number, message in enumerate(decision.messages, start=1):
-            event = message if isinstance(message, Event) else None
-            envelope = Envelope.model_construct(
-                id=f"{cause.id}/{number}",
-                type=type(message).__name__,
-                time=now,
-                actor=cause.actor,
-                correlation_id=cause.correlation_id,
-                causation_id=cause.id,
-                hops=cause.hops + 1,
-                schema_version=message.schema_version,
-                subject=None if event is None else event.aggregate_id,
-                version=None if event is None else aggregate_version(self._worker, event, decision, view),
-                traceparent=cause.traceparent,
-            )
-            spoken.append((envelope, message, message.encoded()))
-        return spoken
 
 
 def said_before(record: JournalRecord) -> tuple[Outgoing, ...]:

@@ -135,14 +135,13 @@ class Handler:
         found: dict[str, Any] = {}
         for need in self.needs:
             slots = need.slots(message, found)
-            unknown = tuple(slot for slot in slots if not view.knows(slot))
+            unknown = [slot for slot in slots if not view.knows(slot)]
             if unknown:
-                raise NotLoaded(unknown)
-            documents = [view.at(slot) for slot in slots]
+                raise NotLoaded(tuple(unknown))
             if need.many:
-                found[need.name] = tuple(document for document in documents if document is not None)
+                found[need.name] = tuple(document for slot in slots if (document := view.at(slot)) is not None)
                 continue
-            document = documents[0] if documents else None
+            document = view.at(slots[0]) if slots else None
             if document is None and not need.optional:
                 raise Refused(f"unknown_{snake_case(need.document.__name__)}")
             found[need.name] = document

