@@ -13,7 +13,7 @@ from services.docs.sources import HandlerPlace, handler_places, refusals_of
 
 INTRODUCTION = """\
 Made from the code by `make docs`; don't edit. A command goes to `punchcard.<worker>.commands`, its outcome comes on
-`punchcard.results`, what happened on `punchcard.<worker>.events`. Headers, schemas and topics: [AsyncAPI](asyncapi.json).
+`punchcard.results`, what happened on `punchcard.<worker>.events`. Headers and topics: [AsyncAPI](asyncapi.json).
 Fields marked *personal* say something about a person: they are in no key, log or answer.
 """
 PROBLEMS = {
