@@ -53,7 +53,7 @@ def context(
 
 
 def decide(
-    handler: Callable[..., Changes], message: Message, *, context: Context[Any] | None = None, **documents: Any
+    handler: Callable[..., Changes], message: Message, /, *, context: Context[Any] | None = None, **documents: Any
 ) -> Told:
     """Run a handler on a message and the documents that it needs; those not given don't exist."""
     hints = get_type_hints(handler, include_extras=True)

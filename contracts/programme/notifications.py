@@ -13,6 +13,7 @@ TemplateText = Annotated[str, StringConstraints(strip_whitespace=True, min_lengt
 
 PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
     "MemberRegistered": frozenset({"first_name", "programme"}),
+    "RegistrationRepeated": frozenset({"first_name", "programme"}),
     "CardBlocked": frozenset({"first_name", "programme", "card"}),
     "RewardIssued": frozenset({"first_name", "programme", "reward"}),
 }

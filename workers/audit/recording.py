@@ -4,8 +4,9 @@ All of it meets one hot function, `record`; it reads no field that it needn't, a
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
-from json import dumps
+from datetime import datetime
+from functools import cache, lru_cache
+from json.encoder import encode_basestring as quoted
 from typing import Any, Final
 
 from contracts.audit import RecordLook
@@ -45,31 +46,32 @@ def linked(message: Message, subjects: tuple[str, ...], chain: Chain | None, con
     number = entry_id(name, sequence)
     content = content_of(message, subjects, context)
     digest = entry_hash(chain.hash if chain is not None else BEGINNING, number, content)
-    # Built without validation: every part of them is made right here, and this runs for everything that happens.
-    yield Entry.model_construct(
-        id=number, version=0, content=content, hash=digest, subjects=subjects, happened_at=context.time
-    )
-    yield Chain.model_construct(id=name, version=0, length=sequence, hash=digest)
+    yield Entry(id=number, content=content, hash=digest, subjects=subjects, happened_at=context.time)
+    yield Chain(id=name, length=sequence, hash=digest)
 
 
 def content_of(message: Message, subjects: tuple[str, ...], context: Context) -> str:
-    """Who said what when, as JSON, without anything personal."""
+    """Who said what when, as JSON, without anything personal.
+
+    Put together by hand from what is JSON already: an encoder for it took half of the time of an entry.
+    """
     actor = context.actor
-    said = dumps(
-        {
-            "what": type(message).__name__,
-            "worker": message.worker,
-            "id": context.id,
-            "correlation_id": context.correlation_id,
-            "actor": {"kind": actor.kind.value, "id": actor.id, "call_id": actor.call_id},
-            "happened_at": wire_time(context.time),
-            "recorded_at": wire_time(context.now),
-            "subjects": subjects,
-        },
-        separators=(",", ":"),
+    call_id = "null" if actor.call_id is None else quoted(actor.call_id)
+    about = ",".join([quoted(subject) for subject in subjects])
+    body = message.__pydantic_serializer__.to_json(message, exclude=left_out(type(message))).decode()
+    return (
+        f'{{"what":"{type(message).__name__}","worker":"{message.worker}","id":{quoted(context.id)},'
+        f'"correlation_id":{quoted(context.correlation_id)},'
+        f'"actor":{{"kind":"{actor.kind.value}","id":{quoted(actor.id)},"call_id":{call_id}}},'
+        f'"happened_at":"{wire_time(context.time)}","recorded_at":"{recorded_at(context.now)}",'
+        f'"subjects":[{about}],"body":{body}}}'
     )
-    body = message.__pydantic_serializer__.to_json(message, exclude=left_out(type(message)))
-    return f'{said[:-1]},"body":{body.decode()}}}'
+
+
+@lru_cache(maxsize=16)
+def recorded_at(now: datetime) -> str:
+    """A batch's instant in its wire form; all of a batch share one."""
+    return wire_time(now)
 
 
 @cache

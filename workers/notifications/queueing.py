@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from contracts.cards import CardBlocked
 from contracts.notifications import DropNotices
-from contracts.registration import MemberRegistered
+from contracts.registration import MemberRegistered, RegistrationRepeated
 from contracts.rewards import RewardIssued
 from runtime.decisions import Key
 from runtime.documents import Erase
@@ -36,6 +36,17 @@ def welcome_member(
         for notice in waiting.notices:
             yield queued(notice, contact, context)
         yield Erase(Waiting, waiting.id)
+
+
+@worker.handles(RegistrationRepeated)
+def tell_of_repeated_registration(
+    event: RegistrationRepeated,
+    contact: Annotated[Contact | None, Key("member_id")],
+    waiting: Annotated[Waiting | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    notice = Notice(event="RegistrationRepeated", cause=context.id, subject="", noticed_at=context.now)
+    yield from told(notice, event.member_id, contact, waiting, context)
 
 
 @worker.handles(CardBlocked)

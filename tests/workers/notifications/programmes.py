@@ -1,0 +1,68 @@
+"""A programme with just what notifications read of it, and a member to write to."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from contracts.notifications import MessageChannel, MessageStatus
+from contracts.programme.notifications import NotificationRules
+from tests.decisions import NOON, context
+from workers.notifications.documents import Contact, Message
+
+ANA = Contact(id="ana", phone="+4915112345678", email="ana@example.org", first_name="Ana", language="de")
+
+RULES = NotificationRules.model_validate(
+    {
+        "sender": "Cafe",
+        "default_language": "en",
+        "nameless": {"en": "friend"},
+        "lifetime_minutes": 60,
+        "attempts": 3,
+        "first_wait_seconds": 5,
+        "longest_wait_seconds": 8,
+        "templates": {
+            "welcome": {
+                "event": "MemberRegistered",
+                "texts": {"en": "Hello {first_name}, this is {programme}", "de": "Hallo {first_name}"},
+            },
+            "card_blocked": {"event": "CardBlocked", "texts": {"en": "{card} is blocked"}},
+            "reward_issued": {"event": "RewardIssued", "texts": {"en": "{first_name}: {reward}"}},
+        },
+    }
+)
+
+
+class Offers:
+    """One reward."""
+
+    def offer(self, code: str) -> Any:
+        return SimpleNamespace(text="A free coffee") if code == "coffee" else None
+
+
+PROGRAMME = SimpleNamespace(name="Corner", notifications=RULES, rewards=Offers())
+
+
+def at(programme: Any = PROGRAMME, **wanted: Any) -> Any:
+    """A context under this programme."""
+    return context(programme, **wanted)
+
+
+def message(**wanted: Any) -> Message:
+    """A message to Ana that waits to be sent."""
+    fields: dict[str, Any] = {
+        "id": "a" * 32,
+        "member_id": "ana",
+        "channel": MessageChannel.SMS,
+        "template": "welcome",
+        "language": "de",
+        "cause": "e-1",
+        "correlation_id": "c-1",
+        "sender": "Cafe",
+        "recipient": ANA.phone,
+        "text": "Hallo Ana",
+        "status": MessageStatus.QUEUED,
+        "queued_at": NOON,
+        "due_at": NOON,
+        "expires_at": NOON.replace(hour=13),
+        "status_at": NOON,
+    }
+    return Message(**{**fields, **wanted})
