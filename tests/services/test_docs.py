@@ -1,6 +1,7 @@
 """The generated pages: what is committed is what the code says, twice the same, and complete."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,13 @@ class TestTheCommittedPages:
     def test_say_what_the_code_says(self) -> None:
         late = [file.relative_to(ROOT).as_posix() for file in stale(ROOT)]
         assert late == [], f"`make docs` writes them anew: {late}"
+
+
+class TestLinks:
+    @pytest.mark.parametrize("file", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=lambda file: file.name)
+    def test_lead_somewhere(self, file: Path) -> None:
+        links = re.findall(r"\]\((?!https?://|#)([^)#]+)", file.read_text(encoding="utf-8"))
+        assert [link for link in links if not (file.parent / link).exists()] == []
 
 
 class TestStale:
