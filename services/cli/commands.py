@@ -18,7 +18,7 @@ from contracts.messages import WORKERS
 from runtime.admin import AdminError, create_topics, show_topics
 from runtime.local import LocalError
 from services.cli import dead
-from services.cli.session import load_settings, say
+from services.cli.session import SessionError, load_settings, read_programme, say
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def main() -> None:
             )
             say(f"punchcard: {name}: {problem['msg']}", error=True)
         sys.exit(2)
-    except (LocalError, AdminError) as error:
+    except (LocalError, AdminError, SessionError) as error:
         _fail(str(error))
 
 
@@ -57,7 +57,9 @@ def up() -> None:
     """Run everything on this machine: broker, database, workers and doors; Ctrl-C stops it."""
     from services.cli.up import run_everything
 
-    run_everything(load_settings(), say)
+    settings = load_settings()
+    read_programme(settings)
+    run_everything(settings, say)
 
 
 @app.command()
@@ -73,7 +75,8 @@ def worker(
     if name not in WORKERS:
         _fail(f"no worker {name!r}; there are: {', '.join(WORKERS)}")
     settings = load_settings() if slot is None else load_settings(slot=slot)
-    asyncio.run(serve_worker(importlib.import_module(f"workers.{name}").worker, settings))
+    programme = read_programme(settings)
+    asyncio.run(serve_worker(importlib.import_module(f"workers.{name}").worker, programme, settings))
 
 
 @app.command()
@@ -85,7 +88,7 @@ def gateway() -> None:
 @app.command(name="sms-standin")
 def sms_standin() -> None:
     """Run the stand-in for an SMS provider."""
-    _start("services.sms_standin", "serve", load_settings())
+    _start("services.sms_standin.app", "serve", load_settings())
 
 
 @app.command()

@@ -4,7 +4,12 @@ from typing import Any
 
 import typer
 
+from contracts.programme import InvalidProgramme, Programme
 from runtime.settings import Settings
+
+
+class SessionError(Exception):
+    """A command can't begin; the text is for whoever typed it."""
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -14,6 +19,20 @@ def load_settings(**overrides: Any) -> Settings:
         pydantic.ValidationError: a setting breaks its rule.
     """
     return Settings(**overrides)
+
+
+def read_programme(settings: Settings) -> Programme:
+    """The programme that the settings name.
+
+    Raises:
+        SessionError: it isn't there, or breaks rules; names every field and its rule.
+    """
+    try:
+        return Programme.read(settings.programme_file)
+    except OSError as error:
+        raise SessionError(f"{settings.programme_file} (PUNCHCARD_PROGRAMME_FILE): {error.strerror}") from error
+    except InvalidProgramme as error:
+        raise SessionError(str(error)) from error
 
 
 def say(line: str, error: bool = False) -> None:

@@ -136,7 +136,7 @@ def _announce(settings: Settings, ports: _Ports, say: Callable[[str], None]) -> 
     say(f"SMS stand-in http://{host}:{ports.sms}")
     say(f"health       http://{host}:{health[0]}/ready and on to {health[-1]}, also /live and /metrics")
     say(f"Kafka        {settings.kafka_servers}")
-    say(f"MongoDB      {_address(urlsplit(settings.mongo_url.get_secret_value()).netloc, 27017)[0]}")
+    say(f"MongoDB      {urlsplit(settings.mongo_url.get_secret_value()).netloc.rpartition('@')[2]}")
     say(f"logs         {_short(settings.state_dir / 'logs')}")
     say("ready")
 

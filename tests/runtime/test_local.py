@@ -263,7 +263,7 @@ class TestLocalServers:
         (tmp_path / "mongo" / "storage.bson").write_text("not what it should be")
 
         with (
-            pytest.raises(LocalError, match=r"^the database did not start \(exit \d+\): Unable to read the storage engine"),
+            pytest.raises(LocalError, match=r"^the database did not start \(exit \d+\): Unable to read"),
             LocalServers(tmp_path),
         ):
             pass

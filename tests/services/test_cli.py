@@ -41,6 +41,12 @@ class TestErrors:
                 "punchcard: no worker 'sales'; there are: registration, cards, rewards, notifications, audit",
             ),
             (
+                ["worker", "cards"],
+                {"PUNCHCARD_PROGRAMME_FILE": "nowhere.yaml"},
+                1,
+                "punchcard: nowhere.yaml (PUNCHCARD_PROGRAMME_FILE): No such file or directory",
+            ),
+            (
                 ["dead", "list", "--worker", "sales"],
                 {},
                 1,
