@@ -201,13 +201,19 @@ class Batches(Generic[P]):
         except NotLoaded:
             raise
         except Refused as refusal:
-            return self._scribe.refused(arrival, refusal, now)
+            try:
+                return self._scribe.refused(arrival, refusal, now)
+            except ValueError as bug:  # a code or details that no answer can hold
+                return self._note_bug(arrival, bug, now)
         except Exception as bug:  # noqa: BLE001  # whatever a handler raises is that message's failure, not the batch's
-            arrival.fail(Problem.BUG, where_from(bug))
-            self._telemetry.bug(arrival.type, where_from(bug))
-            return self._scribe.failed(arrival, now)
+            return self._note_bug(arrival, bug, now)
         view.take(decision.documents, decision.erased)
         return record
+
+    def _note_bug(self, arrival: Arrival, bug: Exception, now: datetime) -> JournalRecord:
+        arrival.fail(Problem.BUG, where_from(bug))
+        self._telemetry.bug(arrival.type, where_from(bug))
+        return self._scribe.failed(arrival, now)
 
 
 def said_before(record: JournalRecord) -> tuple[Outgoing, ...]:

@@ -1,7 +1,7 @@
 """Sayings: how outcomes, answers and dead letters are put into journal records and messages."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from contracts.messages import (
@@ -25,6 +25,9 @@ from runtime.store import JournalRecord, Outgoing
 
 LARGEST_MESSAGE_BYTES: Final = 900_000
 """Below the brokers' usual limit of 1 MiB for a record with its headers."""
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999: a producer may stamp its records as it likes."""
 
 
 class TooLarge(ValueError):
@@ -83,7 +86,7 @@ class Scribe:
         """The original record with the reason, the same each time that it is made."""
         record, problem = arrival.record, arrival.problem
         assert problem is not None
-        seen_at = datetime.fromtimestamp(max(record.timestamp, 0) / 1_000, UTC)
+        seen_at = EPOCH + timedelta(milliseconds=min(max(record.timestamp, 0), LATEST_MS))
         reasons = {
             "dead_reason": problem.value,
             "dead_detail": arrival.detail[:500],
