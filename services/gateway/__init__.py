@@ -1,6 +1,15 @@
 """The gateway: HTTP for tills and apps."""
 
-from services.gateway.app import create_app
-from services.gateway.server import running, serve
+from runtime.settings import Settings
 
-__all__ = ["create_app", "running", "serve"]
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; then answer those who wait, and leave.
+
+    Raises:
+        PortTaken: another process listens there.
+        KeysError: the keys file can't be used.
+    """
+    from services.gateway import server  # noqa: PLC0415  # who only makes keys needs no server
+
+    await server.serve(settings)

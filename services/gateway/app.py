@@ -11,16 +11,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
+from contracts.programme import Programme
 from runtime.store import Away, JournalRecord, Library
 from services.gateway.answers import PATH, unavailable
 from services.gateway.asgi import AsgiScope, Receive, Send
 from services.gateway.commands import Asks, Commands, where
 from services.gateway.describe import described
 from services.gateway.keys import Keys
+from services.gateway.looks import Looks
 from services.gateway.metrics import Metrics
 from services.gateway.page import rendered
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid_fields
-from services.gateway.reads import Doors, Looks, router
+from services.gateway.reads import Doors, router
 
 _OPERATION: Final = frozenset({"/live", "/ready", "/metrics"})
 log = structlog.get_logger(__name__)
@@ -72,8 +74,8 @@ class Gateway:
             self.metrics.answered("read", status, time.perf_counter() - began)
 
 
-def create_app(edge: Asks, library: Library, keys: Keys) -> Gateway:
-    """The gateway over an edge to Kafka, a library of the workers' databases, and the keys of its callers."""
+def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme) -> Gateway:
+    """The gateway over an edge to Kafka, a library of the workers' databases, the keys of its callers, a programme."""
     metrics = Metrics()
     rest = FastAPI(
         title="Punchcard",
@@ -83,7 +85,7 @@ def create_app(edge: Asks, library: Library, keys: Keys) -> Gateway:
         redoc_url=None,
         openapi_url=None,
     )
-    rest.state.doors = Doors(library, keys, Looks(edge, metrics))
+    rest.state.doors = Doors(library, keys, Looks(edge, metrics), programme)
     rest.include_router(router)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)

@@ -37,7 +37,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "refunded_at": "2026-11-22T11:00:00+01:00",
         "lines": [{"line": 1, "quantity": 1, "price_minor": 380}],
     },
-    "RedeemReward": {"card_number": CARD, "reward": "free_coffee"},
+    "RedeemReward": {"card_number": CARD, "reward": "coffee"},
     "UseReward": {"card_number": CARD, "reward_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e", "store": "berlin-1"},
     "RemoveReward": {
         "card_number": CARD,

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
-from uuid import UUID, uuid5
 
-from uuid_utils import uuid7
+from uuid_utils import UUID, uuid5, uuid7
 
 from contracts.messages import Actor
 from services.gateway.problems import Problem

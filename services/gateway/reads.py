@@ -1,70 +1,48 @@
 """Reads: members, cards, balances, purchases, messages and timelines, through the workers' views alone."""
 
-import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
 
-import structlog
 from fastapi import APIRouter, Depends, Query, Request
-from uuid_utils import uuid7
 
-from contracts.audit import RecordLook
 from contracts.messages import ActorKind
+from contracts.programme import Programme
+from contracts.rewards import RewardState
 from contracts.values import CardNumber, MemberId
-from runtime.edge import Away as KafkaAway
 from runtime.store import Library
-from services.gateway.answers import unavailable
-from services.gateway.commands import Asks
 from services.gateway.keys import Caller, Keys
-from services.gateway.metrics import Metrics
+from services.gateway.looks import Looks
 from services.gateway.problems import Problem
 from services.gateway.scopes import READ_CARD, READ_MEMBER, READ_MESSAGES, READ_TIMELINE, SEARCH_MEMBERS
-from services.gateway.shapes import CardShown, Found, LineShown, MemberShown, MessageShown, Search, Timeline
+from services.gateway.shapes import (
+    BalanceShown,
+    CardShown,
+    Found,
+    LineShown,
+    MemberShown,
+    MessageShown,
+    PurchaseShown,
+    RewardShown,
+    Search,
+    Timeline,
+)
 from workers.audit.views import AuditViews, InvalidCursor
 from workers.cards.views import CardsViews
 from workers.notifications.views import NotificationViews
 from workers.registration.views import RegistrationViews
+from workers.rewards.views import RewardsViews
 
 T = TypeVar("T")
-log = structlog.get_logger(__name__)
-
-
-class Looks:
-    """Notes who looked at whom in the audit trail, without letting the one who looks wait."""
-
-    def __init__(self, edge: Asks, metrics: Metrics) -> None:
-        self._edge = edge
-        self._metrics = metrics
-        self._under_way: set[asyncio.Task[None]] = set()
-
-    def must_be_possible(self) -> None:
-        """Let nobody look while looks can't be noted.
-
-        Raises:
-            Problem: 503, Kafka is away.
-        """
-        if not self._edge.ready:
-            raise unavailable()
-
-    def note(self, caller: Caller, subject: str, what: str) -> None:
-        """Note a look."""
-        task = asyncio.create_task(self._note(caller, RecordLook(subject=subject, what=what)))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-
-    async def _note(self, caller: Caller, look: RecordLook) -> None:
-        try:
-            await self._edge.submit(look, id=str(uuid7()), actor=caller.actor)
-        except KafkaAway:
-            self._metrics.looks_lost.inc()
-            log.error("look_lost", what=look.what, actor=caller.actor.id)  # noqa: TRY400  # no trace: it may hold values
 
 
 class Doors:
     """What reads need: views of every worker, the keys of callers, and the notes of looks."""
 
-    def __init__(self, library: Library, keys: Keys, looks: Looks) -> None:
+    def __init__(self, library: Library, keys: Keys, looks: Looks, programme: Programme) -> None:
+        self.programme = programme
+        self.rewards = RewardsViews(library.worker("rewards"))
         self.registration = RegistrationViews(library.worker("registration"))
         self.cards = CardsViews(library.worker("cards"))
         self.audit = AuditViews(library.worker("audit"))
@@ -163,6 +141,48 @@ async def card(card_number: CardNumber, visit: CardVisit) -> CardShown:
     return CardShown.model_validate(found)
 
 
+@router.get("/cards/{card_number}/balance", tags=["cards"])
+async def balance(card_number: CardNumber, visit: CardVisit) -> BalanceShown:
+    """What the card's account holds of each unit now: to spend, pending, held by rewards, owed."""
+    views, rules = visit.doors.rewards, visit.doors.programme.rewards
+    found = there(await views.balance(card_number, datetime.now(UTC), rules.shortfall), "card")
+    visit.looked_at_card(card_number, "balance")
+    return BalanceShown(
+        card_number=card_number,
+        member_id=found.card.member_id,
+        account_id=found.account.id,
+        balances=found.balances,
+    )
+
+
+@router.get("/cards/{card_number}/purchases", tags=["cards"])
+async def purchases(card_number: CardNumber, visit: CardVisit, limit: Limit = 100) -> list[PurchaseShown]:
+    """What was bought with the card's account, newest first."""
+    found = await visit.doors.rewards.purchases(await account_of(card_number, visit), limit=limit)
+    visit.looked_at_card(card_number, "purchases")
+    return [PurchaseShown.model_validate(each) for each in found]
+
+
+@router.get("/cards/{card_number}/rewards", tags=["cards"])
+async def rewards(
+    card_number: CardNumber, visit: CardVisit, state: RewardState | None = None, limit: Limit = 100
+) -> list[RewardShown]:
+    """What the card's account bought with stamps and points, newest first."""
+    found = await visit.doors.rewards.rewards(await account_of(card_number, visit), state=state, limit=limit)
+    visit.looked_at_card(card_number, "rewards")
+    return [RewardShown.model_validate(each) for each in found]
+
+
+async def account_of(card_number: str, visit: Visit) -> str:
+    """The id of the account that a card collects in.
+
+    Raises:
+        Problem: 404, nobody knows the card.
+    """
+    card = await visit.doors.rewards.card(card_number)
+    return there(None if card is None else card.account_id, "card")
+
+
 @router.get("/members/{member_id}/timeline", tags=["members"])
 async def member_timeline(
     member_id: MemberId, visit: TimelineVisit, limit: Limit = 100, before: Before = None
@@ -170,8 +190,10 @@ async def member_timeline(
     """Everything that happened to a member and their cards, newest first, with who did it."""
     there(await visit.doors.registration.member(member_id), "member")
     cards = [card.number for card in await visit.doors.cards.cards_of(member_id)]
+    known = [await visit.doors.rewards.card(number) for number in cards]
+    accounts = [card.account_id for card in known if card is not None and card.account_id is not None]
     visit.looked_at_member(member_id, "timeline")
-    return await timeline(visit.doors.audit, [member_id, *cards], limit, before)
+    return await timeline(visit.doors.audit, [member_id, *cards, *accounts], limit, before)
 
 
 @router.get("/cards/{card_number}/timeline", tags=["cards"])

@@ -32,6 +32,8 @@ KNOWN_SCOPES: Final = READS | frozenset(COMMANDS)
 
 _TILL: Final = frozenset(
     {
+        "IssueCard",
+        "BlockCard",
         "RegisterMember",
         "RecordPurchase",
         "ConfirmPurchase",
@@ -39,15 +41,15 @@ _TILL: Final = frozenset(
         "RefundPurchase",
         "RedeemReward",
         "UseReward",
-        "RemoveReward",
         READ_CARD,
     }
 )
+_APP: Final = frozenset({"RegisterMember", "BlockCard", "RedeemReward", READ_CARD, READ_MEMBER, READ_MESSAGES})
 DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
-    ActorKind.POS: _TILL | {"IssueCard"},
-    ActorKind.APP: _TILL | {"BlockCard", READ_MEMBER, READ_MESSAGES},
+    ActorKind.POS: _TILL,
+    ActorKind.APP: _APP,
     ActorKind.OPERATOR: KNOWN_SCOPES - OURS,
-    ActorKind.WALLET: frozenset({"RegisterMember", READ_CARD}),
+    ActorKind.WALLET: frozenset({"RegisterMember", "RedeemReward", READ_CARD}),
     ActorKind.SMS: frozenset({"RegisterMember"}),
     ActorKind.SYSTEM: KNOWN_SCOPES,
     ActorKind.WORKER: frozenset(),

@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 
 from contracts.messages import Actor, Command, CommandEnded
+from contracts.programme import Programme
 from runtime.edge import Away, Edge
 from runtime.settings import Settings
 from runtime.store import Library
@@ -136,11 +137,12 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     Raises:
         PortTaken: another process listens there.
         KeysError: the keys file can't be used.
+        InvalidProgramme: the programme's file breaks rules.
     """
     keys = Keys(settings.keys_file)
     library = Library(settings)
     edge = LastingEdge(settings)
-    app = create_app(edge, library, keys)
+    app = create_app(edge, library, keys, Programme.read(settings.programme_file))
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -172,6 +174,7 @@ async def serve(settings: Settings) -> None:
     Raises:
         PortTaken: another process listens there.
         KeysError: the keys file can't be used.
+        InvalidProgramme: the programme's file breaks rules.
     """
     set_up_logs(settings)
     stop = asyncio.Event()

@@ -9,6 +9,7 @@ from contracts.cards import CardKind, CardState
 from contracts.messages import ActorKind, Outcome
 from contracts.notifications import MessageChannel, MessageStatus
 from contracts.registration import Channel
+from contracts.rewards import PurchaseLine, PurchaseState, RefundLine, RewardState, UnitBalance
 from contracts.values import CardNumber, Phone
 
 
@@ -77,6 +78,63 @@ class CardShown(Shape):
     linked_at: datetime | None
     blocked_at: datetime | None
     block_reason: str | None
+
+
+class BalanceShown(Shape):
+    """What a card's account holds now."""
+
+    card_number: str
+    member_id: str | None
+    account_id: str
+    balances: tuple[UnitBalance, ...]
+
+
+class EarningShown(Shape):
+    """What a rule gave for which lines of a purchase."""
+
+    rule: str
+    unit: str
+    amount: int
+    lines: tuple[int, ...]
+
+
+class RefundShown(Shape):
+    """What of a purchase came back, on which receipt."""
+
+    number: str
+    refunded_at: datetime
+    lines: tuple[RefundLine, ...]
+
+
+class PurchaseShown(Shape):
+    """A purchase: what was bought, what it earned and why, what came back."""
+
+    id: str
+    state: PurchaseState
+    store: str
+    till: str
+    receipt_number: str
+    business_day: date
+    purchased_at: datetime | None
+    recorded_at: datetime | None
+    is_confirmed: bool
+    revision: int
+    lines: tuple[PurchaseLine, ...]
+    earnings: tuple[EarningShown, ...]
+    refunds: tuple[RefundShown, ...]
+
+
+class RewardShown(Shape):
+    """A reward that stamps or points bought."""
+
+    id: str
+    reward: str
+    state: RewardState
+    unit: str
+    price: int
+    issued_at: datetime
+    ended_at: datetime | None
+    expires_at: datetime | None
 
 
 class MessageShown(Shape):

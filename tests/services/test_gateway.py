@@ -7,6 +7,7 @@ import pytest
 
 from contracts.catalogue import COMMANDS
 from contracts.messages import Actor, ActorKind, Outcome
+from contracts.refusals import text_of
 from services.gateway.asgi import LARGEST_BODY_BYTES
 from services.gateway.examples import CARD, EXAMPLES
 from services.gateway.scopes import OURS
@@ -33,7 +34,7 @@ class TestPostCommand:
         assert answer.headers["content-type"] == "application/problem+json"
         said = answer.json()
         assert said["code"] == "card_not_active"
-        assert said["detail"] == "Only an active card can be blocked; this one is: blocked."
+        assert said["detail"] == text_of("card_not_active", {"state": "blocked"}) != "card_not_active"
         assert said["details"] == {"state": "blocked"}
         assert (said["title"], said["status"]) == ("Conflict", 409)
         assert said["type"] == "urn:punchcard:problem:card_not_active"

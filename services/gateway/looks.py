@@ -1,0 +1,46 @@
+"""Looks: who was shown whom, noted in the audit trail."""
+
+import asyncio
+
+import structlog
+from uuid_utils import uuid7
+
+from contracts.audit import RecordLook
+from runtime.edge import Away as KafkaAway
+from services.gateway.answers import unavailable
+from services.gateway.commands import Asks
+from services.gateway.keys import Caller
+from services.gateway.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class Looks:
+    """Notes who looked at whom in the audit trail, without letting the one who looks wait."""
+
+    def __init__(self, edge: Asks, metrics: Metrics) -> None:
+        self._edge = edge
+        self._metrics = metrics
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def must_be_possible(self) -> None:
+        """Let nobody look while looks can't be noted.
+
+        Raises:
+            Problem: 503, Kafka is away.
+        """
+        if not self._edge.ready:
+            raise unavailable()
+
+    def note(self, caller: Caller, subject: str, what: str) -> None:
+        """Note a look."""
+        task = asyncio.create_task(self._note(caller, RecordLook(subject=subject, what=what)))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _note(self, caller: Caller, look: RecordLook) -> None:
+        try:
+            await self._edge.submit(look, id=str(uuid7()), actor=caller.actor)
+        except KafkaAway:
+            self._metrics.looks_lost.inc()
+            log.error("look_lost", what=look.what, actor=caller.actor.id)  # noqa: TRY400  # no trace: it may hold values
