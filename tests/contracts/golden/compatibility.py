@@ -60,9 +60,15 @@ def _tightened(old: Schema, new: Schema, path: str) -> Iterator[str]:
 def _lost_alternatives(old: Schema, new: Schema, path: str, was: Resolve, now: Resolve) -> Iterator[str]:
     choices = new.get("anyOf", [new])
     for alternative in old.get("anyOf", [old]):
-        if all(any(_breaks(alternative, choice, path, was, now)) for choice in choices):
+        found = [list(_breaks(alternative, choice, path, was, now)) for choice in choices]
+        if all(found):
             shown = was(alternative)
-            yield f"{path}: can't be {shown.get('title') or shown.get('type') or shown} any more"
+            same = [
+                each
+                for each, choice in zip(found, choices, strict=True)
+                if now(choice).get("type") == shown.get("type")
+            ]
+            yield from same[0] if len(same) == 1 else [f"{path}: can't be {shown.get('type') or shown} any more"]
 
 
 def _lost_fields(old: Schema, new: Schema, path: str, was: Resolve, now: Resolve) -> Iterator[str]:
