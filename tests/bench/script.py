@@ -1,0 +1,153 @@
+"""What is measured: commands to be processed, the documents that stand before, and every byte that comes of it.
+
+All of it is rehearsed once, in memory, by the machine itself: `Batches` with a notebook in place of MongoDB. So all
+ways start from the same documents and take the same commands, and the bare pipe can write and send the very bytes that
+ours does without knowing what they mean. Names begin with a placeholder as long as a run's prefix, which takes its place.
+"""
+
+import pickle
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Final, Literal, Self, cast
+
+from contracts.programme import Programme
+from runtime.batch import Batches
+from runtime.decisions import Worker
+from runtime.documents import Document, Slot, View
+from runtime.settings import Settings
+from runtime.store import JournalRecord, Outgoing, Store, _journal_raw, changed_fields, to_raw
+from runtime.telemetry import Telemetry
+from tests.bench import commands
+
+PLACEHOLDER: Final = "bench-00000000"
+BATCH: Final = 500
+Write = tuple[str, Literal["insert", "change"], str, dict[str, Any]]
+"""Collection, what is done, the document's id, and the document or the fields that change."""
+
+
+@dataclass(slots=True)
+class Played:
+    """What one command comes to: writes, its journal record as MongoDB keeps it, messages in their order."""
+
+    writes: list[Write]
+    journal: dict[str, Any]
+    outgoing: tuple[Outgoing, ...]
+
+
+@dataclass(slots=True)
+class Workload:
+    """Commands of one kind for one worker, in the order in which they are sent, and what each of them comes to."""
+
+    name: str
+    worker: str
+    commands: list[Outgoing]
+    played: list[Played]
+
+
+@dataclass(slots=True)
+class Script:
+    """Everything that a run of any way needs, the same for all of them."""
+
+    seeds: dict[str, dict[str, list[dict[str, Any]]]]
+    """By worker and collection, the documents that stand before."""
+    workloads: list[Workload]
+
+    def under(self, prefix: str) -> Self:
+        """The same under another prefix of the same length, in topics, sources and the journal alike."""
+        assert len(prefix) == len(PLACEHOLDER)
+        renamed: Self = pickle.loads(pickle.dumps(self).replace(PLACEHOLDER.encode(), prefix.encode()))  # noqa: S301  # our own
+        return renamed
+
+
+@dataclass(slots=True)
+class _Record:
+    """A message as a consumer would see it."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    partition: int = 0
+    offset: int = 0
+    timestamp: int = 0
+
+
+@dataclass(slots=True)
+class _Notebook:
+    """Stands in for `Store`: documents in a dictionary, and what the last batch wrote."""
+
+    documents: dict[Slot, Document] = field(default_factory=dict)
+    writes: list[Write] = field(default_factory=list)
+    journal: list[dict[str, Any]] = field(default_factory=list)
+    round_trips: int = 0
+
+    async def finished(self, ids: Sequence[str]) -> dict[str, JournalRecord]:
+        return {}
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Self]:
+        yield self
+
+    async def load(self, slots: Iterable[Slot], view: View) -> None:
+        for slot in slots:
+            view.loaded(slot, self.documents.get(slot))
+
+    async def commit(self, view: View, records: Sequence[JournalRecord]) -> None:
+        assert not view.erased, "no workload erases"
+        self.writes = []
+        for kind, before, after in view.written():
+            fields = to_raw(after) if before is None else changed_fields(before, after)
+            self.writes.append((after.collection, kind, after.id, dict(fields)))
+            self.documents[type(after), after.id] = after
+        self.journal = [dict(_journal_raw(record)) for record in records]
+
+
+class Rehearsal:
+    """One worker, played in memory, a message at a time."""
+
+    def __init__(self, name: str, programme: Programme, settings: Settings) -> None:
+        worker: Worker[Programme] = import_module(f"workers.{name}").worker
+        self._notebook = _Notebook()
+        self._batches = Batches(worker, programme, cast(Store, self._notebook), settings, Telemetry(name))
+
+    async def prepare(self, messages: Sequence[Outgoing]) -> None:
+        """Let things happen that aren't measured."""
+        for start in range(0, len(messages), BATCH):
+            await self._batches.settle([_record(each) for each in messages[start : start + BATCH]])
+
+    async def play(self, message: Outgoing) -> Played:
+        """What one message comes to; the next one sees it."""
+        (settled,) = await self._batches.settle([_record(message)])
+        (journal,) = self._notebook.journal
+        return Played(self._notebook.writes, journal, settled.outgoing)
+
+    def documents(self) -> dict[str, list[dict[str, Any]]]:
+        """All documents by collection, as MongoDB would keep them."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for document in self._notebook.documents.values():
+            found.setdefault(document.collection, []).append(dict(to_raw(document)))
+        return found
+
+
+def _record(message: Outgoing) -> _Record:
+    return _Record(message.topic, message.key, message.value, message.headers)
+
+
+async def write_script(programme: Programme, count: int, say: Any) -> Script:
+    """The script of a run with so many commands of each kind."""
+    settings = Settings(prefix=PLACEHOLDER)
+    script = Script({}, [])
+    for name, plan in commands.plans(programme, settings, count).items():
+        rehearsal = Rehearsal(name, programme, settings)
+        await rehearsal.prepare(plan.before)
+        script.seeds[name] = rehearsal.documents()
+        for kind, messages in plan.workloads.items():
+            say(f"rehearsing {kind}")
+            played = [await rehearsal.play(message) for message in messages]
+            unfit = {each.journal["outcome"] for each in played} - {"done"}
+            assert not unfit, f"{kind}: a rehearsed command ended as {unfit}"
+            script.workloads.append(Workload(kind, name, messages, played))
+    return script
+

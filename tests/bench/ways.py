@@ -1,0 +1,217 @@
+"""A way of processing commands as a process of its own: started when its commands lie in the topic, watched from outside.
+
+Nothing that is measured measures itself: time is taken by the answers' arrival at the results topic, processor time by
+what the operating system says of worker, broker and database between the same two moments.
+"""
+
+import asyncio
+import os
+import pickle
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from contracts.topics import results_topic
+from runtime.admin import connection, create_topics, needed_topics
+from runtime.local.child import Child, last_words
+from runtime.settings import Settings
+from runtime.store import CODEC, MAJORITY, Store, connect
+from runtime.wire import Publisher, partition_of
+from tests.bench.script import Script, Workload
+
+LOOK_SECONDS: Final = 0.01
+IDLE_SECONDS: Final = 30.0
+"""How long a way may say nothing before it counts as stuck."""
+TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ours": ("-m", "services.cli", "worker"),
+    "usual": ("-m", "tests.bench.usual"),
+    "bare": ("-m", "tests.bench.bare"),
+}
+
+
+class Stuck(RuntimeError):
+    """A way ended, or stopped answering, before its commands were done; says what it said last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measured run."""
+
+    count: int
+    seconds: float
+    cpu_seconds: Mapping[str, float]
+    """By process (worker, broker, database), processor time within `seconds`."""
+
+    @property
+    def per_s(self) -> float:
+        """Commands a second."""
+        return self.count / self.seconds
+
+    def cpu_us(self, process: str) -> float | None:
+        """Microseconds of processor time that a command took in a process, where that is known."""
+        return 1e6 * self.cpu_seconds[process] / self.count if process in self.cpu_seconds else None
+
+
+class Run:
+    """One way under a prefix of its own, workload after workload, on documents that are put there first."""
+
+    def __init__(self, way: str, script: Script, settings: Settings, server_pids: Mapping[str, int], logs: Path) -> None:
+        self._way = way
+        self._settings = settings
+        self._script = script.under(settings.prefix)
+        self._pids = dict(server_pids)
+        self._logs = logs
+        self._sent: dict[tuple[str, int], int] = {}
+        self._environment = {
+            "PUNCHCARD_PREFIX": settings.prefix,
+            "PUNCHCARD_KAFKA_SERVERS": settings.kafka_servers,
+            "PUNCHCARD_MONGO_URL": settings.mongo_url.get_secret_value(),
+            "PUNCHCARD_HEALTH_PORT": "0",
+        }
+
+    @property
+    def workloads(self) -> Sequence[Workload]:
+        """What there is to be run, in order."""
+        return self._script.workloads
+
+    async def prepare(self) -> None:
+        """Make topics, collections and indexes, and put the documents there that stand before."""
+        await create_topics(self._settings)
+        client = connect(self._settings)
+        try:
+            for worker, collections in self._script.seeds.items():
+                store = Store(self._settings, worker, import_documents(worker))
+                await store.open()
+                store.close()
+                database = client.get_database(
+                    self._settings.database(worker), codec_options=CODEC, write_concern=MAJORITY
+                )
+                for name, documents in collections.items():
+                    await database[name].insert_many(documents, ordered=False)
+        finally:
+            client.close()
+
+    async def clean(self) -> None:
+        """Remove what the run left: the local broker keeps its topics in memory and writes them out again and again."""
+        client: AsyncIOMotorClient = connect(self._settings)
+        for worker in self._script.seeds:
+            await client.drop_database(self._settings.database(worker))
+        client.close()
+        admin = AIOKafkaAdminClient(**connection(self._settings))
+        await admin.start()
+        await admin.delete_topics([topic.name for topic in needed_topics(self._settings)])
+        await admin.close()
+
+    async def measure(self, workload: Workload, count: int, warm_up: int, profile: Path | None = None) -> Sample:
+        """Process the first `count` commands of a workload; time what comes after the first `warm_up` answers.
+
+        Raises:
+            Stuck: they were not all answered.
+        """
+        plan = await self._publish(workload, count)
+        child = Child(
+            self._way, self._command(workload, plan, profile), self._logs / f"{self._way}.log", self._environment
+        )
+        consumer = AIOKafkaConsumer(**connection(self._settings))
+        await consumer.start()
+        try:
+            places = [
+                TopicPartition(results_topic(self._settings.prefix), number)
+                for number in range(self._settings.partitions)
+            ]
+            before = sum((await consumer.end_offsets(places)).values())
+            child.start()
+            return await self._watch(consumer, places, before, child, count, warm_up)
+        finally:
+            await asyncio.to_thread(child.stop)
+            await consumer.stop()
+
+    def _command(self, workload: Workload, plan: Path, profile: Path | None) -> list[str]:
+        interpreter = [sys.executable]
+        if profile is not None:
+            interpreter += ["-m", "cProfile", "-o", str(profile)]
+        arguments = [*COMMANDS[self._way], workload.worker]
+        if self._way == "bare":
+            arguments.append(str(plan))
+        return [*interpreter, *arguments]
+
+    async def _publish(self, workload: Workload, count: int) -> Path:
+        """Put the commands on their topic; notes for the bare pipe what belongs to which offset."""
+        publisher = Publisher(self._settings, "bench")
+        await publisher.start()
+        plan: dict[tuple[int, int], Any] = {}
+        commands = workload.commands[:count]
+        for command, played in zip(commands, workload.played[:count], strict=True):
+            assert command.key is not None
+            partition = partition_of(command.key, self._settings.partitions)
+            key = (workload.worker, partition)
+            offset = self._sent.get(key, 0)
+            self._sent[key] = offset + 1
+            plan[partition, offset] = played
+        for start in range(0, count, 500):
+            await publisher.publish(commands[start : start + 500])
+        await publisher.stop()
+        file = self._logs / "plan.pickle"
+        if self._way == "bare":
+            file.write_bytes(pickle.dumps(plan))
+        return file
+
+    async def _watch(
+        self,
+        consumer: AIOKafkaConsumer,
+        places: Sequence[TopicPartition],
+        before: int,
+        child: Child,
+        count: int,
+        warm_up: int,
+    ) -> Sample:
+        """Look at the results topic's ends again and again; from the first look past the warm-up to the last answer."""
+        assert child.pid is not None
+        pids = {**self._pids, "worker": child.pid}
+        first: tuple[int, float, dict[str, float]] | None = None
+        seen, seen_at = 0, time.monotonic()
+        while True:
+            now = sum((await consumer.end_offsets(places)).values()) - before
+            at = time.monotonic()
+            if now > seen:
+                seen, seen_at = now, at
+                if first is None and seen >= warm_up:
+                    first = (seen, at, cpu_times(pids))
+            if seen >= count:
+                break
+            if child.ended() is not None:
+                raise Stuck(f"{self._way} ended with {child.ended()}: {last_words(child.log)}")
+            if at - seen_at > IDLE_SECONDS:
+                raise Stuck(f"{self._way} answered {seen} of {count}: {last_words(child.log)}")
+            await asyncio.sleep(LOOK_SECONDS)
+        assert first is not None
+        started_count, started_at, started_cpu = first
+        cpu = {name: used - started_cpu[name] for name, used in cpu_times(pids).items()}
+        return Sample(count - started_count, at - started_at, cpu)
+
+
+def cpu_times(pids: Mapping[str, int]) -> dict[str, float]:
+    """Seconds of processor time, user and system, that processes have used (Linux; elsewhere nothing)."""
+    found: dict[str, float] = {}
+    for name, pid in pids.items():
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            continue
+        found[name] = (int(fields[11]) + int(fields[12])) / TICKS
+    return found
+
+
+def import_documents(worker: str) -> Sequence[Any]:
+    """The document classes of a worker."""
+    from importlib import import_module
+
+    return tuple(import_module(f"workers.{worker}").worker.documents.values())
