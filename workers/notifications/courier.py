@@ -18,7 +18,8 @@ from tenacity import (
     retry_if_exception_type,
     stop_after_attempt,
     stop_after_delay,
-    wait_exponential_jitter,
+    wait_exponential,
+    wait_random,
 )
 
 from contracts.messages import Actor, ActorKind
@@ -129,7 +130,7 @@ class SmsProvider:
         is_doubtful = False
         requests = AsyncRetrying(
             stop=stop_after_attempt(REQUESTS),
-            wait=wait_exponential_jitter(initial=self._first_wait, max=2, jitter=self._first_wait),
+            wait=wait_exponential(self._first_wait, max=2) + wait_random(0, self._first_wait),
             retry=retry_if_exception(lambda error: isinstance(error, ProviderAway) and not self._is_resting()),
             reraise=True,
         )
@@ -237,8 +238,9 @@ class Courier:
             try:
                 await self.carry(message)
             except AWAY:
-                # Its lease runs out, and then it is carried again: the provider knows it by its key.
+                # It is carried again, at the latest when its lease runs out: the provider knows it by its key.
                 await asyncio.sleep(AWAY_SECONDS)
+                self._at_hand.pop(attempt_name(message), None)
 
     async def carry(self, message: Message) -> None:
         """Carry one message, if its provider is well and nobody else carries it, and report how it went."""
@@ -268,7 +270,7 @@ class Courier:
     async def _report(self, message: Message, report: RecordDelivery | DeferMessage) -> None:
         tries = AsyncRetrying(
             stop=stop_after_delay(LEASE_SECONDS),
-            wait=wait_exponential_jitter(initial=0.1, max=5),
+            wait=wait_exponential(0.1, max=5) + wait_random(0, 0.1),
             retry=retry_if_exception_type(AWAY),
             reraise=True,
         )

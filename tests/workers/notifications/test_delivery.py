@@ -17,13 +17,16 @@ from contracts.notifications import (
     MessageQueued,
     MessageSent,
     MessageStatus,
+    NotificationCommand,
     RecordDelivery,
     ResendMessage,
 )
+from runtime.documents import View
 from tests.decisions import NOON, Told, decide, refused
 from tests.workers.notifications.programmes import ANA, at, message
+from workers.notifications import worker
 from workers.notifications.delivery import defer_message, record_delivery, resend_message, status_event
-from workers.notifications.documents import RANK, Message
+from workers.notifications.documents import RANK, Contact, Message
 
 
 def recorded(status: MessageStatus, known: Message) -> Told:
@@ -133,6 +136,26 @@ class TestDeferMessage:
     @pytest.mark.parametrize("known", [message(attempts=1), message(status=MessageStatus.SENT)])
     def test_changes_nothing_that_is_known_better(self, known: Message) -> None:
         assert deferred(known, 1).documents == []
+
+
+class TestUnknown:
+    @pytest.mark.parametrize("command", [RecordDelivery, DeferMessage, ResendMessage])
+    def test_a_message_that_is_not_known_is_refused(self, command: type[NotificationCommand]) -> None:
+        said = command.model_construct(message_id="a")
+        view = View()
+        view.loaded((Message, "a"), None)
+
+        with refused("unknown_message"):
+            worker.handlers[command.__name__].arguments(said, view)
+
+    def test_a_member_who_is_not_known_is_not_written_to_again(self) -> None:
+        known = message(status=MessageStatus.SENT, due_at=None)
+        view = View()
+        view.loaded((Message, known.id), known)
+        view.loaded((Contact, known.member_id), None)
+
+        with refused("unknown_contact"):
+            worker.handlers["ResendMessage"].arguments(ResendMessage(message_id=known.id), view)
 
 
 class TestResendMessage:

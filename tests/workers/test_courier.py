@@ -1,0 +1,359 @@
+"""The courier against the stand-in, over real sockets: every message arrives once, whatever goes wrong."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from contracts.messages import Actor, Command
+from contracts.notifications import DeferMessage, MessageChannel, MessageStatus, RecordDelivery
+from runtime.store import Away
+from runtime.wire import Unsent
+from services.sms_standin.app import create_app
+from services.sms_standin.received import Behaviour, Inbox
+from tests.decisions import decide
+from tests.workers.memory_reader import MemoryReader
+from tests.workers.notifications.programmes import at, message
+from workers.notifications.breaker import Breaker
+from workers.notifications.courier import COURIER, Courier, ProviderAway, SmsProvider, report_id
+from workers.notifications.delivery import defer_message, record_delivery
+from workers.notifications.documents import Message
+
+NUMBER = "+4915112345678"
+
+
+def due(number: int = 0, **wanted: Any) -> Message:
+    now = datetime.now(UTC)
+    times = {"queued_at": now, "due_at": now, "status_at": now, "expires_at": now + timedelta(hours=1)}
+    return message(**{"id": f"{number:032x}", **times, **wanted})
+
+
+@dataclass
+class World:
+    """The worker's documents, its topic of commands and its leases, in memory."""
+
+    reader: MemoryReader = field(default_factory=MemoryReader)
+    published: dict[str, Command] = field(default_factory=dict)
+    leases: dict[str, float] = field(default_factory=dict)
+    publishes: Counter[str] = field(default_factory=Counter)
+    is_worker_away: bool = False
+    broken: list[Exception] = field(default_factory=list)
+    """What the next calls to the servers raise."""
+
+    def trouble(self) -> None:
+        if self.broken:
+            raise self.broken.pop()
+
+    async def publish(self, command: Command, *, id: str, actor: Actor, correlation_id: str) -> None:
+        self.trouble()
+        assert (actor, correlation_id) == (COURIER, "c-1")
+        self.publishes[id] += 1
+        assert self.published.setdefault(id, command) == command, "the same id with another body"
+        if self.publishes[id] == 1 and not self.is_worker_away:
+            self.take_in(command)
+
+    def take_in(self, command: Command) -> None:
+        """What the worker does with a report."""
+        assert isinstance(command, RecordDelivery | DeferMessage)
+        handler = record_delivery if isinstance(command, RecordDelivery) else defer_message
+        known = self.of(command.message_id)
+        told = decide(handler, command, message=known, context=at(now=datetime.now(UTC)))
+        self.reader.put(*told.documents)
+
+    async def take_lease(self, name: str, seconds: float) -> bool:
+        self.trouble()
+        now = asyncio.get_running_loop().time()
+        if self.leases.get(name, 0) > now:
+            return False
+        self.leases[name] = now + seconds
+        return True
+
+    def of(self, message_id: str) -> Message:
+        return Message.model_validate(
+            {"id": message_id, **self.reader.collection(Message)[message_id]}  # the raw form has it as `_id`
+        )
+
+    def statuses(self) -> Counter[str]:
+        return Counter(str(raw["status"]) for raw in self.reader.collection(Message).values())
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+async def client(inbox: Inbox) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a stand-in that listens on loopback."""
+    config = uvicorn.Config(create_app(inbox), port=0, log_config=None, access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    await asyncio.to_thread(config.load)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    port = server.servers[0].sockets[0].getsockname()[1]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=1) as client:
+        yield client
+    await server.shutdown()
+
+
+def provider(client: httpx.AsyncClient, breaker: Breaker | None = None) -> SmsProvider:
+    return SmsProvider(client, breaker, first_wait=0.001)
+
+
+@contextlib.asynccontextmanager
+async def running(world: World, sms: SmsProvider, processes: int = 1) -> AsyncIterator[None]:
+    """So many couriers, each as in a process of its own."""
+    stop = asyncio.Event()
+    couriers = [
+        Courier(world.reader, world.publish, world.take_lease, {MessageChannel.SMS: sms}) for _ in range(processes)
+    ]
+    tasks = [asyncio.create_task(courier.run(stop, poll_seconds=0.01)) for courier in couriers]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(asyncio.gather(*tasks), 10)
+
+
+async def until(condition: Any, seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for is another process's state
+            await asyncio.sleep(0.01)
+
+
+class TestCourier:
+    async def test_carries_every_message_once(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        world = World(MemoryReader(due(number) for number in range(300)))
+
+        async with running(world, provider(client)):
+            await until(lambda: world.statuses() == {"sent": 300})
+
+        assert inbox.counts() == {"texts": 300, "requests": 300}
+        taken = inbox.newest()[0]
+        assert (taken.to, taken.text, taken.sender) == (NUMBER, "Hallo Ana", "Cafe")
+        assert world.of(f"{0:032x}").provider_reference is not None
+
+    async def test_shares_the_work_between_processes(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        world = World(MemoryReader(due(number) for number in range(100)))
+
+        async with running(world, provider(client), processes=3):
+            await until(lambda: world.statuses() == {"sent": 100})
+
+        assert inbox.counts() == {"texts": 100, "requests": 100}
+
+    async def test_does_not_carry_again_what_the_worker_has_not_taken_in(
+        self, client: httpx.AsyncClient, inbox: Inbox
+    ) -> None:
+        world = World(MemoryReader([due()]), is_worker_away=True)
+
+        async with running(world, provider(client)):
+            await until(lambda: bool(world.published))
+            await asyncio.sleep(0.1)
+
+        assert inbox.counts() == {"texts": 1, "requests": 1}
+
+    async def test_says_the_same_again_after_a_process_was_lost(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        world = World(MemoryReader([due()]), is_worker_away=True)
+        async with running(world, provider(client)):
+            await until(lambda: world.publishes.total() == 1)
+        world.leases.clear()
+        async with running(world, provider(client)):
+            await until(lambda: world.publishes.total() == 2)
+
+        assert list(world.publishes.values()) == [2]
+        assert inbox.counts() == {"texts": 1, "requests": 2}
+
+    async def test_leaves_what_is_not_due(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        settled = due(1, status=MessageStatus.FAILED, due_at=None)
+        world = World(MemoryReader([due(0, due_at=later), settled]))
+
+        async with running(world, provider(client)):
+            await asyncio.sleep(0.1)
+
+        assert inbox.counts()["requests"] == 0
+
+    async def test_does_not_send_what_is_not_worth_sending_any_more(
+        self, client: httpx.AsyncClient, inbox: Inbox
+    ) -> None:
+        world = World(MemoryReader([due(expires_at=datetime.now(UTC))]))
+
+        async with running(world, provider(client)):
+            await until(lambda: world.statuses() == {"expired": 1})
+
+        assert inbox.counts()["requests"] == 0
+
+    async def test_tries_again_at_once_when_the_provider_stumbles(
+        self, client: httpx.AsyncClient, inbox: Inbox
+    ) -> None:
+        inbox.behaviour = Behaviour(fail_next=2, status=503)
+        world = World(MemoryReader([due()]))
+
+        async with running(world, provider(client)):
+            await until(lambda: world.statuses() == {"sent": 1})
+
+        assert world.of(f"{0:032x}").attempts == 0
+
+    async def test_defers_what_the_provider_can_not_take(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        inbox.behaviour = Behaviour(fail_next=3, status=503)
+        world = World(MemoryReader([due()]))
+
+        async with running(world, provider(client)):
+            await until(lambda: bool(world.published))
+
+        known = world.of(f"{0:032x}")
+        assert (known.status, known.attempts, known.error) == (MessageStatus.QUEUED, 1, "provider_answered_503")
+        assert known.due_at is not None
+        assert known.due_at > datetime.now(UTC)
+
+    async def test_takes_up_what_was_deferred(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        inbox.behaviour = Behaviour(fail_next=3, status=503)
+        world = World(MemoryReader([due()]))
+
+        async with running(world, provider(client)):
+            await until(lambda: bool(world.published))
+            world.reader.put(world.of(f"{0:032x}").evolve(due_at=datetime.now(UTC)))
+            await until(lambda: world.statuses() == {"sent": 1})
+
+        assert inbox.counts() == {"texts": 1, "requests": 1}
+
+    async def test_sends_once_though_the_answer_was_lost(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        inbox.behaviour = Behaviour(fail_next=3, status=504, is_taken=True)
+        world = World(MemoryReader([due()]))
+
+        async with running(world, provider(client)):
+            await until(lambda: world.statuses() == {"unknown": 1})
+            world.reader.put(world.of(f"{0:032x}").evolve(due_at=datetime.now(UTC)))
+            await until(lambda: world.statuses() == {"sent": 1})
+
+        assert inbox.counts() == {"texts": 1, "requests": 4}
+
+    async def test_gives_up_what_the_provider_refuses(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        world = World(MemoryReader([due(recipient="nowhere")]))
+
+        async with running(world, provider(client)):
+            await until(lambda: world.statuses() == {"failed": 1})
+
+        assert world.of(f"{0:032x}").error == "provider_answered_422"
+
+    async def test_waits_while_the_servers_are_away(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        world = World(MemoryReader([due()]), broken=[Unsent("away"), Unsent("away")])
+
+        async with running(world, provider(client)):
+            await until(lambda: not world.broken)
+        async with running(world, provider(client)):
+            await until(lambda: world.statuses() == {"sent": 1})
+
+        assert inbox.counts() == {"texts": 1, "requests": 1}
+
+    async def test_goes_on_looking_when_the_database_is_back(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        class Stumbling(MemoryReader):
+            stumbles = 1
+
+            async def find(self, *arguments: Any, **named: Any) -> Any:
+                if self.stumbles:
+                    self.stumbles = 0
+                    raise Away("away")
+                return await super().find(*arguments, **named)
+
+        world = World(Stumbling([due()]))
+
+        async with running(world, provider(client)):
+            await until(lambda: world.statuses() == {"sent": 1})
+
+    async def test_leaves_a_provider_alone_that_is_down(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        inbox.behaviour = Behaviour(fail_next=4, status=503)
+        world = World(MemoryReader(due(number) for number in range(40)))
+
+        async with running(world, provider(client, Breaker(limit=2, rest_seconds=0.3))):
+            await until(lambda: inbox.behaviour.fail_next == 0)
+            await until(lambda: world.statuses()["sent"] > 30)
+
+        assert inbox.counts()["texts"] == inbox.counts()["requests"] == world.statuses()["sent"]
+
+
+class TestSmsProvider:
+    async def test_knows_that_nothing_was_taken_where_nobody_listens(self) -> None:
+        async with httpx.AsyncClient(base_url="http://127.0.0.1:1") as client:
+            with pytest.raises(ProviderAway) as caught:
+                await provider(client).send(due())
+
+        assert (caught.value.code, caught.value.is_taken) == ("provider_unreachable", False)
+
+    async def test_does_not_know_where_the_answer_does_not_come(self, inbox: Inbox, client: httpx.AsyncClient) -> None:
+        inbox.behaviour = Behaviour(delay_ms=300)
+        client.timeout = httpx.Timeout(0.05)
+
+        with pytest.raises(ProviderAway) as caught:
+            await provider(client).send(due())
+
+        assert (caught.value.code, caught.value.is_taken) == ("provider_silent", None)
+
+    async def test_keeps_a_doubt_that_a_later_request_does_not_clear(
+        self, inbox: Inbox, client: httpx.AsyncClient
+    ) -> None:
+        answers = iter([504, 503, 503])
+        client = httpx.AsyncClient(
+            transport=httpx.MockTransport(lambda _: httpx.Response(next(answers))), base_url="http://provider"
+        )
+
+        with pytest.raises(ProviderAway) as caught:
+            await provider(client).send(due())
+
+        assert caught.value.is_taken is None
+
+    @pytest.mark.parametrize("body", [b"", b"{}", b'{"reference": ""}', b"OK"])
+    async def test_takes_an_odd_answer_for_what_its_status_says(self, body: bytes) -> None:
+        transport = httpx.MockTransport(lambda _: httpx.Response(202, content=body))
+
+        async with httpx.AsyncClient(transport=transport, base_url="http://provider") as client:
+            assert await provider(client).send(due()) is None
+
+
+class TestBreaker:
+    def test_opens_after_failures_in_a_row(self) -> None:
+        breaker = Breaker(limit=2, rest_seconds=10)
+        breaker.broke(0)
+        breaker.worked()
+        breaker.broke(1)
+        assert breaker.lets_pass(1)
+
+        breaker.broke(2)
+        assert not breaker.lets_pass(11.9)
+
+    def test_lets_one_try_after_its_rest(self) -> None:
+        breaker = Breaker(limit=1, rest_seconds=10)
+        breaker.broke(0)
+
+        assert [breaker.lets_pass(10), breaker.lets_pass(10)] == [True, False]
+        breaker.broke(11)
+        assert not breaker.lets_pass(20)
+        assert breaker.lets_pass(21)
+        breaker.worked()
+        assert [breaker.lets_pass(21), breaker.lets_pass(21)] == [True, True]
+
+    def test_gives_the_try_to_the_next_if_it_was_not_used(self) -> None:
+        breaker = Breaker(limit=1, rest_seconds=10)
+        breaker.broke(0)
+
+        assert breaker.lets_pass(10)
+        breaker.let_go()
+        assert breaker.lets_pass(10)
+
+
+class TestReportId:
+    def test_differs_for_what_differs(self) -> None:
+        sent = RecordDelivery(message_id="a", status=MessageStatus.SENT, provider_reference="p")
+        failed = RecordDelivery(message_id="a", status=MessageStatus.FAILED, error="provider_answered_422")
+        away = DeferMessage(message_id="a", attempt=1, error="provider_silent", is_taken=None)
+        unreachable = DeferMessage(message_id="a", attempt=1, error="provider_silent", is_taken=False)
+
+        assert len({report_id(due(), report) for report in (sent, failed, away, unreachable)}) == 4
+        assert report_id(due(), sent) == f"{0:032x}/sent/1"
