@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import to_json
 
 from contracts.values import Code, Instant, MessageId, holds_objects, personal_fields
 
@@ -308,10 +309,28 @@ def first_problem(error: ValidationError) -> Malformed:
     return Malformed(field, problem["msg"])
 
 
-def encode_ended(ended: CommandEnded, events: Iterable[tuple[str, bytes]]) -> bytes:
-    """The JSON of a `CommandEnded` whose events are already JSON: what `encoded()` would give, without parsing them."""
-    said = b",".join(b'{"type":"%b","body":%b}' % (name.encode(), body) for name, body in events)
-    return b'%b"events":[%b]}' % (ended.encoded().removesuffix(b'"events":[]}'), said)
+def encode_ended(
+    command_id: str,
+    command: str,
+    subject: str | None,
+    outcome: Outcome,
+    code: str | None,
+    details: Mapping[str, Any],
+    events: Iterable[tuple[str, bytes]],
+) -> bytes:
+    """The JSON of a `CommandEnded` whose events are JSON already: what `encoded()` would give, without parsing them."""
+    head = to_json(
+        {
+            "command_id": command_id,
+            "command": command,
+            "subject": subject,
+            "outcome": outcome,
+            "code": code,
+            "details": details,
+        }
+    )
+    said = b",".join([b'{"type":"%b","body":%b}' % (name.encode(), body) for name, body in events])
+    return b'%b,"events":[%b]}' % (head[:-1], said)
 
 
 def public_json(event: Event, encoded: bytes) -> bytes:

@@ -15,9 +15,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from runtime.arrivals import Arrival, Decoder, Problem, Record
 from runtime.decisions import Context, NotLoaded, Refused, Worker, decide
 from runtime.documents import View
+from runtime.journal import JournalRecord, Outgoing, Place
+from runtime.mongo import Away, Conflict, Unfit
 from runtime.sayings import Scribe
 from runtime.settings import Settings
-from runtime.store import Away, Conflict, JournalRecord, Outgoing, Store, Transaction, Unfit
+from runtime.store import Store, Transaction
 from runtime.telemetry import Telemetry
 
 P = TypeVar("P")
@@ -30,11 +32,11 @@ LONGEST_WAIT_SECONDS: Final = 5.0
 
 @dataclass(slots=True)
 class Settled:
-    """What one record came to: what to publish for it, and which journal record to mark afterwards."""
+    """What one record came to: what to publish for it, and where in the outbox that lies."""
 
     record: Record
     outgoing: tuple[Outgoing, ...] = ()
-    journal_id: str | None = None
+    place: Place | None = None
 
 
 class Batches(Generic[P]):
@@ -135,13 +137,13 @@ class Batches(Generic[P]):
             if record is None:
                 unfinished.append(arrival)
                 continue
-            place = settled[arrival.position]
+            entry = settled[arrival.position]
             if record.digest != arrival.digest:
                 arrival.fail(Problem.REUSED, f"first used for {record.type}")
-                place.outgoing, place.journal_id = self._scribe.dead_letter(arrival), None
+                entry.outgoing, entry.place = self._scribe.dead_letter(arrival), None
                 continue
-            place.outgoing = said_before(record)
-            place.journal_id = None if record.is_dispatched else record.id
+            entry.outgoing = said_before(record)
+            entry.place = None if record.is_dispatched else record.place
         return unfinished
 
     async def _attempt(self, arrivals: list[Arrival], settled: list[Settled]) -> None:
@@ -159,10 +161,10 @@ class Batches(Generic[P]):
             with self._telemetry.step("handle"):
                 records = [await self._end(arrival, view, transaction, now) for arrival in arrivals]
             with self._telemetry.step("commit"):
-                await transaction.commit(view, records)
-        for arrival, record in zip(arrivals, records, strict=True):
+                places = await transaction.commit(view, records)
+        for arrival, record, place in zip(arrivals, records, places, strict=True):
             settled[arrival.position].outgoing = said_before(record)
-            settled[arrival.position].journal_id = record.id
+            settled[arrival.position].place = place
         self._telemetry.ended(records)
 
     @asynccontextmanager

@@ -21,8 +21,8 @@ from contracts.messages import (
 from contracts.topics import commands_topic, results_topic
 from runtime.admin import AdminError, create_topics
 from runtime.arrivals import Record
+from runtime.journal import Outgoing
 from runtime.settings import Settings
-from runtime.store import Outgoing
 from runtime.wire import Consumer, Place, Publisher, Unsent, make_broker
 
 ACKNOWLEDGE_SECONDS: Final = 10.0

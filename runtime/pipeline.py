@@ -15,10 +15,12 @@ from typing import Any, Final
 from aiokafka.errors import KafkaError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from runtime import journal
 from runtime.arrivals import Record
 from runtime.batch import Batches, Settled
+from runtime.mongo import Away
 from runtime.settings import Settings
-from runtime.store import Away, Store
+from runtime.store import Store
 from runtime.telemetry import Telemetry
 from runtime.wire import Consumer, Place, Publisher, Unowned, Unsent
 
@@ -65,7 +67,7 @@ class Pipeline:
         self._in_hand = 0
         self._is_stopping = False
         self._is_paused = False
-        self._undispatched: list[str] = []
+        self._undispatched: list[journal.Place] = []
         self._dead: deque[tuple[float, int, int]] = deque()
         self._settled: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
 
@@ -210,7 +212,7 @@ class Pipeline:
         with self._telemetry.step("publish"):
             if outgoing:
                 await self._publisher.publish(outgoing)
-        self._undispatched += [settled.journal_id for settled in ours if settled.journal_id is not None]
+        self._undispatched += [settled.place for settled in ours if settled.place is not None]
 
     async def _commit(self, ours: Sequence[Settled]) -> None:
         offsets: dict[Place, int] = {}
@@ -254,7 +256,7 @@ class Pipeline:
 
     async def _mark(self) -> None:
         while self._undispatched:
-            ids = self._undispatched[:MARK_AT]
+            places = self._undispatched[:MARK_AT]
             with self._telemetry.step("mark"):
-                await self._store.mark_dispatched(ids)
-            del self._undispatched[: len(ids)]
+                await self._store.mark_dispatched(places)
+            del self._undispatched[: len(places)]

@@ -20,8 +20,8 @@ from contracts.topics import commands_topic, dead_topic, events_topic, results_t
 from runtime.arrivals import Arrival, Problem
 from runtime.decisions import Decision, Refused, Worker, aggregate_version
 from runtime.documents import View
+from runtime.journal import JournalRecord, Outgoing
 from runtime.settings import Settings
-from runtime.store import JournalRecord, Outgoing
 
 LARGEST_MESSAGE_BYTES: Final = 900_000
 """Below the brokers' usual limit of 1 MiB for a record with its headers."""
@@ -65,7 +65,7 @@ class Scribe:
                 topic = self._commands[message.worker]
             own = own_headers(self._source, f"{arrival.id}/{number}", name, message.schema_version, subject, version)
             messages.append(_fitting(Outgoing(topic, _key(message), value, own + shared)))
-        return self._record(arrival, Outcome.DONE, now, tuple(messages), said=said)
+        return self._record(arrival, Outcome.DONE, now, tuple(messages), said=said, shared=shared)
 
     def refused(self, arrival: Arrival, refusal: Refused, now: datetime) -> JournalRecord:
         """The record of a message that the rules refuse; an event has nobody to tell, so it is dead-lettered too."""
@@ -109,29 +109,28 @@ class Scribe:
         code: str | None = None,
         details: dict[str, Any] | None = None,
         said: Sequence[tuple[str, bytes]] = (),
+        shared: list[tuple[str, bytes]] | None = None,
     ) -> JournalRecord:
         result = None
         if arrival.is_command:
-            result = self._answer(arrival, outcome, now, code, details or {}, said)
+            shared = shared or _shared_headers(arrival, now)
+            result = self._answer(arrival, outcome, shared, code, details or {}, said)
         return JournalRecord(arrival.id, arrival.type, arrival.digest, arrival.actor, outcome, now, result, messages)
 
     def _answer(
         self,
         arrival: Arrival,
         outcome: Outcome,
-        now: datetime,
+        shared: list[tuple[str, bytes]],
         code: str | None,
         details: dict[str, Any],
         said: Sequence[tuple[str, bytes]],
     ) -> Outgoing:
         subject = arrival.body.key_value if arrival.body is not None else None
-        ended = CommandEnded(
-            command_id=arrival.id, command=arrival.type, subject=subject, outcome=outcome, code=code, details=details
-        )
-        own = own_headers(self._source, f"{arrival.id}/result", "CommandEnded", ended.schema_version, arrival.id)
-        key = (subject or arrival.id).encode()
-        headers = own + _shared_headers(arrival, now)
-        return _fitting(Outgoing(self._results, key, encode_ended(ended, said), headers))
+        value = encode_ended(arrival.id, arrival.type, subject, outcome, code, details, said)
+        name, version = CommandEnded.__name__, CommandEnded.schema_version
+        own = own_headers(self._source, f"{arrival.id}/result", name, version, arrival.id)
+        return _fitting(Outgoing(self._results, (subject or arrival.id).encode(), value, own + shared))
 
 
 def _key(message: Message) -> bytes | None:

@@ -24,9 +24,10 @@ from runtime.admin import AdminError, create_topics
 from runtime.batch import Batches
 from runtime.decisions import Due, Worker
 from runtime.edge import stamped
+from runtime.mongo import Away
 from runtime.pipeline import Pipeline
 from runtime.settings import Settings
-from runtime.store import Away, Reader, Store
+from runtime.store import Reader, Store
 from runtime.telemetry import Telemetry, set_up_logs
 from runtime.wire import Consumer, Publisher, Unsent, make_broker
 

@@ -29,8 +29,8 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from runtime.admin import connection
 from runtime.arrivals import Record
+from runtime.journal import Outgoing
 from runtime.settings import Settings
-from runtime.store import Outgoing
 from runtime.telemetry import log
 
 POLL_MS: Final = 5

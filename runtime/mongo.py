@@ -1,0 +1,124 @@
+"""MongoDB's forms and errors in ours: documents to and from what it keeps, and three kinds of failure."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, date
+from typing import Any, Final, TypeVar
+
+from bson.codec_options import CodecOptions, TypeEncoder, TypeRegistry
+from bson.errors import BSONError
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    InvalidOperation,
+    OperationFailure,
+    PyMongoError,
+)
+from pymongo.write_concern import WriteConcern
+
+from runtime.documents import Document
+
+D = TypeVar("D", bound=Document)
+Raw = Mapping[str, Any]
+"""What MongoDB keeps."""
+
+MAJORITY: Final = WriteConcern("majority", wtimeout=30_000)
+DUPLICATE_KEY: Final = 11_000
+LASTING_CODES: Final = frozenset({2, 9, 14, 52, 55, 56, 57, 121, 146, 257, 10_334, 17_280, 17_419, 17_420})
+"""Server errors that the same write will meet again: bad names and types, documents and transactions too large."""
+
+
+class Conflict(Exception):
+    """Somebody changed what the batch had loaded, or the commit's fate is unknown: again, from the journal on.
+
+    `duplicate` says that it was a key that exists; alone and again and again, that is a handler's bug.
+    """
+
+    def __init__(self, reason: str, *, duplicate: bool = False) -> None:
+        super().__init__(reason)
+        self.duplicate = duplicate
+
+
+class Away(Exception):
+    """MongoDB can't be reached, or can't work now: wait and try again."""
+
+
+class Unfit(Exception):
+    """The batch holds something that can never be written."""
+
+
+class _DayEncoder(TypeEncoder):
+    python_type = date
+
+    def transform_python(self, value: date) -> str:
+        return value.isoformat()
+
+
+CODEC: Final[CodecOptions[Raw]] = CodecOptions(tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_DayEncoder()]))
+
+
+def to_raw(document: Document) -> Raw:
+    """A document as MongoDB keeps it."""
+    raw: dict[str, Any] = document.__pydantic_serializer__.to_python(document)
+    raw["_id"] = raw.pop("id")
+    return raw
+
+
+def from_raw(document_class: type[D], raw: Raw) -> D:
+    """What MongoDB keeps as a document."""
+    document: D = document_class.__pydantic_validator__.validate_python({**raw, "id": raw["_id"]})
+    return document
+
+
+def changed_fields(before: Document, after: Document) -> Raw:
+    """The top-level fields that differ, as MongoDB keeps them."""
+    old, new = before.__dict__, after.__dict__
+    names = {name for name, value in new.items() if value is not old.get(name) and value != old.get(name)}
+    changed: Raw = after.__pydantic_serializer__.to_python(after, include=names)
+    return changed
+
+
+@asynccontextmanager
+async def sorted_errors() -> AsyncIterator[None]:
+    """Turn PyMongo's errors into `Conflict`, `Away` and `Unfit`."""
+    try:
+        yield
+    except DuplicateKeyError as error:
+        raise Conflict("duplicate key", duplicate=True) from error
+    except (DocumentTooLarge, BSONError, OverflowError, ConfigurationError) as error:
+        raise Unfit(type(error).__name__) from error
+    except ConnectionFailure as error:
+        if error.has_error_label("UnknownTransactionCommitResult"):
+            raise Conflict("the commit's fate is unknown") from error
+        raise Away(type(error).__name__) from error
+    except OperationFailure as error:
+        raise _sort_failure(error) from error
+    except InvalidOperation as error:
+        raise Conflict("the session was lost") from error
+    except PyMongoError as error:
+        raise Away(type(error).__name__) from error
+
+
+def check_writes(errors: Iterable[Mapping[str, Any]]) -> None:
+    """Sort the errors of single writes, which a command reports beside its success.
+
+    Raises:
+        Conflict, Away, Unfit: there are some.
+    """
+    codes = {each.get("code") for each in errors}
+    if DUPLICATE_KEY in codes:
+        raise Conflict("duplicate key", duplicate=True)
+    if codes & LASTING_CODES:
+        raise Unfit(f"codes {codes & LASTING_CODES}")
+    if codes:
+        raise Away(f"{len(codes)} kinds of write errors")
+
+
+def _sort_failure(error: OperationFailure) -> Exception:
+    if error.has_error_label("TransientTransactionError") or error.has_error_label("UnknownTransactionCommitResult"):
+        return Conflict(f"code {error.code}")
+    if error.code in LASTING_CODES:
+        return Unfit(f"code {error.code}")
+    return Away(f"code {error.code}")
