@@ -16,6 +16,8 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 """A currency by its ISO 4217 code."""
 PurchaseId = Annotated[str, StringConstraints(min_length=7, max_length=210)]
 """A receipt's business key: store, till, receipt number and business day, with spaces between."""
+KnownCardNumber = Annotated[str, StringConstraints(pattern=r"^\d{12,19}$")]
+"""A card number that was checked when it came in: an event doesn't reckon its check digit again, which was dear."""
 RewardId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 MAX_LINES = 500
@@ -233,7 +235,7 @@ class AccountEvent(Event, worker="rewards", key="account_id", about=("Account", 
     """Something that happened to an account."""
 
     account_id: AccountId
-    card_number: CardNumber | None
+    card_number: KnownCardNumber | None
     """The card that was shown, else the account's first; none once its member was removed."""
 
 
@@ -342,7 +344,7 @@ class PurchaseRepeated(PurchaseEvent):
     """A receipt came again with nothing new: the answer that it had, and no effect."""
 
     account_id: AccountId
-    card_number: CardNumber | None
+    card_number: KnownCardNumber | None
     member_id: MemberId | None = None
     state: PurchaseState
     earned: tuple[Earned, ...]
@@ -352,21 +354,21 @@ class PurchaseRepeated(PurchaseEvent):
 class PurchaseParked(PurchaseEvent):
     """A purchase waits for its card, which nobody knows yet."""
 
-    card_number: CardNumber
+    card_number: KnownCardNumber
     ends_at: Instant
 
 
 class PurchaseRefused(PurchaseEvent):
     """A parked purchase can't count, and why."""
 
-    card_number: CardNumber
+    card_number: KnownCardNumber
     code: Code
 
 
 class RefundParked(PurchaseEvent):
     """A refund waits for its sale."""
 
-    card_number: CardNumber
+    card_number: KnownCardNumber
     refund_number: Reference
     ends_at: Instant
 

@@ -29,9 +29,13 @@ def earnings(
     for rule in programme.rewards.earning:
         if not rule.applies(store, card_category, day):
             continue
-        matching = [line for line in lines if rule.matches(line.product, line.category)]
-        items = sum(line.quantity for line in matching)
-        price_minor = sum(line.price_minor for line in matching)
+        items = price_minor = 0
+        matching: list[int] = []
+        for line in lines:
+            if rule.matches(line.product, line.category):
+                items += line.quantity
+                price_minor += line.price_minor
+                matching.append(line.line)
         amount = rule.rate.earned(items, price_minor) if matching else 0
         if amount:
             found.append(
@@ -39,7 +43,7 @@ def earnings(
                     rule=rule.code,
                     unit=rule.unit,
                     amount=amount,
-                    lines=tuple(line.line for line in matching),
+                    lines=tuple(matching),
                     rate=rule.rate,
                     terms=terms_of(rule, day, programme.time_zone),
                 )
