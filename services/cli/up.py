@@ -17,6 +17,7 @@ from runtime.local.database import database_child, initiate, mongo_url
 from runtime.local.servers import check_disk, check_port, lock_state
 from runtime.local.supervisor import http_is_ready
 from runtime.settings import Settings
+from services.gateway.keys import DEMO_FILE, KeysError, ensure_demo_keys
 
 BROKER, DATABASE = "broker", "database"
 
@@ -31,6 +32,8 @@ def run_everything(settings: Settings, say: Callable[[str], None]) -> None:
         check_disk(settings.state_dir)
         ports = _Ports(settings)
         servers, environment = _servers(settings, say)
+        environment["PUNCHCARD_SMS_URL"] = ports.sms_url(settings)
+        _make_keys(settings)
         stages = [
             Stage(servers, afterwards=lambda: _create_topics(settings)),
             Stage(tuple(_worker(name, ports, environment) for name in WORKERS)),
@@ -55,6 +58,10 @@ class _Ports:
             name: self._take(base and base + place, f"health of {name}", "PUNCHCARD_HEALTH_PORT")
             for place, name in enumerate(WORKERS)
         }
+
+    def sms_url(self, settings: Settings) -> str:
+        """Where texts are sent: to the provider that the settings name, else to the stand-in that is started here."""
+        return settings.sms_url if "sms_url" in settings.model_fields_set else f"http://{self.host}:{self.sms}"
 
     def _take(self, port: int, what: str, setting: str) -> int:
         if port == 0:
@@ -125,6 +132,13 @@ def _doors(ports: _Ports, environment: Mapping[str, str]) -> tuple[Role, ...]:
     )
 
 
+def _make_keys(settings: Settings) -> None:
+    try:
+        ensure_demo_keys(settings)
+    except KeysError as error:
+        raise LocalError(str(error)) from error
+
+
 def _create_topics(settings: Settings) -> None:
     asyncio.run(create_topics(settings))
 
@@ -137,6 +151,7 @@ def _announce(settings: Settings, ports: _Ports, say: Callable[[str], None]) -> 
     say(f"health       http://{host}:{health[0]}/ready and on to {health[-1]}, also /live and /metrics")
     say(f"Kafka        {settings.kafka_servers}")
     say(f"MongoDB      {urlsplit(settings.mongo_url.get_secret_value()).netloc.rpartition('@')[2]}")
+    say(f"API keys     {_short(settings.state_dir / DEMO_FILE)}")
     say(f"logs         {_short(settings.state_dir / 'logs')}")
     say("ready")
 
