@@ -14,17 +14,25 @@ import uvicorn
 
 from contracts.messages import Actor, Command
 from contracts.notifications import DeferMessage, MessageChannel, MessageStatus, RecordDelivery
+from contracts.registration import Channel, MemberRegistered
+from contracts.topics import commands_topic, events_topic
+from runtime.batch import Batches
+from runtime.settings import Settings
 from runtime.store import Away
 from runtime.wire import Unsent
 from services.sms_standin.app import create_app
 from services.sms_standin.received import Behaviour, Inbox
 from tests.decisions import decide
+from tests.runtime.machine import Bench, fresh_id
+from tests.runtime.machine import message as machine_message
 from tests.workers.memory_reader import MemoryReader
-from tests.workers.notifications.programmes import at, message
+from tests.workers.notifications.programmes import PROGRAMME, at, message
+from workers.notifications import worker
 from workers.notifications.breaker import Breaker
 from workers.notifications.courier import COURIER, Courier, ProviderAway, SmsProvider, report_id
 from workers.notifications.delivery import defer_message, record_delivery
 from workers.notifications.documents import Message
+from workers.notifications.views import NotificationViews
 
 NUMBER = "+4915112345678"
 
@@ -317,37 +325,6 @@ class TestSmsProvider:
             assert await provider(client).send(due()) is None
 
 
-class TestBreaker:
-    def test_opens_after_failures_in_a_row(self) -> None:
-        breaker = Breaker(limit=2, rest_seconds=10)
-        breaker.broke(0)
-        breaker.worked()
-        breaker.broke(1)
-        assert breaker.lets_pass(1)
-
-        breaker.broke(2)
-        assert not breaker.lets_pass(11.9)
-
-    def test_lets_one_try_after_its_rest(self) -> None:
-        breaker = Breaker(limit=1, rest_seconds=10)
-        breaker.broke(0)
-
-        assert [breaker.lets_pass(10), breaker.lets_pass(10)] == [True, False]
-        breaker.broke(11)
-        assert not breaker.lets_pass(20)
-        assert breaker.lets_pass(21)
-        breaker.worked()
-        assert [breaker.lets_pass(21), breaker.lets_pass(21)] == [True, True]
-
-    def test_gives_the_try_to_the_next_if_it_was_not_used(self) -> None:
-        breaker = Breaker(limit=1, rest_seconds=10)
-        breaker.broke(0)
-
-        assert breaker.lets_pass(10)
-        breaker.let_go()
-        assert breaker.lets_pass(10)
-
-
 class TestReportId:
     def test_differs_for_what_differs(self) -> None:
         sent = RecordDelivery(message_id="a", status=MessageStatus.SENT, provider_reference="p")
@@ -357,3 +334,58 @@ class TestReportId:
 
         assert len({report_id(due(), report) for report in (sent, failed, away, unreachable)}) == 4
         assert report_id(due(), sent) == f"{0:032x}/sent/1"
+
+
+class TestOnServers:
+    async def test_a_member_who_registered_is_welcomed_once(
+        self, client: httpx.AsyncClient, inbox: Inbox, settings: Settings
+    ) -> None:
+        registered = MemberRegistered(
+            member_id="ana",
+            channel=Channel.CALL,
+            phone=NUMBER,
+            email=None,
+            first_name="Ana",
+            language="de",
+            card_number=None,
+            home_store=None,
+            registered_at=datetime.now(UTC),
+        )
+        async with Bench(settings, worker) as bench:
+            bench.batches = Batches(
+                worker, PROGRAMME, bench.store, settings, bench.telemetry, lambda: datetime.now(UTC)
+            )
+            deciding = asyncio.Lock()
+            reported = asyncio.Event()
+
+            async def publish(command: Command, *, id: str, **_: Any) -> None:
+                async with deciding:
+                    await bench.settle(
+                        machine_message(settings, id, command, topic=commands_topic(settings.prefix, worker.name))
+                    )
+                reported.set()
+
+            views = NotificationViews(bench.store.reader)
+            await bench.settle(
+                machine_message(
+                    settings, fresh_id(), registered, topic=events_topic(settings.prefix, registered.worker)
+                )
+            )
+            (queued,) = await views.messages_of("ana")
+            assert (queued.status, queued.text) == (MessageStatus.QUEUED, "Hallo Ana")
+
+            stop = asyncio.Event()
+            couriers = [
+                Courier(bench.store.reader, publish, bench.store.take_lease, {MessageChannel.SMS: provider(client)})
+                for _ in range(2)
+            ]
+            tasks = [asyncio.create_task(courier.run(stop, poll_seconds=0.02)) for courier in couriers]
+            await asyncio.wait_for(reported.wait(), 20)
+            stop.set()
+            await asyncio.gather(*tasks)
+            known = await views.message(queued.id)
+
+        assert known is not None
+        assert known.status is MessageStatus.SENT
+        assert inbox.newest()[0].reference == known.provider_reference
+        assert inbox.counts() == {"texts": 1, "requests": 1}

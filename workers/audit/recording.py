@@ -3,7 +3,7 @@
 All of it meets one hot function, `record`; it reads no field that it needn't, and hashes the bytes as they are kept.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache, lru_cache
 from json.encoder import encode_basestring as quoted
@@ -12,7 +12,6 @@ from typing import Any, Final
 from contracts.audit import RecordLook
 from contracts.catalogue import EVENTS
 from contracts.messages import CommandEnded, Message, Outcome, wire_time
-from runtime.decisions import Handler, Need
 from workers import Changes, Context
 from workers.audit.chains import BEGINNING, chain_of, entry_hash, entry_id
 from workers.audit.documents import Chain, Entry
@@ -27,6 +26,7 @@ def record(message: Message, chain: Chain | None, context: Context) -> Changes:
     yield from linked(message, subjects_of(message), chain, context)
 
 
+@worker.handles(CommandEnded)
 def record_outcome(message: CommandEnded, chain: Chain | None, context: Context) -> Changes:
     """Add an entry on how a command ended; that a look was recorded is said by its own entry."""
     if message.command == RecordLook.__name__ and message.outcome is Outcome.DONE:
@@ -34,6 +34,7 @@ def record_outcome(message: CommandEnded, chain: Chain | None, context: Context)
     yield from linked(message, outcome_subjects(message), chain, context)
 
 
+@worker.handles(RecordLook)
 def record_look(command: RecordLook, chain: Chain | None, context: Context) -> Changes:
     """Add an entry on what somebody looked at."""
     yield from linked(command, (command.subject,), chain, context)
@@ -103,14 +104,6 @@ def outcome_subjects(ended: CommandEnded) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _file(message_class: type[Message], function: Callable[..., Changes]) -> None:
-    """File a handler by hand: one function serves every class, and the chain follows from the key, not from a field."""
-    head = Need(name="chain", document=Chain, origin=None, read=chain_of, optional=True, many=False, depth=0)
-    worker.handlers[message_class.__name__] = Handler(message_class, function, (head,), "context")
-
-
 for event in EVENTS.values():
     if event.worker != worker.name:
-        _file(event, record)
-_file(CommandEnded, record_outcome)
-_file(RecordLook, record_look)
+        worker.handles(event)(record)
