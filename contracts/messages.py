@@ -244,6 +244,10 @@ _FIELDS: Final = {
     "ce_schemaversion": "schema_version",
     "traceparent": "traceparent",
 }
+_ACTOR_FIELDS: Final = {"ce_actorkind": "kind", "ce_actorid": "id", "ce_callid": "call_id"}
+_HEADERS: Final = {field: name for name, field in _FIELDS.items()} | {
+    f"actor.{field}": name for name, field in _ACTOR_FIELDS.items()
+}
 
 
 @lru_cache(maxsize=64)
@@ -261,18 +265,17 @@ def read_envelope(headers: Iterable[tuple[str, bytes]]) -> Envelope:
     raw = dict(headers)
     if raw.get("ce_specversion") != b"1.0":
         raise Malformed("ce_specversion", "must be 1.0")
-    fields: dict[str, Any] = {field: raw[name] for name, field in _FIELDS.items() if name in raw}
+    fields: dict[str, Any] = {field: raw[name] for name, field in _FIELDS.items() if raw.get(name) is not None}
     fields.setdefault("correlation_id", fields.get("id"))
-    kind = raw.get("ce_actorkind")
-    fields["actor"] = {
-        "kind": kind.decode(errors="replace") if kind is not None else None,
-        "id": raw.get("ce_actorid"),
-        "call_id": raw.get("ce_callid"),
-    }
+    actor: dict[str, Any] = {field: raw[name] for name, field in _ACTOR_FIELDS.items() if raw.get(name) is not None}
+    if "kind" in actor:
+        actor["kind"] = actor["kind"].decode(errors="replace")
+    fields["actor"] = actor
     try:
         envelope: Envelope = Envelope.__pydantic_validator__.validate_python(fields)
     except ValidationError as error:
-        raise first_problem(error) from None
+        problem = first_problem(error)
+        raise Malformed(_HEADERS[problem.field], problem.rule) from None
     return envelope
 
 
