@@ -6,46 +6,53 @@ SHELL := /bin/bash
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-# The stamp names the lock and the place: a changed lock or a moved checkout sets up again, anything else starts at once.
-STAMP := $(VENV)/ready-$(shell { cat constraints.txt pyproject.toml; pwd; } | cksum | cut -d' ' -f1)
+# A stamp names the locks and the place: a changed lock or a moved checkout sets up again, anything else starts at once.
+# What runs needs less than what tests: `make run` doesn't wait for the tools.
+STATE := $(shell { cat constraints.txt constraints-dev.txt pyproject.toml; pwd; } | cksum | cut -d' ' -f1)
+RUN := $(VENV)/run-$(STATE)
+DEV := $(VENV)/dev-$(STATE)
+# Byte code is made on the first import instead of for everything: a third of the time.
+INSTALL := $(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --no-compile
+LOCK := $(PYTHON) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+    --no-emit-index-url --no-annotate pyproject.toml --extra build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(STAMP) ## run everything on this machine, no Docker needed: says `ready`, Ctrl-C stops it
+run: $(RUN) ## run everything on this machine, no Docker needed: says `ready`, Ctrl-C stops it
 	@exec $(PYTHON) -m services.cli up
 
-demo: $(STAMP) ## play a day in a coffee chain against what `make run` runs
+demo: $(RUN) ## play a day in a coffee chain against what `make run` runs
 	@exec $(PYTHON) -m services.cli demo
 
-test: $(STAMP) ## all tests, on servers of their own
+test: $(DEV) ## all tests, on servers of their own
 	@$(PYTHON) -m pytest
 
-check: $(STAMP) ## form, types, walls and house rules
+check: $(DEV) ## form, types, walls and house rules
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 	$(PYTHON) -m pytest -q tests/test_house.py
 
-bench: $(STAMP) ## measure throughput and latency on this machine
+bench: $(DEV) ## measure throughput and latency on this machine
 	@$(PYTHON) -m tests.bench
 
-chaos: $(STAMP) ## kill processes and servers at random and check every promise
+chaos: $(DEV) ## kill processes and servers at random and check every promise
 	@$(PYTHON) -m tests.chaos
 
-docs: $(STAMP) ## write AsyncAPI, JSON Schemas, message catalogue and settings under docs/
+docs: $(DEV) ## write AsyncAPI, JSON Schemas, message catalogue and settings under docs/
 	@$(PYTHON) -m services.cli docs
 
-lock: $(STAMP) ## resolve the dependencies anew into constraints.txt
+lock: $(DEV) ## resolve the dependencies anew: constraints.txt to run, constraints-dev.txt to test
 	@$(PYTHON) -m pip install -q uv
-	@$(PYTHON) -m uv pip compile -q --universal --upgrade --python-version 3.11 --generate-hashes --extra dev \
-	    --no-header --no-emit-index-url --no-annotate pyproject.toml -o constraints.txt
+	@$(LOCK) --upgrade -o constraints.txt
+	@$(LOCK) --upgrade --extra dev -c constraints.txt -o constraints-dev.txt
 
 clean: ## remove the set-up and the local servers' files
 	@rm -rf $(VENV) .punchcard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-$(STAMP):
+$(RUN):
 	@for python in python3.13 python3.12 python3.11 python3; do \
 	    command -v $$python >/dev/null && $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
 	        2>/dev/null && break; python=; done; \
@@ -53,6 +60,11 @@ $(STAMP):
 	echo "setting up $(VENV) with $$($$python --version)"; \
 	grep -qs "$(CURDIR)/$(VENV)" $(VENV)/bin/activate && $(PYTHON) -c '' 2>/dev/null || \
 	    { rm -rf $(VENV) && $$python -m venv $(VENV); }
-	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r constraints.txt
-	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@rm -f $(VENV)/ready-* && touch $@
+	@$(INSTALL) --require-hashes -r constraints.txt
+	@$(INSTALL) --no-build-isolation -e .
+	@rm -f $(VENV)/run-* && touch $@
+
+$(DEV): $(RUN)
+	@echo "setting up the tools for tests and checks"
+	@$(INSTALL) --require-hashes -r constraints-dev.txt
+	@rm -f $(VENV)/dev-* && touch $@
