@@ -45,7 +45,7 @@ class Actor(BaseModel):
 class Message(BaseModel):
     """What a message says, without its envelope; every message class adds fields and one sentence."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     worker: ClassVar[str]
     """The worker that owns it: a command's receiver, an event's author."""
@@ -159,7 +159,7 @@ class Malformed(ValueError):
 class Envelope(BaseModel):
     """Everything about a message that is not what it says; CloudEvents attributes and extensions."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     id: MessageId
     type: str = Field(max_length=100)
@@ -274,7 +274,7 @@ def read_envelope(headers: Iterable[tuple[str, bytes]]) -> Envelope:
     try:
         envelope: Envelope = Envelope.__pydantic_validator__.validate_python(fields)
     except ValidationError as error:
-        problem = first_problem(error)
+        problem = problems(error)[0]
         raise Malformed(_HEADERS[problem.field], problem.rule) from None
     return envelope
 
@@ -301,15 +301,19 @@ def read_body(message_class: type[M], body: bytes | None) -> M:
     try:
         message: M = message_class.__pydantic_validator__.validate_json(body)
     except ValidationError as error:
-        raise first_problem(error) from None
+        raise problems(error, message_class.personal)[0] from None
     return message
 
 
-def first_problem(error: ValidationError) -> Malformed:
-    """The first field that broke a rule, without the value that it had."""
-    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = ".".join(str(part) for part in problem["loc"]) or "body"
-    return Malformed(field, problem["msg"])
+def problems(error: ValidationError, personal: frozenset[str] = frozenset()) -> list[Malformed]:
+    """The fields that broke a rule, without the values that they had; within a personal field names no keys either."""
+    found: list[Malformed] = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        place = problem["loc"]
+        if place and place[0] in personal:
+            place = (place[0], *(part for part in place[1:] if isinstance(part, int)))
+        found.append(Malformed(".".join(str(part) for part in place) or "body", problem["msg"]))
+    return found
 
 
 def encode_ended(

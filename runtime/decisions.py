@@ -6,9 +6,9 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from operator import attrgetter
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
-from uuid import UUID, uuid5
 
 from pydantic import BaseModel
 
@@ -21,8 +21,6 @@ H = TypeVar("H", bound=Callable[..., Any])
 Change = Document | Event | Command | Erase
 Changes = Iterator[Change | tuple[Change, ...]]
 """What a handler yields: new documents, events, commands for other workers, erasures; one at a time or in tuples."""
-
-ID_SPACE = UUID("6f1c7d1e-63c5-5a42-9a8b-0a6f1d1f2c55")
 
 
 class Refused(Exception):
@@ -60,7 +58,7 @@ class Context(Generic[P]):
     def new_id(self) -> str:
         """An id that nothing else has, derived from the message's: 32 hexadecimal digits."""
         self._ids += 1
-        return uuid5(ID_SPACE, f"{self.id}/{self._ids}").hex
+        return blake2b(f"{self.id}/{self._ids}".encode(), digest_size=16, person=b"punchcard-id").hexdigest()
 
 
 class UnfitHandler(TypeError):

@@ -25,7 +25,7 @@ class Document(BaseModel):
     document; only the runtime sets it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()

@@ -15,7 +15,6 @@ from motor.motor_asyncio import (
 from pymongo import ReadPreference
 from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from runtime.documents import Document, Slot, View
 from runtime.journal import JournalRecord, Outgoing, Place, ended, pack, record_from_raw, record_to_raw
@@ -92,9 +91,11 @@ class Transaction:
             Conflict: a document was changed since it was loaded, or exists already.
             Unfit: something can't be written.
         """
+        erased: dict[tuple[str, str], list[str]] = defaultdict(list)
         for erase in view.erased:
-            name = "_id" if erase.field == "id" else erase.field
-            await self._database[erase.document.collection].delete_many({name: erase.value}, session=self._session)
+            erased[erase.document.collection, "_id" if erase.field == "id" else erase.field].append(erase.value)
+        for (collection, field), values in erased.items():
+            await self._database[collection].delete_many({field: {"$in": values}}, session=self._session)
             self.round_trips += 1
 
         inserts: dict[str, list[Raw]] = defaultdict(list)
@@ -232,7 +233,7 @@ class Store:
             parcels[place.parcel].add(place)
         whole = [parcel for parcel, parts in parcels.items() if len(parts) == next(iter(parts)).of]
         partly = parcels.keys() - whole
-        outbox = self._database[OUTBOX].with_options(write_concern=WriteConcern(1))
+        outbox = self._database[OUTBOX]
         async with sorted_errors():
             if whole:
                 await outbox.delete_many({"_id": {"$in": whole}})
