@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
 TOUR_SECONDS = 90.0
 STEP = re.compile(r"```bash\n(.*?)```\n(?:```text\n(.*?)```\n)?", re.DOTALL)
+ANSWER = re.compile(r'^\{"(?:id":"[^"]*","type":"[A-Z]\w*","status"|type":"urn:).*$', re.MULTILINE)
+"""An answer to a command: how it ended, or the problem."""
 MARK = "----- next step -----"
 
 
@@ -127,17 +129,26 @@ def test_what_is_shown_is_compared_with_what_is_seen(shown: str, seen: str, is_s
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("bash") is None, reason="curl and bash are needed")
 @pytest.mark.timeout(START_SECONDS + 2 * TOUR_SECONDS + 70)
 def test_the_tour_shows_what_one_sees_and_the_same_again(running: Running) -> None:
-    for _ in range(2):
-        script = f"\necho '{MARK}'\n".join(step.typed for step in tour())
-        told = subprocess.run(
-            ["bash", "-c", "set -o pipefail\n" + script],
-            cwd=running.folder,
-            env=running.environment,
-            capture_output=True,
-            text=True,
-            timeout=TOUR_SECONDS,
-            check=False,
-        )
-        assert told.stderr == ""
-        for step, seen in zip(tour(), told.stdout.split(MARK), strict=True):
-            assert looks_like(step.shown, seen), f"\n{step.typed}\nshould show\n{step.shown}\nand shows\n{seen}"
+    first = take(running)
+    for step, seen in zip(tour(), first, strict=True):
+        assert looks_like(step.shown, seen), f"\n{step.typed}\nshould show\n{step.shown}\nand shows\n{seen}"
+
+    answers = [ANSWER.findall(seen) for seen in first]
+    assert sum(map(len, answers)) == sum(step.typed.count("\nsay ") + step.typed.startswith("say ") for step in tour())
+    assert [ANSWER.findall(seen) for seen in take(running)] == answers
+
+
+def take(running: Running) -> list[str]:
+    """What the steps of the tour print."""
+    script = f"\necho '{MARK}'\n".join(step.typed for step in tour())
+    told = subprocess.run(
+        ["bash", "-c", "set -o pipefail\n" + script],
+        cwd=running.folder,
+        env=running.environment,
+        capture_output=True,
+        text=True,
+        timeout=TOUR_SECONDS,
+        check=False,
+    )
+    assert told.stderr == ""
+    return told.stdout.split(MARK)

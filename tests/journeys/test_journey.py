@@ -1,0 +1,252 @@
+"""The journey: a card is issued, joined with, bought with, rewarded, blocked; over HTTP and Kafka, on real servers."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contracts.messages import ActorKind
+from contracts.values import luhn_digit
+from runtime.settings import Settings
+from tests.journeys.running import Punchcard, eventually, everything
+
+OPERATOR, TILL, APP = ActorKind.OPERATOR, ActorKind.POS, ActorKind.APP
+PHONE = "+4915112345678"
+
+
+def card_number(number: int) -> str:
+    digits = f"20{number:010d}"
+    return digits + luhn_digit(digits)
+
+
+@pytest.fixture
+async def punchcard(settings: Settings) -> AsyncIterator[Punchcard]:
+    async with everything(settings) as whole:
+        yield whole
+
+
+def joining(card: str, phone: str = PHONE) -> dict[str, Any]:
+    given_at = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    return {
+        "channel": "point_of_sale",
+        "phone": phone,
+        "email": f"ana{phone[-4:]}@example.org",
+        "first_name": "Ana",
+        "card_number": card,
+        "consents": [
+            {"kind": "personal_data", "text_version": "2026-09", "given_at": given_at},
+            {"kind": "offer", "text_version": "2026-01", "given_at": given_at},
+        ],
+        "answers": {"favourite_drink": "cappuccino", "milk": ["oat"]},
+    }
+
+
+def receipt(card: str, number: int, coffees: int = 5) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return {
+        "card_number": card,
+        "store": "harbour",
+        "till": "till-1",
+        "receipt_number": f"{number:06d}",
+        "business_day": now.date().isoformat(),
+        "purchased_at": now.isoformat(),
+        "currency": "EUR",
+        "lines": [
+            {
+                "line": 1,
+                "product": "cappuccino",
+                "category": "coffee",
+                "quantity": coffees,
+                "price_minor": 380 * coffees,
+            },
+            {"line": 2, "product": "beans-250", "category": "beans", "quantity": 1, "price_minor": 900},
+        ],
+    }
+
+
+async def join(punchcard: Punchcard, card: str, phone: str = PHONE) -> str:
+    """Issue a card and join with it; the member's id, once the card is theirs everywhere."""
+    await punchcard.done(OPERATOR, "IssueCard", card_number=card)
+    # Registration learns of the card by its event; until then it doesn't know it.
+    joined = await eventually(
+        lambda: punchcard.say(TILL, "RegisterMember", **joining(card, phone)),
+        lambda answer: answer.status_code == 200,
+        "the registration",
+    )
+    member_id: str = joined.json()["events"][0]["body"]["member_id"]
+    await eventually(
+        lambda: punchcard.read(TILL, f"/v1/cards/{card}/balance"),
+        lambda found: found["member_id"] == member_id,
+        "the link",
+    )
+    return member_id
+
+
+async def held(punchcard: Punchcard, card: str) -> dict[str, int]:
+    found = await punchcard.read(TILL, f"/v1/cards/{card}/balance")
+    return {each["unit"]: each["available"] for each in found["balances"]}
+
+
+class TestTheJourney:
+    async def test_from_a_new_card_to_its_last_refusal(self, punchcard: Punchcard) -> None:
+        card = card_number(1)
+        await punchcard.done(OPERATOR, "IssueCard", card_number=card)
+        joined = await eventually(
+            lambda: punchcard.say(TILL, "RegisterMember", **joining(card)),
+            lambda answer: answer.status_code == 200,
+            "the registration",
+        )
+        said = joined.json()["events"][0]
+        member_id = said["body"]["member_id"]
+        assert said["type"] == "MemberRegistered"
+        assert PHONE not in joined.text
+        assert "Ana" not in joined.text
+
+        shown = await eventually(
+            lambda: punchcard.read(OPERATOR, f"/v1/cards/{card}"), lambda each: each["state"] == "active", "the link"
+        )
+        assert shown["member_id"] == member_id
+        member = await eventually(
+            lambda: punchcard.read(OPERATOR, f"/v1/members/{member_id}"),
+            lambda each: each["card_numbers"] == [card],
+            "the member's card",
+        )
+        assert (member["phone"], member["channel"]) == (PHONE, "point_of_sale")
+        assert {each["question"] for each in member["answers"]} == {"favourite_drink", "milk"}
+
+        texts = await eventually(
+            lambda: punchcard.sms.get("/messages", params={"to": PHONE}), lambda each: each.json() != [], "the text"
+        )
+        assert "Ana" in texts.json()[0]["text"]
+
+        await self.buys_and_spends(punchcard, card)
+        await self.is_blocked(punchcard, card)
+        assert punchcard.dead_letters() == {}
+        await self.is_all_in_the_timeline(punchcard, member_id)
+
+    async def buys_and_spends(self, punchcard: Punchcard, card: str) -> None:
+        first = await punchcard.done(TILL, "RecordPurchase", **receipt(card, 1))
+        assert {each["unit"] for each in first["PurchaseRecorded"]["earned"]} == {"stamps", "points"}
+        await punchcard.done(TILL, "RecordPurchase", **receipt(card, 2))
+        before = await held(punchcard, card)
+        assert before["stamps"] == 10
+        assert before["points"] >= 2 * 28
+
+        early = await punchcard.say(TILL, "RedeemReward", card_number=card, reward="mug")
+        assert (early.status_code, early.json()["code"]) == (409, "balance_too_low")
+
+        issued = await punchcard.done(TILL, "RedeemReward", card_number=card, reward="coffee")
+        assert (await held(punchcard, card))["stamps"] == 0
+        reward_id = issued["RewardIssued"]["reward_id"]
+        await punchcard.done(TILL, "UseReward", card_number=card, reward_id=reward_id, store="harbour")
+        rewards = await punchcard.read(TILL, f"/v1/cards/{card}/rewards")
+        assert [(each["id"], each["state"]) for each in rewards] == [(reward_id, "used")]
+        purchases = await punchcard.read(TILL, f"/v1/cards/{card}/purchases")
+        assert [each["receipt_number"] for each in purchases] == ["000002", "000001"]
+
+    async def is_blocked(self, punchcard: Punchcard, card: str) -> None:
+        await punchcard.done(OPERATOR, "BlockCard", card_number=card, reason="lost")
+        numbers = iter(range(3, 1_000))
+
+        refused = await eventually(
+            lambda: punchcard.say(TILL, "RecordPurchase", **receipt(card, next(numbers))),
+            lambda answer: answer.status_code == 409,
+            "the refusal",
+        )
+
+        assert refused.json()["code"] == "card_blocked"
+        assert "block" in refused.json()["detail"].lower()
+
+    async def is_all_in_the_timeline(self, punchcard: Punchcard, member_id: str) -> None:
+        expected = {
+            "CardIssued": "the-operator",
+            "MemberRegistered": "the-pos",
+            "CardLinked": "the-pos",
+            "PurchaseRecorded": "the-pos",
+            "RewardIssued": "the-pos",
+            "RewardUsed": "the-pos",
+            "CardBlocked": "the-operator",
+            "RecordPurchase": "the-pos",
+            "RecordLook": "the-operator",
+        }
+
+        timeline: dict[str, Any] = {}
+
+        async def missing() -> set[str]:
+            timeline.update(await punchcard.read(OPERATOR, f"/v1/members/{member_id}/timeline?limit=500"))
+            return expected.keys() - {line["what"] for line in timeline["lines"]}
+
+        # Every question is a look, and so a line of its own: ask seldom.
+        await eventually(missing, lambda lines: not lines, "the timeline without", every_seconds=0.5)
+
+        who = {line["what"]: line["actor"]["id"] for line in timeline["lines"]}
+        assert {what: who[what] for what in expected} == expected
+        times = [line["happened_at"] for line in timeline["lines"]]
+        assert times == sorted(times, reverse=True)
+        refusal = next(line for line in timeline["lines"] if line["code"] == "card_blocked")
+        assert (refusal["what"], refusal["outcome"]) == ("RecordPurchase", "refused")
+        assert PHONE not in str(timeline)
+
+    async def test_the_same_again_is_the_same(self, punchcard: Punchcard) -> None:
+        card = card_number(2)
+        await join(punchcard, card)
+        bought = receipt(card, 10)
+        first = await punchcard.say(TILL, "RecordPurchase", key="receipt-10", **bought)
+
+        again = await punchcard.say(TILL, "RecordPurchase", key="receipt-10", **bought)
+        anew = await punchcard.say(TILL, "RecordPurchase", key="receipt-10-anew", **bought)
+        other = await punchcard.say(TILL, "RecordPurchase", key="receipt-10", **{**bought, "revision": 1})
+
+        assert again.json() == first.json()
+        assert [event["type"] for event in anew.json()["events"]] == ["PurchaseRepeated"]
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+        assert (await held(punchcard, card))["stamps"] == 5
+        by_id = await punchcard.callers[TILL].get(f"/v1/commands/{first.json()['id']}")
+        assert by_id.json() == first.json()
+        assert (await punchcard.callers[OPERATOR].get(f"/v1/commands/{first.json()['id']}")).status_code == 404
+
+    async def test_a_gateway_that_has_forgotten_still_knows_a_reused_key(
+        self, punchcard: Punchcard, settings: Settings
+    ) -> None:
+        from services.gateway.server import running
+
+        await punchcard.done(OPERATOR, "IssueCard", key="k", card_number=card_number(3))
+        async with running(settings) as young:
+            await eventually(
+                lambda: punchcard.callers[OPERATOR].get(f"{young.url}/ready"),
+                lambda answer: answer.status_code == 200,
+                "the second gateway",
+            )
+            client = punchcard.callers[OPERATOR]
+            headers = {"Idempotency-Key": "k", "Prefer": "wait=1"}
+            path = f"{young.url}/v1/commands/IssueCard"
+
+            same = await client.post(path, json={"card_number": card_number(3)}, headers=headers)
+            other = await client.post(path, json={"card_number": card_number(4)}, headers=headers)
+
+        assert same.status_code == 200
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+    async def test_searching_finds_one_and_is_noted(self, punchcard: Punchcard) -> None:
+        card = card_number(5)
+        member_id = await join(punchcard, card, "+4915112345005")
+        desk = punchcard.callers[OPERATOR]
+
+        by_phone = await desk.post("/v1/members/search", json={"phone": "+49 151 1234 5005"})
+        by_card = await eventually(
+            lambda: desk.post("/v1/members/search", json={"card_number": card}),
+            lambda answer: answer.json()["members"] != [],
+            "the search",
+        )
+
+        assert [each["id"] for each in by_phone.json()["members"]] == [member_id]
+        assert by_card.json() == by_phone.json() or by_card.json()["members"][0]["id"] == member_id
+        await eventually(
+            lambda: punchcard.read(OPERATOR, f"/v1/members/{member_id}/timeline"),
+            lambda each: any(
+                line["what"] == "RecordLook" and line["facts"].get("what") == "search" for line in each["lines"]
+            ),
+            "the note of the look",
+            every_seconds=0.5,
+        )
