@@ -37,6 +37,7 @@ class Settled:
     record: Record
     outgoing: tuple[Outgoing, ...] = ()
     place: Place | None = None
+    is_published: bool = False
 
 
 class Batches(Generic[P]):

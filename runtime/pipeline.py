@@ -1,13 +1,14 @@
 """The pipeline of a worker: records wait, a batch is settled, what it said is published, its offsets are committed.
 
-Two stages run beside one another: while one batch is published, the next is settled. Each stage takes batches in
-order, so nothing of a key passes what came before it, and offsets are committed only after everything that they
-caused is acknowledged.
+Three stages run beside one another: while one batch is published, the next is settled, and those before are closed:
+marked as dispatched, then their offsets are committed. Each stage takes batches in order, so nothing of a key passes
+what came before it, and offsets are committed only after everything that they caused is acknowledged. They come last:
+what is not marked yet must come again, for once its offset is committed nobody would ever mark it.
 """
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
@@ -15,10 +16,9 @@ from typing import Any, Final
 from aiokafka.errors import KafkaError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from runtime import journal
 from runtime.arrivals import Record
 from runtime.batch import Batches, Settled
-from runtime.mongo import Away
+from runtime.mongo import Away, Conflict
 from runtime.settings import Settings
 from runtime.store import Store
 from runtime.telemetry import Telemetry
@@ -26,8 +26,6 @@ from runtime.wire import Consumer, Place, Publisher, Unowned, Unsent
 
 PATIENCE_SECONDS: Final = 1.0
 """How long a poll may wait for room before the partitions are paused and polling goes on without records."""
-MARK_EVERY_SECONDS: Final = 0.5
-MARK_AT: Final = 5_000
 LONGEST_WAIT_SECONDS: Final = 5.0
 
 
@@ -67,9 +65,9 @@ class Pipeline:
         self._in_hand = 0
         self._is_stopping = False
         self._is_paused = False
-        self._undispatched: list[journal.Place] = []
         self._dead: deque[tuple[float, int, int]] = deque()
         self._settled: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
+        self._published: asyncio.Queue[Batch | None] = asyncio.Queue()
 
     # -- in
 
@@ -116,16 +114,15 @@ class Pipeline:
     # -- through
 
     async def run(self) -> None:
-        """Carry batches until `stop`; returns when everything taken in hand is finished and marked."""
+        """Carry batches until `stop`; returns when everything taken in hand is closed."""
         async with asyncio.TaskGroup() as stages:
             stages.create_task(self._settle_batches())
             stages.create_task(self._publish_batches())
-            marking = stages.create_task(self._mark_regularly())
+            stages.create_task(self._close_batches())
             await self._stopped()
             await self.drained()
             await self._settled.put(None)
-            marking.cancel()
-        await self._mark()
+            await self._published.put(None)
 
     async def stop(self) -> None:
         """Finish what is in hand, leave what waits."""
@@ -169,20 +166,28 @@ class Pipeline:
 
     async def _publish_batches(self) -> None:
         while (batch := await self._settled.get()) is not None:
-            await self._finish(batch)
+            await self._retry(self._publish, batch)
+            self._watch_dead_letters(batch)
+            await self._published.put(batch)
+
+    async def _close_batches(self) -> None:
+        """Close what was published meanwhile, several batches with one mark and one commit of offsets."""
+        while (batch := await self._published.get()) is not None:
+            batches = [batch]
+            while not self._published.empty():
+                another = self._published.get_nowait()
+                assert another is not None  # it comes when no batch is in hand
+                batches.append(another)
+            await self._mark(batches)
+            await self._retry(self._commit, *batches)
             async with self._changed:
-                self._in_hand -= 1
+                self._in_hand -= len(batches)
                 self._changed.notify_all()
 
     # -- out
 
-    async def _finish(self, batch: Batch) -> None:
-        """Publish what a batch said, commit its offsets; what is another's by now is left to its new owner."""
-        await self._retry(self._publish, batch)
-        await self._retry(self._commit, batch)
-        self._watch_dead_letters(batch)
-
-    async def _retry(self, step: Any, batch: Batch) -> None:
+    async def _retry(self, step: Callable[[list[Settled]], Awaitable[None]], *batches: Batch) -> None:
+        """Take a step until Kafka acknowledges it; what is another's by now is left to its new owner."""
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((Unsent, KafkaError)),
             wait=wait_random_exponential(multiplier=0.05, max=LONGEST_WAIT_SECONDS),
@@ -190,7 +195,7 @@ class Pipeline:
         )
         async for attempt in retrying:
             with attempt:
-                await step(self._still_ours(batch))
+                await step([settled for batch in batches for settled in self._still_ours(batch)])
         self._telemetry.kafka_is_away = False
 
     def _note_absence(self, state: RetryCallState) -> None:
@@ -212,7 +217,24 @@ class Pipeline:
         with self._telemetry.step("publish"):
             if outgoing:
                 await self._publisher.publish(outgoing)
-        self._undispatched += [settled.place for settled in ours if settled.place is not None]
+        for settled in ours:
+            settled.is_published = True
+
+    async def _mark(self, batches: Sequence[Batch]) -> None:
+        """Note what needs no publishing again; while MongoDB is away that waits, and with it the offsets."""
+        places = [
+            settled.place
+            for batch in batches
+            for settled in batch.settled
+            if settled.is_published and settled.place is not None
+        ]
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type((Away, Conflict)),
+            wait=wait_random_exponential(multiplier=0.05, max=LONGEST_WAIT_SECONDS),
+        )
+        async for attempt in retrying:
+            with attempt, self._telemetry.step("mark"):
+                await self._store.mark_dispatched(places)
 
     async def _commit(self, ours: Sequence[Settled]) -> None:
         offsets: dict[Place, int] = {}
@@ -243,20 +265,3 @@ class Pipeline:
             self._telemetry.log.error(
                 "stopped: too many dead letters; look at them, then restart", dead=total, seen=seen
             )
-
-    # -- afterwards
-
-    async def _mark_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(MARK_EVERY_SECONDS)
-            try:
-                await self._mark()
-            except Away:
-                self._telemetry.log.info("journal records are marked later", count=len(self._undispatched))
-
-    async def _mark(self) -> None:
-        while self._undispatched:
-            places = self._undispatched[:MARK_AT]
-            with self._telemetry.step("mark"):
-                await self._store.mark_dispatched(places)
-            del self._undispatched[: len(places)]
