@@ -5,6 +5,7 @@ from typing import Annotated
 
 from contracts.cards import CardState
 from contracts.messages import Command
+from contracts.programme.rewards import RewardOffer
 from contracts.rewards import (
     ExpireReward,
     RedeemReward,
@@ -18,7 +19,7 @@ from contracts.rewards import (
 )
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
-from workers.rewards.documents import Account, Card, Cause, Reward
+from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Lot, Reward
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.receipts import refuse_actor
 from workers.rewards.worker import worker
@@ -49,13 +50,29 @@ def redeem_reward(
     tally.held += offer.price
     reward_id = context.new_id()
     entry = tally.entry(account.id, Cause.REWARD_ISSUED, context, reward_id=reward_id)
+    reward = issued(offer, reward_id, entry, paid, context)
+    changed = settled(account, [tally])
+    yield changed, entry, reward
+    yield RewardIssued(
+        account_id=account.id,
+        card_number=card.id,
+        member_id=card.member_id,
+        reward_id=reward_id,
+        reward=offer.code,
+        unit=offer.unit,
+        paid=offer.price,
+        expires_at=reward.expires_at,
+        balances=balances(changed, context.now, rules.shortfall),
+    )
+
+
+def issued(offer: RewardOffer, reward_id: str, entry: LedgerEntry, paid: tuple[Lot, ...], context: Context) -> Reward:
+    """A reward that was just bought, outstanding until it is used or its time is over."""
     days = offer.expires_after_days
     expires_at = None if days is None else context.now + timedelta(days=days)
-    changed = settled(account, [tally])
-    yield changed, entry
-    yield Reward(
+    return Reward(
         id=reward_id,
-        account_id=account.id,
+        account_id=entry.account_id,
         reward=offer.code,
         unit=offer.unit,
         price=offer.price,
@@ -65,17 +82,6 @@ def redeem_reward(
         due_at=expires_at,
         paid=paid,
         entry_id=entry.id,
-    )
-    yield RewardIssued(
-        account_id=account.id,
-        card_number=card.id,
-        member_id=card.member_id,
-        reward_id=reward_id,
-        reward=offer.code,
-        unit=offer.unit,
-        paid=offer.price,
-        expires_at=expires_at,
-        balances=balances(changed, context.now, rules.shortfall),
     )
 
 

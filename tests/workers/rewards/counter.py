@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from contracts.cards import CardState
+from contracts.cards import CardIssued, CardKind, CardState
 from contracts.messages import Actor, ActorKind, Command, Envelope, Event, Message
 from contracts.programme import Programme
 from contracts.programme.rewards import RewardRules
@@ -13,7 +13,7 @@ from runtime.decisions import Context, Decision, NotLoaded, aggregate_version, d
 from runtime.documents import Document, View
 from tests.decisions import NOON, TILL, context
 from workers.rewards import worker
-from workers.rewards.documents import Account, Card, Holding, LedgerEntry, Lot, Terms
+from workers.rewards.documents import Account, Card, Holding, LedgerEntry, Lot, Purchase, Terms
 
 D = TypeVar("D", bound=Document)
 
@@ -23,6 +23,7 @@ ACCOUNT = "account-1"
 OPERATOR = Actor(kind=ActorKind.OPERATOR, id="olga")
 APP = Actor(kind=ActorKind.APP, id="app-1")
 BUSINESS_DAY = date(2026, 11, 22)
+ISSUED = CardIssued(card_number=NUMBER, kind=CardKind.PHYSICAL, category="normal")
 PURCHASE_ID = "s1 t1 17 2026-11-22"
 
 RULES = RewardRules.model_validate(
@@ -202,3 +203,27 @@ class Shop:
                 assert held.debt >= 0
                 ends = [lot.terms.expires_at or datetime.max.replace(tzinfo=UTC) for lot in held.lots]
                 assert ends == sorted(ends)
+
+
+def shop(issued: bool = True) -> Shop:
+    """A shop where Ana's card is known."""
+    opened = Shop()
+    if issued:
+        opened.say(ISSUED)
+    return opened
+
+
+def recorded_purchase(**changes: object) -> Purchase:
+    """A confirmed purchase of two coffees."""
+    said = decide(worker.handlers["RecordPurchase"], receipt(), by(), seen(card(), account()))
+    bought = next(each for each in said.documents.values() if isinstance(each, Purchase))
+    return bought.evolve(**changes)
+
+
+def seen(*documents: Document) -> View:
+    """A view that holds these documents, and no purchase."""
+    view = View()
+    for document in documents:
+        view.loaded((type(document), document.id), document)
+    view.loaded((Purchase, PURCHASE_ID), None)
+    return view

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -163,9 +162,7 @@ Histories.TestCase.settings = settings(
 )
 
 
-@pytest.mark.timeout(120)
-class TestHistories(Histories.TestCase):  # type: ignore[misc]  # hypothesis makes the class at run time
-    pass
+TestHistories = Histories.TestCase
 
 
 def test_a_repeat_is_told_the_same() -> None:

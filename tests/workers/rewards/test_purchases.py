@@ -5,21 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from contracts.cards import CardIssued, CardKind, CardState
-from contracts.messages import Event
+from contracts.cards import CardState
 from contracts.rewards import (
-    CancelPurchase,
-    ConfirmPurchase,
     Earned,
-    PurchaseCancelled,
     PurchaseConfirmed,
-    PurchaseParked,
     PurchaseRecorded,
-    PurchaseRefused,
     PurchaseRepeated,
     PurchaseRevised,
     PurchaseState,
-    ResumePurchase,
     Stage,
     UnitBalance,
     UnitChange,
@@ -31,39 +24,18 @@ from tests.workers.rewards.counter import (
     APP,
     BUSINESS_DAY,
     NUMBER,
-    OPERATOR,
-    OTHER,
     PURCHASE_ID,
-    Shop,
     account,
     by,
     card,
     coffees,
     receipt,
+    recorded_purchase,
+    shop,
 )
-from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Purchase
-from workers.rewards.parking import MOST_WAITING
-from workers.rewards.purchases import cancel_purchase, confirm_purchase, record_purchase
+from workers.rewards.documents import Account, Cause, LedgerEntry, Purchase
+from workers.rewards.purchases import record_purchase
 from workers.rewards.receipts import MOST_REVISIONS
-
-RECEIPT = {"card_number": NUMBER, "store": "s1", "till": "t1", "receipt_number": "17", "business_day": BUSINESS_DAY}
-CONFIRM = ConfirmPurchase.model_validate(RECEIPT)
-CANCEL = CancelPurchase.model_validate(RECEIPT)
-ISSUED = CardIssued(card_number=NUMBER, kind=CardKind.PHYSICAL, category="normal")
-
-
-def shop(issued: bool = True) -> Shop:
-    """A shop where Ana's card is known."""
-    opened = Shop()
-    if issued:
-        opened.say(ISSUED)
-    return opened
-
-
-def recorded_purchase(**changes: object) -> Purchase:
-    """A confirmed purchase of two coffees."""
-    told = decide(record_purchase, receipt(), card=card(), account=account(), context=by())
-    return told.document(Purchase).evolve(**changes)
 
 
 class TestRecordPurchase:
@@ -248,167 +220,6 @@ class TestRecordPurchase:
     def test_needs_each_line_number_once(self) -> None:
         with pytest.raises(ValidationError, match="a line number stands there twice"):
             receipt(coffees(1), coffees(2))
-
-
-class TestParking:
-    def test_keeps_a_purchase_that_overtakes_its_card(self) -> None:
-        counter = shop(issued=False)
-        said = counter.say(receipt())
-
-        assert said == [
-            PurchaseParked(purchase_id=PURCHASE_ID, card_number=NUMBER, ends_at=NOON + timedelta(seconds=300))
-        ]
-
-    def test_takes_it_up_when_the_card_is_known(self) -> None:
-        counter = shop(issued=False)
-        counter.say(receipt())
-        counter.say(receipt(coffees(1), receipt_number="18"))
-        said = counter.say(ISSUED, OPERATOR)
-
-        assert [type(each) for each in said if isinstance(each, PurchaseRecorded)] == [PurchaseRecorded] * 2
-        assert counter.holding("stamps").balance == 3
-        assert counter.only(Card).waiting == ()
-        assert {entry.actor for entry in counter.all(LedgerEntry)} == {TILL}
-        assert {each.awaited_card for each in counter.all(Purchase)} == {None}
-
-    def test_answers_repeats_while_it_waits_and_keeps_the_newest_content(self) -> None:
-        counter = shop(issued=False)
-        counter.say(receipt())
-        counter.say(receipt())
-        counter.say(receipt(coffees(5)))
-        late = counter.say(receipt())
-        counter.say(ISSUED)
-
-        assert isinstance(late[0], PurchaseParked)
-        assert counter.holding("stamps").balance == 5
-
-    def test_refuses_it_when_nobody_issues_the_card(self) -> None:
-        counter = shop(issued=False)
-        counter.say(receipt())
-        said = counter.wait(timedelta(seconds=301))
-
-        assert said == [PurchaseRefused(purchase_id=PURCHASE_ID, card_number=NUMBER, code="unknown_card")]
-        assert counter.all(Purchase) == []
-        assert counter.all(Card) == []
-
-    def test_refuses_it_when_the_card_is_blocked_by_then(self) -> None:
-        counter = shop(issued=False)
-        counter.say(receipt())
-        counter.view.loaded((Card, NUMBER), card(CardState.BLOCKED, blocked_at=NOON - timedelta(days=1)))
-        counter.view.loaded((Account, ACCOUNT), account())
-        said = counter.say(ResumePurchase(card_number=NUMBER, purchase_id=PURCHASE_ID))
-
-        assert said == [PurchaseRefused(purchase_id=PURCHASE_ID, card_number=NUMBER, code="card_blocked")]
-
-    def test_is_not_resumed_twice_nor_by_another_card(self) -> None:
-        counter = shop(issued=False)
-        counter.say(receipt())
-
-        assert counter.say(ResumePurchase(card_number=OTHER, purchase_id=PURCHASE_ID)) == []
-        assert counter.say(ResumePurchase(card_number=NUMBER, purchase_id=PURCHASE_ID)) == []
-        counter.say(ISSUED)
-        assert counter.say(ResumePurchase(card_number=NUMBER, purchase_id=PURCHASE_ID)) == []
-
-    def test_may_be_confirmed_or_cancelled_while_it_waits(self) -> None:
-        counter = shop(issued=False)
-        counter.say(receipt(stage="pending"))
-        counter.say(receipt(stage="pending", receipt_number="18"))
-        counter.say(CONFIRM)
-        counter.say(CANCEL.model_copy(update={"receipt_number": "18"}))
-        counter.say(ISSUED)
-
-        assert counter.holding("stamps").balance == 2
-        assert counter.only(Purchase).state is PurchaseState.CONFIRMED
-
-    def test_is_refused_on_another_unknown_card(self) -> None:
-        counter = shop(issued=False)
-        counter.say(receipt())
-        with refused("purchase_of_another_card"):
-            counter.say(receipt(card_number=OTHER))
-
-    def test_is_bounded(self) -> None:
-        full = Card(id=NUMBER, waiting=tuple(str(each) for each in range(MOST_WAITING)))
-        with refused("unknown_card"):
-            decide(record_purchase, receipt(), card=full, context=by())
-
-
-class TestConfirmPurchase:
-    def test_lets_what_was_pending_count_even_if_the_card_was_blocked_since(self) -> None:
-        pending = decide(record_purchase, receipt(stage="pending"), card=card(), account=account(), context=by())
-        said = decide(
-            confirm_purchase,
-            CONFIRM,
-            card=card(CardState.BLOCKED),
-            purchase=pending.document(Purchase),
-            account=pending.document(Account),
-            context=by(),
-        )
-
-        assert isinstance(said.events[0], PurchaseConfirmed)
-        assert said.document(Account).holding("points").balance == 7
-
-    def test_again_changes_nothing(self) -> None:
-        said = decide(
-            confirm_purchase, CONFIRM, card=card(), purchase=recorded_purchase(), account=account(), context=by()
-        )
-
-        assert said.documents == []
-        assert isinstance(said.events[0], PurchaseRepeated)
-
-    def test_is_refused_once_cancelled(self) -> None:
-        cancelled = recorded_purchase(state=PurchaseState.CANCELLED, is_confirmed=False)
-        with refused("purchase_already_cancelled"):
-            decide(confirm_purchase, CONFIRM, card=card(), purchase=cancelled, account=account(), context=by())
-
-    def test_is_refused_when_unknown(self) -> None:
-        counter = shop()
-        with refused("unknown_purchase"):
-            counter.say(CONFIRM)
-
-    def test_is_refused_when_only_a_refund_is_known(self) -> None:
-        awaited = recorded_purchase(state=PurchaseState.AWAITED, account_id=None)
-        with refused("unknown_purchase"):
-            decide(confirm_purchase, CONFIRM, card=card(), purchase=awaited, context=by())
-
-    def test_is_refused_on_another_card(self) -> None:
-        with refused("purchase_of_another_card"):
-            decide(
-                confirm_purchase,
-                CONFIRM,
-                card=card(account_id="account-2"),
-                purchase=recorded_purchase(),
-                account=account(),
-                context=by(),
-            )
-
-
-class TestCancelPurchase:
-    def test_ends_a_pending_purchase(self) -> None:
-        counter = shop()
-        counter.say(receipt(stage="pending"))
-        said = counter.say(CANCEL)
-        again = counter.say(CANCEL)
-
-        assert isinstance(said[0], PurchaseCancelled)
-        assert counter.holding("points").pending == 0
-        assert isinstance(again[0], PurchaseRepeated)
-
-    def test_is_refused_once_confirmed(self) -> None:
-        with refused("purchase_already_confirmed"):
-            decide(cancel_purchase, CANCEL, card=card(), purchase=recorded_purchase(), account=account(), context=by())
-
-
-class TestEndPurchase:
-    def test_cancels_what_nobody_confirmed_in_time(self) -> None:
-        counter = shop()
-        counter.say(receipt(stage="pending"))
-
-        assert counter.wait(timedelta(hours=23)) == []
-        said = [each for each in counter.wait(timedelta(hours=1)) if isinstance(each, Event)]
-        assert isinstance(said[0], PurchaseCancelled)
-        assert said[0].is_overdue
-        assert counter.only(Purchase).state is PurchaseState.CANCELLED
-        assert counter.wait(timedelta(days=1)) == []
 
 
 def test_the_business_key_keeps_its_parts_apart() -> None:

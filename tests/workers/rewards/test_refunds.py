@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from contracts.cards import CardIssued, CardKind, CardState
+from contracts.cards import CardState
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import (
     PurchaseRecorded,
@@ -21,7 +21,7 @@ from contracts.rewards import (
 from tests.decisions import NOON, Told, decide, refused
 from tests.workers.rewards.counter import (
     APP,
-    NUMBER,
+    ISSUED,
     PURCHASE_ID,
     Shop,
     account,
@@ -31,19 +31,11 @@ from tests.workers.rewards.counter import (
     holding,
     receipt,
     refund,
+    shop,
 )
 from workers.rewards.documents import Account, Cause, LedgerEntry, Purchase, Refund
 from workers.rewards.purchases import record_purchase
 from workers.rewards.refunds import MOST_REFUNDS, refund_purchase
-
-ISSUED = CardIssued(card_number=NUMBER, kind=CardKind.PHYSICAL, category="normal")
-
-
-def shop() -> Shop:
-    """A shop where Ana's card is known."""
-    opened = Shop()
-    opened.say(ISSUED)
-    return opened
 
 
 def sold(**changes: Any) -> dict[str, Any]:
