@@ -62,6 +62,7 @@ $(RUN):
 	    { rm -rf $(VENV) && $$python -m venv $(VENV); }
 	@$(INSTALL) --require-hashes -r constraints.txt
 	@$(INSTALL) --no-build-isolation -e .
+	@$(PYTHON) -c 'import runtime.serve, services.gateway, services.sms_standin.app'  # once, not by five workers at once
 	@rm -f $(VENV)/run-* && touch $@
 
 $(DEV): $(RUN)
