@@ -30,8 +30,18 @@ class Document(BaseModel):
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()
 
+    sparse_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields of sparse indexes: where one is None MongoDB keeps nothing, so that the index has no entry either."""
+
     id: str
     version: int = 0
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls.sparse_fields = frozenset(field for index in cls.indexes if index.sparse for field in index.fields)
+        for name in cls.sparse_fields:
+            if cls.__pydantic_fields__[name].default is not None:
+                raise TypeError(f"{cls.__name__}.{name} has a sparse index, so it must be None by default")
 
     def evolve(self, **changes: Any) -> Self:
         """The same document with these fields changed.

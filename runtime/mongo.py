@@ -63,6 +63,9 @@ def to_raw(document: Document) -> Raw:
     """A document as MongoDB keeps it."""
     raw: dict[str, Any] = document.__pydantic_serializer__.to_python(document)
     raw["_id"] = raw.pop("id")
+    for name in type(document).sparse_fields:
+        if raw[name] is None:
+            del raw[name]
     return raw
 
 
@@ -72,12 +75,15 @@ def from_raw(document_class: type[D], raw: Raw) -> D:
     return document
 
 
-def changed_fields(before: Document, after: Document) -> Raw:
-    """The top-level fields that differ, as MongoDB keeps them."""
+def update_of(before: Document, after: Document) -> Raw:
+    """The update that brings one version to the other: `$set` of the top-level fields that differ, `$unset` of some."""
     old, new = before.__dict__, after.__dict__
     names = {name for name, value in new.items() if value is not old.get(name) and value != old.get(name)}
-    changed: Raw = after.__pydantic_serializer__.to_python(after, include=names)
-    return changed
+    emptied = {name for name in names & type(after).sparse_fields if new[name] is None}
+    update: dict[str, Raw] = {"$set": after.__pydantic_serializer__.to_python(after, include=names - emptied)}
+    if emptied:
+        update["$unset"] = dict.fromkeys(emptied, "")
+    return update
 
 
 @asynccontextmanager

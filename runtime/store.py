@@ -25,11 +25,11 @@ from runtime.mongo import (
     Conflict,
     Raw,
     Unfit,
-    changed_fields,
     check_writes,
     from_raw,
     sorted_errors,
     to_raw,
+    update_of,
 )
 from runtime.settings import DAY_SECONDS, Settings
 
@@ -105,7 +105,7 @@ class Transaction:
             if kind == "insert" or before is None:
                 inserts[collection].append(to_raw(after))
             else:
-                updates[collection].append({"q": {"_id": after.id}, "u": {"$set": changed_fields(before, after)}})
+                updates[collection].append({"q": {"_id": after.id}, "u": update_of(before, after)})
         # The first message of a batch names its parcel: it is in no other batch that commits.
         places = [Place(records[0].id, part, len(records)) for part in range(len(records))]
         if records:
@@ -378,7 +378,6 @@ __all__ = [
     "Store",
     "Transaction",
     "Unfit",
-    "changed_fields",
     "connect",
     "ended",
     "from_raw",

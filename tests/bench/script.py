@@ -2,7 +2,7 @@
 
 All of it is rehearsed once, in memory, by the machine itself: `Batches` with a notebook in place of MongoDB. So all
 ways start from the same documents and take the same commands, and the bare pipe can write and send the very bytes that
-ours does without knowing what they mean. Names begin with a placeholder as long as a run's prefix, which takes its place.
+ours does without knowing what they mean. Names begin with a placeholder of a prefix's length, which takes its place.
 """
 
 import pickle
@@ -16,8 +16,10 @@ from contracts.programme import Programme
 from runtime.batch import Batches
 from runtime.decisions import Worker
 from runtime.documents import Document, Slot, View
+from runtime.journal import JournalRecord, Outgoing, Place, pack, record_to_raw
+from runtime.mongo import to_raw, update_of
 from runtime.settings import Settings
-from runtime.store import JournalRecord, Outgoing, Store, _journal_raw, changed_fields, to_raw
+from runtime.store import Store
 from runtime.telemetry import Telemetry
 from tests.bench import commands
 
@@ -29,10 +31,11 @@ Write = tuple[str, Literal["insert", "change"], str, dict[str, Any]]
 
 @dataclass(slots=True)
 class Played:
-    """What one command comes to: writes, its journal record as MongoDB keeps it, messages in their order."""
+    """What one command comes to: writes, its journal record and outbox part as MongoDB keeps them, and messages."""
 
     writes: list[Write]
     journal: dict[str, Any]
+    part: bytes
     outgoing: tuple[Outgoing, ...]
 
 
@@ -57,7 +60,7 @@ class Script:
     def under(self, prefix: str) -> Self:
         """The same under another prefix of the same length, in topics, sources and the journal alike."""
         assert len(prefix) == len(PLACEHOLDER)
-        renamed: Self = pickle.loads(pickle.dumps(self).replace(PLACEHOLDER.encode(), prefix.encode()))  # noqa: S301  # our own
+        renamed: Self = pickle.loads(pickle.dumps(self).replace(PLACEHOLDER.encode(), prefix.encode()))  # our own
         return renamed
 
 
@@ -81,6 +84,7 @@ class _Notebook:
     documents: dict[Slot, Document] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
     journal: list[dict[str, Any]] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
     round_trips: int = 0
 
     async def finished(self, ids: Sequence[str]) -> dict[str, JournalRecord]:
@@ -94,14 +98,17 @@ class _Notebook:
         for slot in slots:
             view.loaded(slot, self.documents.get(slot))
 
-    async def commit(self, view: View, records: Sequence[JournalRecord]) -> None:
+    async def commit(self, view: View, records: Sequence[JournalRecord]) -> list[Place]:
         assert not view.erased, "no workload erases"
         self.writes = []
         for kind, before, after in view.written():
-            fields = to_raw(after) if before is None else changed_fields(before, after)
-            self.writes.append((after.collection, kind, after.id, dict(fields)))
+            fields = to_raw(after) if before is None else update_of(before, after)["$set"]
+            self.writes.append((type(after).collection, kind, after.id, dict(fields)))
             self.documents[type(after), after.id] = after
-        self.journal = [dict(_journal_raw(record)) for record in records]
+        places = [Place(records[0].id, part, len(records)) for part in range(len(records))]
+        self.journal = [record_to_raw(*each) for each in zip(records, places, strict=True)]
+        self.parts = [pack(record.messages) for record in records]
+        return places
 
 
 class Rehearsal:
@@ -120,8 +127,8 @@ class Rehearsal:
     async def play(self, message: Outgoing) -> Played:
         """What one message comes to; the next one sees it."""
         (settled,) = await self._batches.settle([_record(message)])
-        (journal,) = self._notebook.journal
-        return Played(self._notebook.writes, journal, settled.outgoing)
+        (journal,), (part,) = self._notebook.journal, self._notebook.parts
+        return Played(self._notebook.writes, journal, part, settled.outgoing)
 
     def documents(self) -> dict[str, list[dict[str, Any]]]:
         """All documents by collection, as MongoDB would keep them."""
@@ -135,7 +142,7 @@ def _record(message: Outgoing) -> _Record:
     return _Record(message.topic, message.key, message.value, message.headers)
 
 
-async def write_script(programme: Programme, count: int, say: Any) -> Script:
+async def write_script(programme: Programme, count: int) -> Script:
     """The script of a run with so many commands of each kind."""
     settings = Settings(prefix=PLACEHOLDER)
     script = Script({}, [])
@@ -144,10 +151,8 @@ async def write_script(programme: Programme, count: int, say: Any) -> Script:
         await rehearsal.prepare(plan.before)
         script.seeds[name] = rehearsal.documents()
         for kind, messages in plan.workloads.items():
-            say(f"rehearsing {kind}")
             played = [await rehearsal.play(message) for message in messages]
             unfit = {each.journal["outcome"] for each in played} - {"done"}
             assert not unfit, f"{kind}: a rehearsed command ended as {unfit}"
             script.workloads.append(Workload(kind, name, messages, played))
     return script
-
