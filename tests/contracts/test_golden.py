@@ -200,7 +200,7 @@ class TestProblems:
         golden = Golden.of(BlockCard)
         golden.headers["ce_hops"] = "many"
 
-        assert any("golden headers are not read any more: hops" in line for line in problems(golden, BlockCard))
+        assert any("golden headers are not read any more: ce_hops" in line for line in problems(golden, BlockCard))
 
 
 class TestExample:
