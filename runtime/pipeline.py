@@ -99,6 +99,7 @@ class Pipeline:
             kept = [each for each in self._waiting if (each.record.topic, each.record.partition) not in gone]
             self._waiting = deque(kept)
             self._changed.notify_all()
+        self._resume_with_room()
         try:
             await asyncio.wait_for(self.drained(), self._settings.rebalance_timeout_ms / 2_000)
         except TimeoutError:
@@ -156,10 +157,13 @@ class Pipeline:
             batch = [self._waiting.popleft() for _ in range(count)]
             self._in_hand += 1
             self._changed.notify_all()
+        self._resume_with_room()
+        return batch
+
+    def _resume_with_room(self) -> None:
         if self._is_paused and len(self._waiting) < self._settings.batch_records:
             self._is_paused = False
             self.consumer.resume()
-        return batch
 
     def _has_stopped_itself(self) -> bool:
         return self._telemetry.is_stopped_by_dead_letters
