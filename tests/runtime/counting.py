@@ -1,8 +1,10 @@
 """A small vocabulary for tests of the machine, which has never heard of loyalty: counters that are counted up."""
 
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from contracts.messages import Command, Event
+from contracts.values import Instant, Personal
 from runtime.decisions import Changes, Context, Key, Refused, Worker
 from runtime.documents import Document, Index
 
@@ -69,6 +71,67 @@ class Transferred(CounterEvent):
     amount: int
 
 
+class Protest(CounterCommand):
+    """Have it refused with a detail that no answer can hold."""
+
+
+class Chatter(CounterCommand):
+    """Say more than one message may hold."""
+
+    characters: int
+
+
+class Name(CounterCommand):
+    """Tell who owns a counter."""
+
+    first_name: Personal[str]
+
+
+class Named(CounterEvent):
+    """It was told who owns a counter."""
+
+    first_name: Personal[str]
+
+
+class Chattered(CounterEvent):
+    """Much was said."""
+
+    text: str
+
+
+class Echo(CounterCommand):
+    """Ask for the same again, without end."""
+
+
+class SetAlarm(CounterCommand):
+    """Have a counter counted at an instant."""
+
+    rings_at: Instant
+
+
+class Ring(CounterCommand):
+    """The instant has come."""
+
+
+class BellEvent(Event, worker="rewards", key="counter", about=("Bell", "bell")):
+    """Something that another worker says of its bells."""
+
+    counter: str
+    bell: str = "bell"
+
+
+class BellRung(BellEvent):
+    """A bell was rung; counters count it."""
+
+
+class BellStolen(BellEvent):
+    """A bell is gone; its handler refuses, which events' handlers must not."""
+
+
+class BellBroken(BellEvent):
+    """A bell is broken; nobody here listens to that."""
+
+
 class Counter(Document):
     """A number with a name."""
 
@@ -80,7 +143,7 @@ class Counter(Document):
     ballast: str = ""
 
 
-class Name(Document):
+class TakenName(Document):
     """A name that is taken."""
 
     collection: ClassVar = "names"
@@ -88,7 +151,17 @@ class Name(Document):
     owner: str
 
 
-worker: Worker[None] = Worker("cards", documents=(Counter, Name))
+class Alarm(Document):
+    """An instant at which a counter is counted."""
+
+    collection: ClassVar = "alarms"
+    indexes: ClassVar = (Index(("rings_at",), sparse=True),)
+
+    rings_at: datetime | None = None
+
+
+worker: Worker[None] = Worker("cards", documents=(Counter, TakenName, Alarm))
+worker.due(Alarm, field="rings_at", command=lambda alarm: Ring(counter=alarm.id))
 
 
 @worker.handles(Count)
@@ -118,13 +191,13 @@ def bloat(command: Bloat, counter: Annotated[Counter | None, Key("counter")]) ->
 @worker.handles(Claim)
 def claim(
     command: Claim,
-    name: Annotated[Name | None, Key("counter")],
+    taken: Annotated[TakenName | None, Key("counter")],
     counter: Annotated[Counter | None, Key("counter")],
 ) -> Changes:
     """Take the name, if nobody has."""
-    if name is not None:
+    if taken is not None:
         raise Refused("name_taken", counter=command.counter)
-    yield Name(id=command.counter, owner=command.owner)
+    yield TakenName(id=command.counter, owner=command.owner)
     yield (counter or Counter(id=command.counter)).evolve(owner=command.owner)
     yield Claimed(counter=command.counter, owner=command.owner)
 
@@ -132,7 +205,7 @@ def claim(
 @worker.handles(Collide)
 def collide(command: Collide) -> Changes:
     """Insert blindly."""
-    yield Name(id=command.counter, owner="collide")
+    yield TakenName(id=command.counter, owner="collide")
 
 
 @worker.handles(Transfer)
@@ -148,3 +221,64 @@ def transfer(
     yield source.evolve(total=source.total - command.amount)
     yield receiver.evolve(total=receiver.total + command.amount)
     yield Transferred(counter=command.counter, to=command.to, amount=command.amount)
+
+
+@worker.handles(Protest)
+def protest(command: Protest) -> Changes:
+    """Refuse, and explain it with a thing."""
+    yield Counter(id=command.counter)
+    raise Refused("objected", thing=Worker)
+
+
+@worker.handles(Chatter)
+def chatter(command: Chatter, counter: Annotated[Counter | None, Key("counter")]) -> Changes:
+    """Say so many characters."""
+    yield counter or Counter(id=command.counter)
+    yield Chattered(counter=command.counter, text="x" * command.characters)
+
+
+@worker.handles(Name)
+def name(command: Name, counter: Annotated[Counter | None, Key("counter")]) -> Changes:
+    """Tell the name, which is personal."""
+    yield counter or Counter(id=command.counter)
+    yield Named(counter=command.counter, first_name=command.first_name)
+
+
+@worker.handles(Echo)
+def echo(command: Echo) -> Changes:
+    """Ask again."""
+    yield command
+
+
+@worker.handles(SetAlarm)
+def set_alarm(command: SetAlarm) -> Changes:
+    """Keep the instant."""
+    yield Alarm(id=command.counter, rings_at=command.rings_at)
+
+
+@worker.handles(Ring)
+def ring(
+    command: Ring,
+    alarm: Annotated[Alarm, Key("counter")],
+    counter: Annotated[Counter | None, Key("counter")],
+) -> Changes:
+    """Count, and forget the instant."""
+    before = counter or Counter(id=command.counter)
+    yield alarm.evolve(rings_at=None)
+    yield before.evolve(total=before.total + 1)
+    yield Counted(counter=before.id, total=before.total + 1)
+
+
+@worker.handles(BellRung)
+def count_bell(event: BellRung, counter: Annotated[Counter | None, Key("counter")]) -> Changes:
+    """Count a bell of another worker's."""
+    before = counter or Counter(id=event.counter)
+    yield before.evolve(total=before.total + 1)
+    yield Counted(counter=before.id, total=before.total + 1)
+
+
+@worker.handles(BellStolen)
+def mourn_bell(event: BellStolen) -> Changes:
+    """Refuse, though there is nobody to tell."""
+    yield Counter(id=event.counter)
+    raise Refused("bell_stolen")
