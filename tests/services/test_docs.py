@@ -61,6 +61,13 @@ class TestLinks:
         links = re.findall(r"\]\((?!https?://|#)([^)#]+)", file.read_text(encoding="utf-8"))
         assert [link for link in links if not (file.parent / link).exists()] == []
 
+    def test_to_tests_name_classes_that_stand_there(self) -> None:
+        page = ROOT / "docs" / "architecture.md"
+        named = re.findall(r"\[(Test\w+)\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+        assert len(named) > 10
+        for name, file in named:
+            assert f"class {name}:" in (page.parent / file).read_text(encoding="utf-8"), f"{name} is not in {file}"
+
 
 class TestStale:
     def test_is_nothing_when_they_were_just_written(self, root: Path) -> None:
