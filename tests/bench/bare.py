@@ -2,8 +2,8 @@
 
 `python -m tests.bench.bare WORKER PLAN`: poll, one transaction of bulk writes, publish, commit offsets. No message is
 decoded, no journal looked up, no document loaded and no handler called: what each record comes to was rehearsed and
-stands in the plan by partition and offset. Like ours it publishes one batch while it writes the next, and marks what it
-published in the background. It is how fast this design could be if deciding cost nothing.
+stands in the plan by partition and offset. Like ours it publishes one batch while it writes the next, and then
+takes what it published out of the outbox. It is how fast this design could be if deciding cost nothing.
 """
 
 import asyncio
@@ -12,21 +12,19 @@ import signal
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from pymongo import InsertOne, UpdateOne
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from contracts.topics import commands_topic
 from runtime.admin import connection
-from runtime.pipeline import MARK_EVERY_SECONDS
+from runtime.mongo import CODEC, MAJORITY
 from runtime.settings import Settings
-from runtime.store import CODEC, JOURNAL, MAJORITY, connect
-from runtime.wire import POLL_MS, Publisher
+from runtime.store import JOURNAL, OUTBOX, connect
+from runtime.wire import POLL_MS, Publisher, _ask_politely
 from tests.bench.script import Played
 
 Batch = tuple[Sequence[Played], dict[TopicPartition, int]]
@@ -46,7 +44,7 @@ class Bare:
         self._topic = commands_topic(settings.prefix, worker)
         self._group = settings.group(worker)
         self._written: asyncio.Queue[Batch] = asyncio.Queue(maxsize=1)
-        self._undispatched: list[str] = []
+        self._published: asyncio.Queue[Batch] = asyncio.Queue()
         self._consumer: AIOKafkaConsumer
 
     async def run(self) -> None:
@@ -61,66 +59,74 @@ class Bare:
         )
         await self._publisher.start()
         await self._consumer.start()
+        _ask_politely(self._consumer)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._publish())
-            tasks.create_task(self._mark())
+            tasks.create_task(self._close())
             while True:
                 polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.batch_records)
                 if not polled:
                     continue
-                played = [
-                    self._plan[each.partition, each.offset] for records in polled.values() for each in records
-                ]
+                played = [self._plan[each.partition, each.offset] for records in polled.values() for each in records]
                 await self._write(played)
                 offsets = {place: records[-1].offset + 1 for place, records in polled.items()}
                 await self._written.put((played, offsets))
 
     async def _write(self, batch: Sequence[Played]) -> None:
-        """One transaction; what several messages change in a document is written once, as ours does."""
+        """One transaction; what several messages change in a document is written once, as by ours."""
         inserts: dict[tuple[str, str], dict[str, Any]] = {}
         changes: dict[tuple[str, str], dict[str, Any]] = {}
         for played in batch:
-            for collection, kind, id, fields in played.writes:
-                place = (collection, id)
+            for collection, kind, document_id, fields in played.writes:
+                place = (collection, document_id)
                 if kind == "insert":
                     inserts[place] = fields
                 elif place in inserts:
                     inserts[place].update(fields)
                 else:
                     changes.setdefault(place, {}).update(fields)
-        requests: dict[str, list[Any]] = defaultdict(list)
+        insert: dict[str, list[Any]] = defaultdict(list)
+        update: dict[str, list[Any]] = defaultdict(list)
         for (collection, _), document in inserts.items():
-            requests[collection].append(InsertOne(document))
-        for (collection, id), fields in changes.items():
-            requests[collection].append(UpdateOne({"_id": id}, {"$set": fields}))
-        requests[JOURNAL] = [InsertOne(played.journal) for played in batch]
+            insert[collection].append(document)
+        for (collection, document_id), fields in changes.items():
+            update[collection].append({"q": {"_id": document_id}, "u": {"$set": fields}})
+        parcel = batch[0].journal["_id"]
+        for part, played in enumerate(batch):
+            played.journal |= {"parcel": parcel, "part": part}
+        insert[JOURNAL] = [played.journal for played in batch]
+        parts = {str(part): played.part for part, played in enumerate(batch)}
+        insert[OUTBOX] = [{"_id": parcel, "at": batch[0].journal["at"], "parts": parts}]
 
         async with await self._client.start_session() as session:
             session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=MAJORITY)
-            for collection, writes in requests.items():
-                await self._database[collection].bulk_write(writes, ordered=True, session=session)
+            options: dict[str, Any] = {"session": session, "codec_options": CODEC}
+            for collection, updates in update.items():
+                await self._database.command({"update": collection, "updates": updates}, **options)
+            for collection, documents in insert.items():
+                await self._database.command({"insert": collection, "documents": documents}, **options)
             await session.commit_transaction()
 
     async def _publish(self) -> None:
         while True:
             batch, offsets = await self._written.get()
             await self._publisher.publish([each for played in batch for each in played.outgoing])
-            await self._consumer.commit(offsets)
-            self._undispatched += [played.journal["_id"] for played in batch]
+            self._published.put_nowait((batch, offsets))
 
-    async def _mark(self) -> None:
-        journal = self._database[JOURNAL].with_options(write_concern=WriteConcern(1))
+    async def _close(self) -> None:
+        """Take what was published meanwhile out of the outbox, and commit its offsets."""
+        outbox = self._database[OUTBOX].with_options(write_concern=WriteConcern(1))
         while True:
-            await asyncio.sleep(MARK_EVERY_SECONDS)
-            ids, self._undispatched = self._undispatched, []
-            if ids:
-                done = {"$set": {"dispatched_at": datetime.now(UTC)}, "$unset": {"messages": ""}}
-                await journal.update_many({"_id": {"$in": ids}}, done)
+            batches = [await self._published.get()]
+            while not self._published.empty():
+                batches.append(self._published.get_nowait())
+            await outbox.delete_many({"_id": {"$in": [batch[0].journal["parcel"] for batch, _ in batches]}})
+            await self._consumer.commit({place: offset for _, offsets in batches for place, offset in offsets.items()})
 
 
 async def main(worker: str, plan_file: Path) -> None:
     """Run until SIGTERM."""
-    plan = pickle.loads(plan_file.read_bytes())  # noqa: S301  # our own
+    plan = pickle.loads(plan_file.read_bytes())  # our own
     task = asyncio.create_task(Bare(Settings(), worker, plan).run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     await asyncio.wait([task])

@@ -1,4 +1,4 @@
-"""The commands that are measured, as tills send them: a member joins with a card, a receipt counts, stamps buy a coffee."""
+"""The commands that are measured, as tills send them: a member joins, a receipt counts, stamps buy a coffee."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from contracts.rewards import PurchaseLine, RecordPurchase, RedeemReward
 from contracts.topics import events_topic
 from contracts.values import luhn_digit
 from runtime.edge import stamped
+from runtime.journal import Outgoing
 from runtime.settings import Settings
-from runtime.store import Outgoing
 
 BEGAN: Final = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 TODAY: Final = BEGAN.date()
@@ -139,8 +139,8 @@ def _issued(settings: Settings, number: str) -> Outgoing:
 
 def _happened(settings: Settings, event: Event) -> Outgoing:
     """An event of the cards worker as a message."""
-    id = str(uuid7())
-    envelope = Envelope(id=id, type=type(event).__name__, time=BEGAN, actor=CARDS_WORKER, correlation_id=id)
+    event_id = str(uuid7())
+    envelope = Envelope(id=event_id, type=type(event).__name__, time=BEGAN, actor=CARDS_WORKER, correlation_id=event_id)
     key = event.key_value
     assert key is not None
     topic = events_topic(settings.prefix, event.worker)

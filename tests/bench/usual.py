@@ -35,8 +35,9 @@ from contracts.programme import Programme
 from contracts.topics import commands_topic, events_topic, results_topic
 from runtime.decisions import Context, Decision, Handler, Refused, Worker, aggregate_version, decide
 from runtime.documents import Slot, View
+from runtime.mongo import CODEC, MAJORITY, from_raw, to_raw
 from runtime.settings import Settings
-from runtime.store import CODEC, MAJORITY, connect, from_raw, to_raw
+from runtime.store import connect
 
 INBOX: Final = "inbox"
 OUTBOX: Final = "outbox"
@@ -79,13 +80,13 @@ class Usual:
         raw = message.raw_message
         assert not isinstance(raw, tuple)
         envelope = read_envelope(raw.headers)
-        async with await self._client.start_session() as session:
-            async with session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=MAJORITY):
-                known = await self._database[INBOX].find_one({"_id": envelope.id}, session=session)
-                if known is None:
-                    outgoing = await self._decide(handler, command, envelope, session)
-                else:
-                    outgoing = await self._left(envelope.id, session)
+        snapshot = ReadConcern("snapshot")
+        async with await self._client.start_session() as session, session.start_transaction(snapshot, MAJORITY):
+            known = await self._database[INBOX].find_one({"_id": envelope.id}, session=session)
+            if known is None:
+                outgoing = await self._decide(handler, command, envelope, session)
+            else:
+                outgoing = await self._left(envelope.id, session)
         for each in outgoing:
             await self.broker.publish(
                 each["value"], each["topic"], key=each["key"], headers={n: v.decode() for n, v in each["headers"]}
@@ -95,10 +96,8 @@ class Usual:
 
     async def _left(self, message_id: str, session: AsyncIOMotorClientSession) -> list[dict[str, Any]]:
         """What of a message that was processed before is still to be published."""
-        found: list[dict[str, Any]] = (
-            await self._database[OUTBOX].find({"message_id": message_id}, session=session).sort("_id").to_list(None)
-        )
-        return found
+        found = self._database[OUTBOX].find({"message_id": message_id}, session=session).sort("_id")
+        return [dict(each) for each in await found.to_list(None)]
 
     async def _decide(
         self, handler: Handler, command: Command, envelope: Envelope, session: AsyncIOMotorClientSession
@@ -120,7 +119,10 @@ class Usual:
             else:
                 await collection.insert_one(to_raw(document), session=session)
 
-        outgoing = [*self._spoken(envelope, decision, view, now), self._answer(envelope, command, decision, refusal, now)]
+        outgoing = [
+            *self._spoken(envelope, decision, view, now),
+            self._answer(envelope, command, decision, refusal, now),
+        ]
         outcome = Outcome.DONE if refusal is None else Outcome.REFUSED
         inbox = {"_id": envelope.id, "type": envelope.type, "outcome": outcome.value, "at": now}
         await self._database[INBOX].insert_one(inbox, session=session)
@@ -142,7 +144,9 @@ class Usual:
             version = aggregate_version(self._worker, said, decision, view) if isinstance(said, Event) else None
             subject = said.aggregate_id if isinstance(said, Event) else None
             topic = events_topic if is_event else commands_topic
-            yield self._outbox_record(cause, said, number, topic(self._settings.prefix, said.worker), now, subject, version)
+            yield self._outbox_record(
+                cause, said, number, topic(self._settings.prefix, said.worker), now, subject, version
+            )
 
     def _answer(
         self, cause: Envelope, command: Command, decision: Decision, refusal: Refused | None, now: datetime

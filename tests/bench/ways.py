@@ -1,4 +1,4 @@
-"""A way of processing commands as a process of its own: started when its commands lie in the topic, watched from outside.
+"""A way of processing commands as a process of its own, started when they lie in the topic, watched from outside.
 
 Nothing that is measured measures itself: time is taken by the answers' arrival at the results topic, processor time by
 what the operating system says of worker, broker and database between the same two moments.
@@ -21,8 +21,9 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from contracts.topics import results_topic
 from runtime.admin import connection, create_topics, needed_topics
 from runtime.local.child import Child, last_words
+from runtime.mongo import CODEC, MAJORITY
 from runtime.settings import Settings
-from runtime.store import CODEC, MAJORITY, Store, connect
+from runtime.store import Store, connect
 from runtime.wire import Publisher, partition_of
 from tests.bench.script import Script, Workload
 
@@ -33,6 +34,7 @@ TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "ours": ("-m", "services.cli", "worker"),
     "usual": ("-m", "tests.bench.usual"),
+    "usual_parallel": ("-m", "tests.bench.usual"),
     "bare": ("-m", "tests.bench.bare"),
 }
 
@@ -63,7 +65,9 @@ class Sample:
 class Run:
     """One way under a prefix of its own, workload after workload, on documents that are put there first."""
 
-    def __init__(self, way: str, script: Script, settings: Settings, server_pids: Mapping[str, int], logs: Path) -> None:
+    def __init__(
+        self, way: str, script: Script, settings: Settings, server_pids: Mapping[str, int], logs: Path
+    ) -> None:
         self._way = way
         self._settings = settings
         self._script = script.under(settings.prefix)
@@ -141,6 +145,8 @@ class Run:
         arguments = [*COMMANDS[self._way], workload.worker]
         if self._way == "bare":
             arguments.append(str(plan))
+        if self._way == "usual_parallel":
+            arguments.append(str(self._settings.partitions))
         return [*interpreter, *arguments]
 
     async def _publish(self, workload: Workload, count: int) -> Path:

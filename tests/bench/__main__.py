@@ -1,0 +1,208 @@
+"""`make bench`: prints its progress and tables, and as its last line one JSON object."""
+
+import asyncio
+import json
+import pstats
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated, Any, Final
+
+import typer
+from pymongo import MongoClient
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from contracts.programme import Programme
+from runtime.local import LocalError, LocalServers, free_port
+from runtime.settings import Settings
+from tests.bench.latency import measure_latency
+from tests.bench.report import WAYS, Report
+from tests.bench.script import Script, write_script
+from tests.bench.ways import Run, Stuck
+from tests.servers import named
+
+RATES: Final = (50, 200, 500)
+USUAL_SHARE: Final = 12
+"""The usual way gets so many times fewer commands: it takes far longer for each."""
+WARM_UP_SHARE: Final = 6
+PROFILE_LINES: Final = 45
+
+console = Console()
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+class Bench:
+    """One run of the benchmark on servers that are there."""
+
+    def __init__(self, servers: Settings, pids: Mapping[str, int], folder: Path, progress: Progress) -> None:
+        self._servers = servers
+        self._pids = pids
+        self._folder = folder
+        self._progress = progress
+        self._task = progress.add_task("starting", total=None)
+        self._programme = Programme.read(servers.programme_file)
+        self.report = Report()
+
+    def _settings(self) -> Settings:
+        host = self._servers.host
+        own = {
+            "prefix": f"bench-{token_hex(4)}",
+            "gateway_port": free_port(host),
+            "sms_port": free_port(host),
+            "state_dir": self._folder,
+            "keys_file": self._folder / "keys.yaml",
+        }
+        return self._servers.model_copy(update=own)
+
+    def _say(self, text: str) -> None:
+        self._progress.update(self._task, description=text, advance=1)
+
+    async def throughput(self, rounds: int, commands: int, ways: tuple[str, ...]) -> None:
+        """Every way in every round, in turn, so that what else the machine does meets all of them."""
+        script = await self._script(commands)
+        runs = rounds * len(ways) * len(script.workloads)
+        self._progress.update(self._task, total=runs, completed=0)
+        for number in range(rounds):
+            for way in ways:
+                await self._round(way, script, commands, f"round {number + 1} of {rounds}")
+
+    async def _round(self, way: str, script: Script, commands: int, where: str) -> None:
+        count = max(60, commands // USUAL_SHARE) if way.startswith("usual") else commands
+        run = Run(way, script, self._settings(), self._pids, self._folder / "logs")
+        await run.prepare()
+        try:
+            samples = {}
+            for workload in run.workloads:
+                self._say(f"{where}: {WAYS[way]}, {workload.name}")
+                samples[workload.name] = await run.measure(workload, count, count // WARM_UP_SHARE)
+            self.report.add(way, samples)
+        finally:
+            await run.clean()
+
+    async def profile(self, commands: int, workload: str) -> None:
+        """Ours under cProfile; prints where the worker's time goes."""
+        script = await self._script(commands)
+        run = Run("ours", script, self._settings(), self._pids, self._folder / "logs")
+        await run.prepare()
+        found = self._folder / "profile"
+        for each in run.workloads:
+            if each.name != workload:
+                continue
+            self._say(f"profiling {each.name}")
+            sample = await run.measure(each, commands, commands // WARM_UP_SHARE, profile=found)
+            console.print(f"{workload}: {sample.per_s:,.0f} commands/s under the profiler")
+        await run.clean()
+        if not found.exists():
+            raise Stuck(f"there is no workload {workload}")
+        statistics = pstats.Stats(str(found), stream=sys.stdout).strip_dirs()
+        statistics.sort_stats("tottime").print_stats(PROFILE_LINES)
+        statistics.sort_stats("cumtime").print_stats(PROFILE_LINES)
+
+    async def latency(self, seconds: float) -> None:
+        """The whole system, at each rate."""
+        self.report.latency = await measure_latency(
+            self._settings(), self._programme, self._folder / "logs", RATES, seconds, self._pids, self._say
+        )
+
+    async def _script(self, commands: int) -> Script:
+        self._say("rehearsing the commands")
+        return await write_script(self._programme, commands)
+
+
+@contextmanager
+def servers() -> Iterator[tuple[Settings, Mapping[str, int], Path, str]]:
+    """Servers that the environment names, else the local default; where they are, what they are, a folder."""
+    folder = Path(tempfile.mkdtemp(prefix="punchcard-bench-"))
+    try:
+        (folder / "logs").mkdir()
+        kafka, mongo = named("KAFKA_SERVERS"), named("MONGO_URL")
+        if kafka and mongo:
+            yield (
+                Settings(kafka_servers=kafka, mongo_url=mongo),
+                {},
+                folder,
+                f"Kafka and MongoDB {_mongo(mongo)} as named",
+            )
+            return
+        with LocalServers(folder) as local:
+            assert local.broker is not None
+            assert local.database is not None
+            pids = {"broker": local.broker.pid or 0, "database": local.database.pid or 0}
+            kind = (
+                f"local default: noida-db {version('noida-db')}, MongoDB {_mongo(local.mongo_url)}, on the same cores"
+            )
+            yield Settings(kafka_servers=local.kafka_servers, mongo_url=local.mongo_url), pids, folder, kind
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mongo(url: str) -> str:
+    with MongoClient[dict[str, Any]](url) as client:
+        return str(client.server_info()["version"])
+
+
+@app.command()
+def bench(
+    rounds: Annotated[int, typer.Option(min=1, help="How often every way is measured, in turn.")] = 3,
+    commands: Annotated[int, typer.Option(min=720, help="Commands of each kind for ours and the bare pipe.")] = 4_800,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each rate is held.")] = 10.0,
+    only: Annotated[str | None, typer.Option(help="throughput or latency.")] = None,
+    ways: Annotated[str, typer.Option(help="Which ways, by comma.")] = ",".join(WAYS),
+    quick: Annotated[bool, typer.Option(help="One small round and short latencies: under a minute.")] = False,
+    write: Annotated[bool, typer.Option(help="Put the figures into docs/benchmarks.md.")] = False,
+    profile: Annotated[
+        str | None, typer.Option(help="Profile ours on a workload instead: registration, purchase or redeem.")
+    ] = None,
+) -> None:
+    """Measure our loop, the usual way and the bare pipe side by side, and the gateway's latency."""
+    if only not in {None, "throughput", "latency"}:
+        raise typer.BadParameter("must be throughput or latency", param_hint="--only")
+    chosen = tuple(ways.split(","))
+    if unknown := set(chosen) - set(WAYS):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: must be among {', '.join(WAYS)}", param_hint="--ways")
+    if quick:
+        rounds, commands, seconds = 1, 1_800, 3.0
+        chosen = tuple(way for way in chosen if way != "usual_parallel")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with servers() as (settings, pids, folder, kind), Progress(*columns, console=console, transient=True) as progress:
+        run = Bench(settings, pids, folder, progress)
+        run.report.servers = kind
+        run.report.options = f"{rounds} rounds of {commands:,} commands of each kind, each rate for {seconds:g} s"
+        if profile is not None:
+            progress.stop()
+            asyncio.run(run.profile(commands, profile))
+            return
+        if only != "latency":
+            asyncio.run(run.throughput(rounds, commands, chosen))
+        if only != "throughput":
+            asyncio.run(run.latency(seconds))
+    for table in run.report.tables():
+        console.print(table)
+    if write:
+        run.report.write()
+        console.print("written into docs/benchmarks.md")
+    print(json.dumps(run.report.summary()), flush=True)
+
+
+def main() -> None:
+    """Run; what can't be measured is one line, an interrupted run leaves nothing behind."""
+    try:
+        app(standalone_mode=False)
+    except (Stuck, LocalError, typer.BadParameter) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        sys.exit(1)
+    except (KeyboardInterrupt, typer.Abort):
+        print("bench: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""What a run found: medians with their spread, tables for people, one object for machines, the page under docs/."""
+
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import harmonic_mean, median
+from typing import Any, Final
+
+from rich.table import Table
+
+from tests.bench.ways import Sample
+
+PAGE: Final = Path("docs/benchmarks.md")
+BEGIN, END = "<!-- figures: written by `python -m tests.bench --write` -->", "<!-- end of figures -->"
+WAYS: Final = {
+    "ours": "ours",
+    "usual": "the usual way",
+    "usual_parallel": "the usual way, partitions in parallel",
+    "bare": "the bare pipe",
+}
+PROCESSES: Final = ("worker", "database", "broker")
+MAIN_RATE: Final = 200
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything that was found."""
+
+    rounds: dict[str, list[dict[str, Sample]]] = field(default_factory=dict)
+    """By way, for each round the samples by workload."""
+    latency: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    servers: str = ""
+    options: str = ""
+
+    def add(self, way: str, samples: dict[str, Sample]) -> None:
+        """Take in a round of a way."""
+        self.rounds.setdefault(way, []).append(samples)
+
+    def rates(self, way: str, workload: str | None = None) -> list[float]:
+        """Commands a second, by round; of all workloads in equal parts if none is named."""
+        return [
+            samples[workload].per_s if workload else harmonic_mean([each.per_s for each in samples.values()])
+            for samples in self.rounds.get(way, [])
+        ]
+
+    def cpu_us(self, way: str) -> dict[str, float]:
+        """Median microseconds of processor time a command, by process."""
+        found: dict[str, float] = {}
+        for process in PROCESSES:
+            each = [sample.cpu_us(process) for samples in self.rounds.get(way, []) for sample in samples.values()]
+            known = [used for used in each if used is not None]
+            if known:
+                found[process] = round(median(known), 1)
+        return found
+
+    def ratios(self, over: str) -> list[float]:
+        """How often ours goes into another way, by round."""
+        return [ours / other for ours, other in zip(self.rates("ours"), self.rates(over), strict=True)]
+
+    @property
+    def workloads(self) -> Sequence[str]:
+        """Names of what was measured."""
+        return list(next(iter(self.rounds.values()))[0]) if self.rounds else []
+
+    def summary(self) -> dict[str, Any]:
+        """The object of the last line."""
+        found: dict[str, Any] = {}
+        for way in self.rounds:
+            found[f"{way}_per_s"] = round(median(self.rates(way)), 1)
+        if "ours" in self.rounds:
+            for over in set(self.rounds) - {"ours"}:
+                found[f"ratio_{over}"] = round(median(self.ratios(over)), 3)
+        at_main_rate = self.latency.get(MAIN_RATE, {})
+        found |= {name: at_main_rate[name] for name in ("p50_ms", "p99_ms") if name in at_main_rate}
+        if self.latency:
+            found["latency"] = {str(rate): dict(each) for rate, each in self.latency.items()}
+        if self.rounds:
+            found["workloads"] = {
+                name: {f"{way}_per_s": round(median(self.rates(way, name)), 1) for way in self.rounds}
+                for name in self.workloads
+            }
+            found["spread"] = {way: [round(min(rates), 1), round(max(rates), 1)] for way, rates in self._all_rates()}
+            found["cpu_us"] = {way: self.cpu_us(way) for way in self.rounds}
+        return found
+
+    def _all_rates(self) -> list[tuple[str, list[float]]]:
+        return [(way, self.rates(way)) for way in self.rounds]
+
+    def throughput_rows(self) -> list[list[str]]:
+        """A row for each way: its name, the workloads, all of them, ours as a multiple, processor time a command."""
+        rows: list[list[str]] = []
+        for way in self.rounds:
+            times = "" if way == "ours" else spread(self.ratios(way), digits=2) if "ours" in self.rounds else ""
+            cpu = self.cpu_us(way)
+            rows.append(
+                [
+                    WAYS[way],
+                    *(spread(self.rates(way, name)) for name in self.workloads),
+                    spread(self.rates(way)),
+                    times,
+                    " + ".join(f"{cpu[process]:,.0f}" for process in PROCESSES if process in cpu),
+                ]
+            )
+        return rows
+
+    @property
+    def throughput_head(self) -> list[str]:
+        """The columns of `throughput_rows`."""
+        return ["commands/s", *self.workloads, "all", "ours is × this", "CPU µs: worker + database + broker"]
+
+    def latency_rows(self) -> list[list[str]]:
+        """A row for each rate."""
+        return [
+            [
+                f"{rate}/s",
+                *(f"{each[name]:.1f}" for name in ("p50_ms", "p99_ms", "max_ms")),
+                ", ".join(f"{count} × {status}" for status, count in sorted(each["answers"].items())),
+                f"{sum(each['cpu_percent'].values())} %",
+            ]
+            for rate, each in self.latency.items()
+        ]
+
+    @property
+    def latency_head(self) -> list[str]:
+        """The columns of `latency_rows`."""
+        return ["rate", "p50 ms", "p99 ms", "longest ms", "answers", "CPU in all"]
+
+    def tables(self) -> list[Table]:
+        """The tables for a terminal."""
+        found: list[Table] = []
+        for title, head, rows in (
+            ("Throughput: median (lowest … highest round)", self.throughput_head, self.throughput_rows()),
+            ("Latency through the gateway", self.latency_head, self.latency_rows()),
+        ):
+            if not rows:
+                continue
+            table = Table(*head, title=title, title_justify="left")
+            for row in rows:
+                table.add_row(*row)
+            found.append(table)
+        return found
+
+    def page_section(self) -> str:
+        """The figures as they stand on the page."""
+        parts = [f"Taken on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}; {self.servers}; {self.options}."]
+        for head, rows in (
+            (self.throughput_head, self.throughput_rows()),
+            (self.latency_head, self.latency_rows()),
+        ):
+            if rows:
+                lines = [head, ["---"] * len(head), *rows]
+                parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
+        return "\n\n".join([BEGIN, *parts, END])
+
+    def write(self, page: Path = PAGE) -> None:
+        """Put the figures on the page, between their marks.
+
+        Raises:
+            ValueError: the page has no marks.
+        """
+        text = page.read_text(encoding="utf-8")
+        pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"{page} has no place for the figures: {BEGIN} … {END}")
+        page.write_text(pattern.sub(lambda _: self.page_section(), text), encoding="utf-8")
+
+
+def spread(values: Sequence[float], digits: int = 0) -> str:
+    """A median with the lowest and the highest."""
+    if not values:
+        return ""
+    low, middle, high = (f"{value:,.{digits}f}" for value in (min(values), median(values), max(values)))
+    return middle if len(values) == 1 else f"{middle} ({low} … {high})"
+
+
+def machine() -> str:
+    """Processors, and the versions of what matters."""
+    model = ""
+    cpus = Path("/proc/cpuinfo")
+    if cpus.exists():
+        found = re.search(r"model name\s*:\s*(.+)", cpus.read_text(encoding="utf-8"))
+        model = f" ({found[1].strip()})" if found else ""
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("faststream", "aiokafka", "motor", "pydantic"))
+    return f"{os.cpu_count()} cores{model}, {platform.system()}, Python {platform.python_version()}, {libraries}"
