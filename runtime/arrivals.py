@@ -119,8 +119,10 @@ class Decoder:
 
     def decode(self, records: Sequence[Record]) -> list[Arrival]:
         """The records of a batch as arrivals, in order; of twins the first counts."""
-        oldest = self.clock() - timedelta(seconds=self.settings.journal_seconds) + CLOCK_SKEW
-        arrivals = [self._decode_one(position, record, oldest) for position, record in enumerate(records)]
+        now = self.clock()
+        oldest = now - timedelta(seconds=self.settings.journal_seconds) + CLOCK_SKEW
+        newest = now + CLOCK_SKEW
+        arrivals = [self._decode_one(position, record, oldest, newest) for position, record in enumerate(records)]
 
         first: dict[str, Arrival] = {}
         for arrival in arrivals:
@@ -135,7 +137,7 @@ class Decoder:
                 arrival.fail(Problem.REUSED, f"first used for {earlier.type}")
         return arrivals
 
-    def _decode_one(self, position: int, record: Record, oldest: datetime) -> Arrival:
+    def _decode_one(self, position: int, record: Record, oldest: datetime, newest: datetime) -> Arrival:
         arrival = Arrival(record, position, is_command=record.topic == self._commands)
         name = header(record.headers, "ce_type")
         handler = self.worker.handlers.get(name) if name is not None else None
@@ -156,6 +158,9 @@ class Decoder:
                 arrival.journal_id = None
                 arrival.fail(Problem.TOO_OLD, "older than the journal remembers")
                 return arrival
+            if envelope.time > newest:
+                # By its time it would be young enough to be executed again when the journal has forgotten it.
+                raise Malformed("ce_time", "must not lie more than an hour ahead")
             if handler is None:
                 raise Malformed("ce_type", "is no message that this topic takes")
             arrival.body = read_body(handler.message, record.value)
@@ -179,7 +184,7 @@ def is_command_handler(handler: Handler) -> bool:
 def readable_id(record: Record) -> str | None:
     """The id of a message that is malformed otherwise."""
     text = header(record.headers, "ce_id")
-    if text is None or not 1 <= len(text) <= 200 or not text.isascii() or not text.isprintable() or " " in text:
+    if text is None or not 1 <= len(text) <= 400 or not text.isascii() or not text.isprintable() or " " in text:
         return None
     return text
 

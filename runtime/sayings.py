@@ -63,7 +63,15 @@ class Scribe:
                 version = aggregate_version(self._worker, message, decision, view)
             else:
                 topic = self._commands[message.worker]
-            own = own_headers(self._source, f"{arrival.id}/{number}", name, message.schema_version, subject, version)
+            # Several workers may hear the same event, so what follows from it carries who said it, too.
+            own = own_headers(
+                self._source,
+                f"{arrival.id}/{self._worker.name}-{number}",
+                name,
+                message.schema_version,
+                subject,
+                version,
+            )
             messages.append(_fitting(Outgoing(topic, _key(message), value, own + shared)))
         return self._record(arrival, Outcome.DONE, now, tuple(messages), said=said, shared=shared)
 

@@ -174,7 +174,7 @@ class Usual:
         version: int | None,
     ) -> dict[str, Any]:
         envelope = Envelope(
-            id=f"{cause.id}/{number}",
+            id=f"{cause.id}/usual-{number}",
             type=type(said).__name__,
             time=now,
             actor=cause.actor,

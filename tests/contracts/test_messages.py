@@ -123,7 +123,7 @@ class TestEnvelope:
             ({"ce_id": None}, "ce_id", "Field required"),
             ({"ce_id": b""}, "ce_id", "at least 1 character"),
             ({"ce_id": b"secret value"}, "ce_id", "match pattern"),
-            ({"ce_id": b"secret" * 40}, "ce_id", "at most 200 characters"),
+            ({"ce_id": b"secret" * 70}, "ce_id", "at most 400 characters"),
             ({"ce_id": b"\xff\xfe"}, "ce_id", "unicode"),
             ({"ce_type": None}, "ce_type", "Field required"),
             ({"ce_type": b"secret" * 20}, "ce_type", "at most 100 characters"),
