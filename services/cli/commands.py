@@ -18,7 +18,7 @@ from contracts.messages import WORKERS
 from runtime.admin import AdminError, create_topics, show_topics
 from runtime.local import LocalError
 from services.cli import dead
-from services.cli.session import SessionError, load_settings, read_programme, say
+from services.cli.session import SessionError, load_settings, read_programme, run, say
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ def worker(
         _fail(f"no worker {name!r}; there are: {', '.join(WORKERS)}")
     settings = load_settings() if slot is None else load_settings(slot=slot)
     programme = read_programme(settings)
-    asyncio.run(serve_worker(importlib.import_module(f"workers.{name}").worker, programme, settings))
+    run(serve_worker(importlib.import_module(f"workers.{name}").worker, programme, settings))
 
 
 @app.command()
@@ -141,13 +141,13 @@ def _start(module: str, function: str, *arguments: object) -> None:
 def run_until_stopped(work: Coroutine[Any, Any, T]) -> T | None:
     """Runs a coroutine; SIGTERM cancels it as Ctrl-C does, and neither leaves a traceback."""
 
-    async def run() -> T:
+    async def stoppable() -> T:
         task = asyncio.current_task()
         if task is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         return await work
 
     try:
-        return asyncio.run(run())
+        return run(stoppable())
     except (KeyboardInterrupt, asyncio.CancelledError):
         return None
