@@ -143,7 +143,8 @@ def unknown_commit(store: Store, *, is_applied: bool, times: int = 1) -> None:
 
         async def commit() -> None:
             if not left[0]:
-                return await inner()
+                await inner()
+                return
             left[0] -= 1
             if is_applied:
                 await inner()
@@ -167,7 +168,7 @@ def interfere(store: Store, act: Hook, times: int = 1) -> None:
                 await act(transaction)
             return await inner(*args)
 
-        transaction.commit = commit  # type: ignore[method-assign]  # that is the fault
+        transaction.commit = commit  # type: ignore[method-assign,assignment]  # that is the fault
 
     in_transactions(store, prepare)
 

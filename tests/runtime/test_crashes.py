@@ -72,7 +72,7 @@ class TestCrash:
                 await machine.quiet()
             heard = await machine.heard()
             assert heard.answers()["c1"].outcome is Outcome.DONE
-            assert list(heard.copies(".cards.events")) == ["c1/1"]
+            assert list(heard.copies(".cards.events")) == ["c1/cards-1"]
 
     async def test_by_kill_9_again_and_again_loses_nothing(self, settings: Settings) -> None:
         async with Machine(settings) as machine:
@@ -104,7 +104,7 @@ class TestRestart:
             heard = await machine.check()
             copies = heard.copies(".results")["c1/result"]
             assert len(copies) == 2
-            assert len(heard.copies(".cards.events")["c1/1"]) == 1
+            assert len(heard.copies(".cards.events")["c1/cards-1"]) == 1
 
     async def test_does_not_forget_which_ids_were_used(self, settings: Settings) -> None:
         async with Machine(settings) as machine:

@@ -162,7 +162,7 @@ class TestOrder:
             settled[0].outgoing = (Outgoing("t.results", None, b"", []),)
             return settled
 
-        stand.settle = settle  # type: ignore[method-assign]  # the same, with something to say
+        stand.settle = settle  # type: ignore[method-assign,assignment]  # the same, with something to say
         running = asyncio.create_task(stand.pipeline.run())
         await stand.pipeline.take(records(0))
         await until(lambda: bool(stand.commits), "committed")
@@ -190,7 +190,7 @@ class TestOrder:
             settled[0].outgoing = (Outgoing("t.results", None, b"", []),)
             return settled
 
-        stand.settle, stand.publish, stand.mark_dispatched = settle, publish, mark  # type: ignore[method-assign]  # faults
+        stand.settle, stand.publish, stand.mark_dispatched = settle, publish, mark  # type: ignore[method-assign,assignment]  # faults
         running = asyncio.create_task(stand.pipeline.run())
         await stand.pipeline.take(records(0))
         await until(lambda: bool(stand.commits), "committed")
