@@ -22,10 +22,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from contracts.programme import Programme
 from runtime.local import LocalError, LocalServers, free_port
 from runtime.settings import Settings
+from tests.bench.commands import WORKLOADS
 from tests.bench.latency import measure_latency
 from tests.bench.report import WAYS, Report
-from tests.bench.script import Script, write_script
-from tests.bench.ways import Run, Stuck
+from tests.bench.script import Workload, rehearse
+from tests.bench.ways import Run, Sample, Stuck
 from tests.servers import named
 
 RATES: Final = (50, 200, 500)
@@ -66,41 +67,31 @@ class Bench:
 
     async def throughput(self, rounds: int, commands: int, ways: tuple[str, ...]) -> None:
         """Every way in every round, in turn, so that what else the machine does meets all of them."""
-        script = await self._script(commands)
-        runs = rounds * len(ways) * len(script.workloads)
-        self._progress.update(self._task, total=runs, completed=0)
+        workloads = await self._workloads(commands)
+        self._progress.update(self._task, total=rounds * len(ways) * len(workloads), completed=0)
         for number in range(rounds):
             for way in ways:
-                await self._round(way, script, commands, f"round {number + 1} of {rounds}")
+                where = f"round {number + 1} of {rounds}"
+                self.report.add(way, {each.name: await self._sample(way, each, where) for each in workloads})
 
-    async def _round(self, way: str, script: Script, commands: int, where: str) -> None:
-        count = max(60, commands // USUAL_SHARE) if way.startswith("usual") else commands
-        run = Run(way, script, self._settings(), self._pids, self._folder / "logs")
-        await run.prepare()
+    async def _sample(self, way: str, workload: Workload, where: str, profile: Path | None = None) -> Sample:
+        self._say(f"{where}: {WAYS[way]}, {workload.name}")
+        count = len(workload.commands)
+        if way.startswith("usual"):
+            count = max(60, count // USUAL_SHARE)
+        run = Run(way, workload, self._settings(), self._pids, self._folder / "logs")
         try:
-            samples = {}
-            for workload in run.workloads:
-                self._say(f"{where}: {WAYS[way]}, {workload.name}")
-                samples[workload.name] = await run.measure(workload, count, count // WARM_UP_SHARE)
-            self.report.add(way, samples)
+            await run.prepare()
+            return await run.measure(count, count // WARM_UP_SHARE, profile)
         finally:
             await run.clean()
 
-    async def profile(self, commands: int, workload: str) -> None:
+    async def profile(self, commands: int, name: str) -> None:
         """Ours under cProfile; prints where the worker's time goes."""
-        script = await self._script(commands)
-        run = Run("ours", script, self._settings(), self._pids, self._folder / "logs")
-        await run.prepare()
+        (workload,) = [each for each in await self._workloads(commands) if each.name == name]
         found = self._folder / "profile"
-        for each in run.workloads:
-            if each.name != workload:
-                continue
-            self._say(f"profiling {each.name}")
-            sample = await run.measure(each, commands, commands // WARM_UP_SHARE, profile=found)
-            console.print(f"{workload}: {sample.per_s:,.0f} commands/s under the profiler")
-        await run.clean()
-        if not found.exists():
-            raise Stuck(f"there is no workload {workload}")
+        sample = await self._sample("ours", workload, "profile", found)
+        console.print(f"{name}: {sample.per_s:,.0f} commands/s under the profiler")
         statistics = pstats.Stats(str(found), stream=sys.stdout).strip_dirs()
         statistics.sort_stats("tottime").print_stats(PROFILE_LINES)
         statistics.sort_stats("cumtime").print_stats(PROFILE_LINES)
@@ -111,9 +102,9 @@ class Bench:
             self._settings(), self._programme, self._folder / "logs", RATES, seconds, self._pids, self._say
         )
 
-    async def _script(self, commands: int) -> Script:
+    async def _workloads(self, commands: int) -> list[Workload]:
         self._say("rehearsing the commands")
-        return await write_script(self._programme, commands)
+        return await rehearse(self._programme, commands)
 
 
 @contextmanager
@@ -158,7 +149,7 @@ def bench(
     quick: Annotated[bool, typer.Option(help="One small round and short latencies: under a minute.")] = False,
     write: Annotated[bool, typer.Option(help="Put the figures into docs/benchmarks.md.")] = False,
     profile: Annotated[
-        str | None, typer.Option(help="Profile ours on a workload instead: registration, purchase or redeem.")
+        str | None, typer.Option(help=f"Profile ours on one workload instead: {', '.join(WORKLOADS)}.")
     ] = None,
 ) -> None:
     """Measure our loop, the usual way and the bare pipe side by side, and the gateway's latency."""
@@ -167,6 +158,8 @@ def bench(
     chosen = tuple(ways.split(","))
     if unknown := set(chosen) - set(WAYS):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: must be among {', '.join(WAYS)}", param_hint="--ways")
+    if profile is not None and profile not in WORKLOADS:
+        raise typer.BadParameter(f"must be among {', '.join(WORKLOADS)}", param_hint="--profile")
     if quick:
         rounds, commands, seconds = 1, 1_800, 3.0
         chosen = tuple(way for way in chosen if way != "usual_parallel")

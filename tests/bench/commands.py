@@ -19,6 +19,7 @@ from runtime.edge import stamped
 from runtime.journal import Outgoing
 from runtime.settings import Settings
 
+WORKLOADS: Final = ("registration", "purchase", "redeem")
 BEGAN: Final = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 TODAY: Final = BEGAN.date()
 TILL: Final = Actor(kind=ActorKind.POS, id="till-1")

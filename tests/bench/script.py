@@ -45,17 +45,10 @@ class Workload:
 
     name: str
     worker: str
+    seeds: dict[str, list[dict[str, Any]]]
+    """By collection, the documents that stand before."""
     commands: list[Outgoing]
     played: list[Played]
-
-
-@dataclass(slots=True)
-class Script:
-    """Everything that a run of any way needs, the same for all of them."""
-
-    seeds: dict[str, dict[str, list[dict[str, Any]]]]
-    """By worker and collection, the documents that stand before."""
-    workloads: list[Workload]
 
     def under(self, prefix: str) -> Self:
         """The same under another prefix of the same length, in topics, sources and the journal alike."""
@@ -117,12 +110,18 @@ class Rehearsal:
     def __init__(self, name: str, programme: Programme, settings: Settings) -> None:
         worker: Worker[Programme] = import_module(f"workers.{name}").worker
         self._notebook = _Notebook()
+        self._start: dict[Slot, Document] = {}
         self._batches = Batches(worker, programme, cast(Store, self._notebook), settings, Telemetry(name))
 
     async def prepare(self, messages: Sequence[Outgoing]) -> None:
         """Let things happen that aren't measured."""
         for start in range(0, len(messages), BATCH):
             await self._batches.settle([_record(each) for each in messages[start : start + BATCH]])
+        self._start = dict(self._notebook.documents)
+
+    def begin_anew(self) -> None:
+        """Go back to what stood after the preparation."""
+        self._notebook.documents = dict(self._start)
 
     async def play(self, message: Outgoing) -> Played:
         """What one message comes to; the next one sees it."""
@@ -131,9 +130,9 @@ class Rehearsal:
         return Played(self._notebook.writes, journal, part, settled.outgoing)
 
     def documents(self) -> dict[str, list[dict[str, Any]]]:
-        """All documents by collection, as MongoDB would keep them."""
+        """What stood after the preparation, by collection, as MongoDB would keep it."""
         found: dict[str, list[dict[str, Any]]] = {}
-        for document in self._notebook.documents.values():
+        for document in self._start.values():
             found.setdefault(document.collection, []).append(dict(to_raw(document)))
         return found
 
@@ -142,17 +141,17 @@ def _record(message: Outgoing) -> _Record:
     return _Record(message.topic, message.key, message.value, message.headers)
 
 
-async def write_script(programme: Programme, count: int) -> Script:
-    """The script of a run with so many commands of each kind."""
+async def rehearse(programme: Programme, count: int) -> list[Workload]:
+    """What is measured, with so many commands of each kind."""
     settings = Settings(prefix=PLACEHOLDER)
-    script = Script({}, [])
+    workloads: list[Workload] = []
     for name, plan in commands.plans(programme, settings, count).items():
         rehearsal = Rehearsal(name, programme, settings)
         await rehearsal.prepare(plan.before)
-        script.seeds[name] = rehearsal.documents()
         for kind, messages in plan.workloads.items():
+            rehearsal.begin_anew()
             played = [await rehearsal.play(message) for message in messages]
             unfit = {each.journal["outcome"] for each in played} - {"done"}
             assert not unfit, f"{kind}: a rehearsed command ended as {unfit}"
-            script.workloads.append(Workload(kind, name, messages, played))
-    return script
+            workloads.append(Workload(kind, name, rehearsal.documents(), messages, played))
+    return workloads

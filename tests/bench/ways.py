@@ -9,10 +9,12 @@ import os
 import pickle
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -25,7 +27,7 @@ from runtime.mongo import CODEC, MAJORITY
 from runtime.settings import Settings
 from runtime.store import Store, connect
 from runtime.wire import Publisher, partition_of
-from tests.bench.script import Script, Workload
+from tests.bench.script import Played, Workload
 
 LOOK_SECONDS: Final = 0.01
 IDLE_SECONDS: Final = 30.0
@@ -63,17 +65,16 @@ class Sample:
 
 
 class Run:
-    """One way under a prefix of its own, workload after workload, on documents that are put there first."""
+    """One way with one workload under a prefix of its own, on documents that are put there first."""
 
     def __init__(
-        self, way: str, script: Script, settings: Settings, server_pids: Mapping[str, int], logs: Path
+        self, way: str, workload: Workload, settings: Settings, server_pids: Mapping[str, int], logs: Path
     ) -> None:
         self._way = way
         self._settings = settings
-        self._script = script.under(settings.prefix)
+        self._workload = workload.under(settings.prefix)
         self._pids = dict(server_pids)
         self._logs = logs
-        self._sent: dict[tuple[str, int], int] = {}
         self._environment = {
             "PUNCHCARD_PREFIX": settings.prefix,
             "PUNCHCARD_KAFKA_SERVERS": settings.kafka_servers,
@@ -81,49 +82,37 @@ class Run:
             "PUNCHCARD_HEALTH_PORT": "0",
         }
 
-    @property
-    def workloads(self) -> Sequence[Workload]:
-        """What there is to be run, in order."""
-        return self._script.workloads
-
     async def prepare(self) -> None:
         """Make topics, collections and indexes, and put the documents there that stand before."""
+        worker = self._workload.worker
         await create_topics(self._settings)
+        store = Store(self._settings, worker, import_module(f"workers.{worker}").worker.documents.values())
+        await store.open()
+        store.close()
         client = connect(self._settings)
-        try:
-            for worker, collections in self._script.seeds.items():
-                store = Store(self._settings, worker, import_documents(worker))
-                await store.open()
-                store.close()
-                database = client.get_database(
-                    self._settings.database(worker), codec_options=CODEC, write_concern=MAJORITY
-                )
-                for name, documents in collections.items():
-                    await database[name].insert_many(documents, ordered=False)
-        finally:
-            client.close()
+        database = client.get_database(self._settings.database(worker), codec_options=CODEC, write_concern=MAJORITY)
+        for name, documents in self._workload.seeds.items():
+            await database[name].insert_many(documents, ordered=False)
+        client.close()
 
     async def clean(self) -> None:
         """Remove what the run left: the local broker keeps its topics in memory and writes them out again and again."""
         client: AsyncIOMotorClient = connect(self._settings)
-        for worker in self._script.seeds:
-            await client.drop_database(self._settings.database(worker))
+        await client.drop_database(self._settings.database(self._workload.worker))
         client.close()
         admin = AIOKafkaAdminClient(**connection(self._settings))
         await admin.start()
         await admin.delete_topics([topic.name for topic in needed_topics(self._settings)])
         await admin.close()
 
-    async def measure(self, workload: Workload, count: int, warm_up: int, profile: Path | None = None) -> Sample:
-        """Process the first `count` commands of a workload; time what comes after the first `warm_up` answers.
+    async def measure(self, count: int, warm_up: int, profile: Path | None = None) -> Sample:
+        """Process the first `count` commands; time what comes after the first `warm_up` answers.
 
         Raises:
             Stuck: they were not all answered.
         """
-        plan = await self._publish(workload, count)
-        child = Child(
-            self._way, self._command(workload, plan, profile), self._logs / f"{self._way}.log", self._environment
-        )
+        plan = await self._publish(count)
+        child = Child(self._way, self._command(plan, profile), self._logs / f"{self._way}.log", self._environment)
         consumer = AIOKafkaConsumer(**connection(self._settings))
         await consumer.start()
         try:
@@ -138,30 +127,29 @@ class Run:
             await asyncio.to_thread(child.stop)
             await consumer.stop()
 
-    def _command(self, workload: Workload, plan: Path, profile: Path | None) -> list[str]:
+    def _command(self, plan: Path, profile: Path | None) -> list[str]:
         interpreter = [sys.executable]
         if profile is not None:
             interpreter += ["-m", "cProfile", "-o", str(profile)]
-        arguments = [*COMMANDS[self._way], workload.worker]
+        arguments = [*COMMANDS[self._way], self._workload.worker]
         if self._way == "bare":
             arguments.append(str(plan))
         if self._way == "usual_parallel":
             arguments.append(str(self._settings.partitions))
         return [*interpreter, *arguments]
 
-    async def _publish(self, workload: Workload, count: int) -> Path:
+    async def _publish(self, count: int) -> Path:
         """Put the commands on their topic; notes for the bare pipe what belongs to which offset."""
         publisher = Publisher(self._settings, "bench")
         await publisher.start()
-        plan: dict[tuple[int, int], Any] = {}
-        commands = workload.commands[:count]
-        for command, played in zip(commands, workload.played[:count], strict=True):
+        plan: dict[tuple[int, int], Played] = {}
+        sent: Counter[int] = Counter()
+        commands = self._workload.commands[:count]
+        for command, played in zip(commands, self._workload.played[:count], strict=True):
             assert command.key is not None
             partition = partition_of(command.key, self._settings.partitions)
-            key = (workload.worker, partition)
-            offset = self._sent.get(key, 0)
-            self._sent[key] = offset + 1
-            plan[partition, offset] = played
+            plan[partition, sent[partition]] = played
+            sent[partition] += 1
         for start in range(0, count, 500):
             await publisher.publish(commands[start : start + 500])
         await publisher.stop()
@@ -214,10 +202,3 @@ def cpu_times(pids: Mapping[str, int]) -> dict[str, float]:
             continue
         found[name] = (int(fields[11]) + int(fields[12])) / TICKS
     return found
-
-
-def import_documents(worker: str) -> Sequence[Any]:
-    """The document classes of a worker."""
-    from importlib import import_module
-
-    return tuple(import_module(f"workers.{worker}").worker.documents.values())
