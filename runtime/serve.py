@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any, Final, TypeVar
 
 import uvicorn
@@ -23,6 +24,7 @@ from contracts.topics import commands_topic, events_topic, results_topic
 from runtime.admin import AdminError, create_topics
 from runtime.batch import Batches
 from runtime.decisions import Due, Worker
+from runtime.documents import Document
 from runtime.edge import stamped
 from runtime.mongo import Away
 from runtime.pipeline import Pipeline
@@ -102,6 +104,8 @@ class Process:
         """
         try:
             await self._open()
+            if self._stop.is_set():
+                return
             async with asyncio.TaskGroup() as tasks:
                 pipeline = tasks.create_task(self.pipeline.run())
                 beside = [tasks.create_task(each) for each in self._beside()]
@@ -130,7 +134,8 @@ class Process:
                 await self.publisher.start()
             except (Away, AdminError, KafkaError, OSError) as error:
                 self.telemetry.log.warning("waiting for servers", error=type(error).__name__, text=str(error)[:200])
-                await asyncio.sleep(RETRY_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), RETRY_SECONDS)
             else:
                 return
 
@@ -165,7 +170,7 @@ class Process:
                         self._settings,
                         self._worker.name,
                         due.command(document),
-                        due_id(document.id, due.field, getattr(document, due.field)),
+                        due_id(due.document, document.id, due.field, getattr(document, due.field)),
                         actor,
                         None,
                     )
@@ -199,9 +204,13 @@ class Process:
             quiet_since = time.monotonic()
 
 
-def due_id(document_id: str, field: str, instant: datetime) -> str:
-    """The id of a command that time brings: the same whoever finds the document."""
-    return f"{document_id}/{field}/{int(instant.timestamp() * 1_000)}"
+def due_id(document: type[Document], document_id: str, field: str, instant: datetime) -> str:
+    """The id of a command that time brings: the same whoever finds the document.
+
+    A hash, as a document's id may be anything: longer than a message's may be, or a phone.
+    """
+    name = f"{document.collection}/{document_id}/{field}/{int(instant.timestamp() * 1_000)}"
+    return "due-" + blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 async def serve_worker(worker: Worker[P], programme: P, settings: Settings) -> None:
