@@ -96,7 +96,7 @@ class System:
             yield
 
     async def prepare(self, purchases: int) -> None:
-        """Issue cards, and let each collect enough for what it will redeem."""
+        """Issue cards, give some to members, and let these collect enough for what they will redeem."""
         paying = -(-int(purchases * MIX["RedeemReward"] * 1.2) // MESSAGES_PER_CARD)
         giving = int(purchases * MIX["RegisterMember"] * 1.2) + 10
         cards = [card_number(number) for number in range(paying + giving)]
@@ -108,8 +108,10 @@ class System:
         await self._publish(commands)
         await self._until_stands("registration", "known_cards", len(cards))
         await self._until_stands("rewards", "accounts", len(cards))
+        await self._publish([self._shop.member(10**6 + number, card) for number, card in enumerate(payers)])
+        await self._until_stands("rewards", "cards", len(payers), state="active")
         await self._publish([self._shop.purchase(card, items=FUNDING_ITEMS) for card in payers])
-        await self._until_stands("rewards", "purchases", len(payers))
+        await self._until_stands("rewards", "purchases", len(payers), state="confirmed")
 
     async def _publish(self, commands: Sequence[Command]) -> None:
         publisher = Publisher(self._settings, "bench-latency")
@@ -118,11 +120,12 @@ class System:
             await publisher.publish(messages[start : start + 500])
         await publisher.stop()
 
-    async def _until_stands(self, worker: str, collection: str, count: int) -> None:
+    async def _until_stands(self, worker: str, collection: str, count: int, **fields: str) -> None:
         client = connect(self._settings)
+        there = 0
         end = time.monotonic() + READY_SECONDS
         try:
-            while (there := await client[self._settings.database(worker)][collection].count_documents({})) < count:
+            while (there := await client[self._settings.database(worker)][collection].count_documents(fields)) < count:
                 if time.monotonic() > end:
                     raise Stuck(f"{there} of {count} {collection} of {worker} after {READY_SECONDS:.0f} s")
                 await asyncio.sleep(0.1)

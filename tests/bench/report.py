@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -58,6 +59,16 @@ class Report:
                 found[process] = round(median(known), 1)
         return found
 
+    def steps(self) -> dict[str, dict[str, int]]:
+        """By workload, the share of each step of ours in the time of all steps, in percent."""
+        found: dict[str, dict[str, int]] = {}
+        for name in self.workloads:
+            total: Counter[str] = Counter()
+            for samples in self.rounds.get("ours", []):
+                total.update(samples[name].step_seconds)
+            found[name] = {step: round(100 * seconds / total.total()) for step, seconds in total.most_common()}
+        return found
+
     def ratios(self, over: str) -> list[float]:
         """How often ours goes into another way, by round."""
         return [ours / other for ours, other in zip(self.rates("ours"), self.rates(over), strict=True)]
@@ -85,6 +96,7 @@ class Report:
                 for name in self.workloads
             }
             found["spread"] = {way: [round(min(rates), 1), round(max(rates), 1)] for way, rates in self._all_rates()}
+            found["step_percent"] = self.steps()
             found["cpu_us"] = {way: self.cpu_us(way) for way in self.rounds}
         return found
 
@@ -130,11 +142,26 @@ class Report:
         """The columns of `latency_rows`."""
         return ["rate", "p50 ms", "p99 ms", "longest ms", "answers", "CPU in all"]
 
+    @property
+    def step_head(self) -> list[str]:
+        """The columns of `step_rows`."""
+        steps = {step for shares in self.steps().values() for step in shares}
+        return ["ours, % of its steps", *sorted(steps)] if steps else []
+
+    def step_rows(self) -> list[list[str]]:
+        """A row for each workload: where ours spends its time."""
+        return [
+            [name, *(str(shares.get(step, "")) for step in self.step_head[1:])]
+            for name, shares in self.steps().items()
+            if shares
+        ]
+
     def tables(self) -> list[Table]:
         """The tables for a terminal."""
         found: list[Table] = []
         for title, head, rows in (
             ("Throughput: median (lowest … highest round)", self.throughput_head, self.throughput_rows()),
+            ("Where ours spends its time", self.step_head, self.step_rows()),
             ("Latency through the gateway", self.latency_head, self.latency_rows()),
         ):
             if not rows:
@@ -150,6 +177,7 @@ class Report:
         parts = [f"Taken on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}; {self.servers}; {self.options}."]
         for head, rows in (
             (self.throughput_head, self.throughput_rows()),
+            (self.step_head, self.step_rows()),
             (self.latency_head, self.latency_rows()),
         ):
             if rows:

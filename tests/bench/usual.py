@@ -38,6 +38,7 @@ from runtime.documents import Slot, View
 from runtime.mongo import CODEC, MAJORITY, from_raw, to_raw
 from runtime.settings import Settings
 from runtime.store import connect
+from runtime.wire import _ask_politely
 
 INBOX: Final = "inbox"
 OUTBOX: Final = "outbox"
@@ -200,6 +201,11 @@ class Usual:
         await self._database[OUTBOX].create_index("message_id")
         app = FastStream(self.broker, logger=None)
         await app.start()
+        for subscriber in self.broker.subscribers:
+            # The local default's broker holds no fetch that finds nothing, and aiokafka would ask without end.
+            alone = getattr(subscriber, "consumer", None)
+            for consumer in getattr(subscriber, "consumer_subgroup", None) or [alone]:
+                _ask_politely(consumer)
         await stop.wait()
         await app.stop()
         self._client.close()

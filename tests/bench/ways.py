@@ -7,6 +7,7 @@ what the operating system says of worker, broker and database between the same t
 import asyncio
 import os
 import pickle
+import re
 import sys
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Final
+from urllib.request import urlopen
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -22,6 +24,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from contracts.topics import results_topic
 from runtime.admin import connection, create_topics, needed_topics
+from runtime.local import free_port
 from runtime.local.child import Child, last_words
 from runtime.mongo import CODEC, MAJORITY
 from runtime.settings import Settings
@@ -32,6 +35,7 @@ from tests.bench.script import Played, Workload
 LOOK_SECONDS: Final = 0.01
 IDLE_SECONDS: Final = 30.0
 """How long a way may say nothing before it counts as stuck."""
+STEP: Final = re.compile(r'^punchcard_step_seconds_sum\{step="(\w+)"\} (\S+)$', re.MULTILINE)
 TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "ours": ("-m", "services.cli", "worker"),
@@ -53,6 +57,8 @@ class Sample:
     seconds: float
     cpu_seconds: Mapping[str, float]
     """By process (worker, broker, database), processor time within `seconds`."""
+    step_seconds: Mapping[str, float]
+    """Of ours: the time in each step of a batch, warm-up included, as its metrics say; the steps overlap."""
 
     @property
     def per_s(self) -> float:
@@ -75,11 +81,12 @@ class Run:
         self._workload = workload.under(settings.prefix)
         self._pids = dict(server_pids)
         self._logs = logs
+        self._health_port = free_port(settings.host)
         self._environment = {
             "PUNCHCARD_PREFIX": settings.prefix,
             "PUNCHCARD_KAFKA_SERVERS": settings.kafka_servers,
             "PUNCHCARD_MONGO_URL": settings.mongo_url.get_secret_value(),
-            "PUNCHCARD_HEALTH_PORT": "0",
+            "PUNCHCARD_HEALTH_PORT": str(self._health_port),
         }
 
     async def prepare(self) -> None:
@@ -189,7 +196,13 @@ class Run:
         assert first is not None
         started_count, started_at, started_cpu = first
         cpu = {name: used - started_cpu[name] for name, used in cpu_times(pids).items()}
-        return Sample(count - started_count, at - started_at, cpu)
+        steps = await asyncio.to_thread(self._steps) if self._way == "ours" else {}
+        return Sample(count - started_count, at - started_at, cpu, steps)
+
+    def _steps(self) -> dict[str, float]:
+        with urlopen(f"http://{self._settings.host}:{self._health_port}/metrics", timeout=5) as answer:
+            text: str = answer.read().decode()
+        return {step: float(value) for step, value in STEP.findall(text)}
 
 
 def cpu_times(pids: Mapping[str, int]) -> dict[str, float]:
