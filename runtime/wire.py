@@ -31,7 +31,6 @@ from runtime.admin import connection
 from runtime.arrivals import Record
 from runtime.journal import Outgoing
 from runtime.settings import Settings
-from runtime.telemetry import log
 
 POLL_MS: Final = 5
 """How long an empty poll waits, and FastStream then sleeps: latency is made here."""
@@ -121,11 +120,18 @@ class Publisher:
                 raise result
 
     async def _restart(self) -> None:
-        """An idempotent producer that met an error may refuse everything after; the next call makes a new one."""
-        try:
-            await asyncio.wait_for(self.stop(), timeout=5)
-        except (KafkaError, OSError, TimeoutError) as error:
-            log().info("producer did not stop cleanly", error=type(error).__name__)
+        """An idempotent producer that met an error may refuse everything after; the next call makes a new one.
+
+        The old one is cut off, not stopped: stopping waits for what is under way, and in an outage that lived on and
+        was sent when the broker came back, behind what had been sent since.
+        """
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        producer._closed = True  # noqa: SLF001  # aiokafka has no door for this
+        if producer._sender is not None:  # noqa: SLF001
+            await producer._sender.close()  # noqa: SLF001
+        await producer.client.close()
 
     async def _choose(self, outgoing: Outgoing) -> int:
         count = self._counts.get(outgoing.topic)
