@@ -68,7 +68,9 @@ class TestOpen:
     async def test_makes_the_journal_expire_and_the_outbox_never(self, settings: Settings) -> None:
         async with Bench(settings) as bench:
             indexes = await bench.store._journal.index_information()
-            expiring = {name: each["expireAfterSeconds"] for name, each in indexes.items() if "expireAfterSeconds" in each}
+            expiring = {
+                name: each["expireAfterSeconds"] for name, each in indexes.items() if "expireAfterSeconds" in each
+            }
             assert expiring == {"at_1": settings.journal_days * DAY_SECONDS}
             kept = await bench.store._database["outbox"].index_information()
             assert not any("expireAfterSeconds" in each for each in kept.values())

@@ -75,11 +75,13 @@ class TestPublish:
 
 
 class TestDeadLetter:
-    @pytest.mark.parametrize("size", [1_000, 1_047_000])
+    @pytest.mark.parametrize("size", [1_000, 1_047_000, 1_047_900])
     async def test_of_any_record_that_a_broker_took_can_be_published(self, settings: Settings, size: int) -> None:
         async with Machine(settings) as machine:
             bad = message(settings, "c1", Count(counter="a"))
-            await machine.put(Outgoing(bad.topic, bad.key, b"{" * size, bad.headers), message(settings, "c2", Count(counter="a")))
+            await machine.put(
+                Outgoing(bad.topic, bad.key, b"{" * size, bad.headers), message(settings, "c2", Count(counter="a"))
+            )
             async with machine.running(machine.process()):
                 await machine.quiet(20)
             [letter] = (await machine.heard()).on(".dead")
