@@ -20,7 +20,7 @@ from runtime.batch import Batches, Settled
 from runtime.decisions import Worker
 from runtime.serve import Process, listen_topics
 from runtime.settings import Settings
-from runtime.store import Outgoing, Store
+from runtime.store import Outgoing, Reader, Store
 from runtime.telemetry import Telemetry
 from runtime.wire import Place, Publisher
 from tests.runtime.counting import Counter, worker
@@ -312,3 +312,14 @@ async def until(holds: Callable[[], bool], what: str, seconds: float = 30) -> No
     while not holds():
         assert time.monotonic() < end, f"not {what} within {seconds:.0f} s"
         await asyncio.sleep(0.01)
+
+
+async def counter(reader: Reader, id: str, total: int = 1) -> None:
+    """Wait until a counter stands at so much."""
+    end = time.monotonic() + 30
+    while True:
+        found = await reader.get(Counter, id)
+        if found is not None and found.total >= total:
+            return
+        assert time.monotonic() < end, f"{id} does not stand at {total}"
+        await asyncio.sleep(0.005)

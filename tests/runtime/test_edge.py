@@ -85,7 +85,7 @@ class TestSubmit:
             async def refuse(_: object) -> None:
                 raise Unsent("no")
 
-            edge._publisher.publish = refuse  # type: ignore[method-assign]  # that is the fault
+            edge._publisher.publish = refuse  # type: ignore[method-assign,assignment]  # that is the fault
             with pytest.raises(Away):
                 await edge.submit(Count(counter="a"), id="c1", actor=TILL)
             with pytest.raises(Away):

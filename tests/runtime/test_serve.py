@@ -16,7 +16,7 @@ from runtime.serve import Beside, due_id, health, listen_topics
 from runtime.settings import Settings
 from tests.runtime import counting
 from tests.runtime.counting import BellRung, BellStolen, Count, Counter, Explode, Name, Ring, SetAlarm
-from tests.runtime.machine import TILL, Machine, fresh_id, message, texts, until
+from tests.runtime.machine import TILL, Machine, counter, fresh_id, message, texts, until
 from tests.runtime.test_crashes import started
 
 
@@ -49,10 +49,8 @@ class TestTimers:
                 (fresh_id(), SetAlarm(counter="late", rings_at=now + timedelta(hours=1))),
             )
             async with machine.running(machine.process()), machine.running(machine.process(slot=1)):
-                totals: list[int] = []
-                while totals != [1] * 5:
-                    await asyncio.sleep(0.1)
-                    totals = [each.total for each in await machine.store.reader.find(Counter, {})]
+                for number in range(5):
+                    await counter(machine.store.reader, f"k{number}")
                 await asyncio.sleep(1.2)
                 await machine.quiet()
             found = await machine.store.reader.find(Counter, {})
@@ -77,8 +75,7 @@ class TestTimers:
         async with Machine(settings) as machine:
             await machine.send((fresh_id(), SetAlarm(counter=odd, rings_at=datetime.now(UTC))))
             async with machine.running(machine.process()):
-                while await machine.store.reader.get(Counter, odd) is None:
-                    await asyncio.sleep(0.05)
+                await counter(machine.store.reader, odd)
 
 
 class TestCompanions:
@@ -91,8 +88,7 @@ class TestCompanions:
             assert await beside.take_lease("ring", 30)
             try:
                 await beside.publish(Count(counter="a"), id="beside-1", actor=TILL)
-                while (await beside.reader.get(Counter, "a")) is None:
-                    await asyncio.sleep(0.01)
+                await counter(beside.reader, "a")
                 seen.append("counted")
                 await asyncio.sleep(60)
             finally:
@@ -148,8 +144,7 @@ class TestStop:
             child = await started(settings)
             pairs = [(fresh_id(), Count(counter=f"k{number % 5}")) for number in range(400)]
             await machine.send(*pairs)
-            while not await machine.store.reader.find(Counter, {}):
-                await asyncio.sleep(0.005)
+            await counter(machine.store.reader, "k0")
             child.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(child.wait(), 20) == 0
             committed, _ = await machine.offsets()

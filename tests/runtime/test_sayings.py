@@ -1,0 +1,65 @@
+"""Sayings: answers and dead letters, the same bytes each time that they are made."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from contracts.messages import CommandEnded, Outcome, read_body
+from runtime.arrivals import Arrival, Decoder, Problem
+from runtime.decisions import Refused
+from runtime.sayings import Scribe
+from runtime.settings import Settings
+from tests.runtime.counting import BellStolen, Count, worker
+from tests.runtime.machine import FakeRecord, message, texts
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SETTINGS = Settings()
+
+
+def arrived(id: str, body: Any, *extra: tuple[str, bytes]) -> Arrival:
+    sent = message(SETTINGS, id, body, time=NOW)
+    record = FakeRecord(sent.topic, sent.value, [*sent.headers, *extra], sent.key, partition=2, offset=17)
+    return Decoder(worker, SETTINGS, lambda: NOW).decode([record])[0]
+
+
+class TestRefused:
+    def test_answers_a_command_under_its_own_key_and_root(self) -> None:
+        record = Scribe(worker, SETTINGS).refused(arrived("c1", Count(counter="a")), Refused("no", held=1), NOW)
+        assert record.outcome is Outcome.REFUSED
+        assert record.messages == ()
+        assert record.result is not None
+        assert (record.result.topic, record.result.key) == ("punchcard.results", b"a")
+        attributes = texts(record.result.headers)
+        assert (attributes["ce_id"], attributes["ce_causationid"]) == ("c1/result", "c1")
+        ended = read_body(CommandEnded, record.result.value)
+        assert (ended.code, ended.details, ended.subject) == ("no", {"held": 1}, "a")
+
+    def test_buries_an_event(self) -> None:
+        record = Scribe(worker, SETTINGS).refused(arrived("e1", BellStolen(counter="a")), Refused("no"), NOW)
+        assert record.result is None
+        assert texts(record.messages[0].headers)["dead_detail"] == "no"
+
+    def test_rejects_details_that_no_answer_can_hold(self) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            Scribe(worker, SETTINGS).refused(arrived("c1", Count(counter="a")), Refused("no", thing=object()), NOW)
+
+
+class TestDeadLetter:
+    def test_tells_place_and_reason_and_keeps_the_rest(self) -> None:
+        arrival = arrived("c1", Count(counter="a"), ("own", b"\xff"))
+        arrival.fail(Problem.BUG, "x" * 900)
+        [letter] = Scribe(worker, SETTINGS).dead_letter(arrival)
+        assert letter.topic == "punchcard.cards.dead"
+        assert (letter.key, letter.value) == (arrival.record.key, arrival.record.value)
+        assert ("own", b"\xff") in letter.headers
+        reason = texts(letter.headers)
+        assert (reason["dead_partition"], reason["dead_offset"]) == ("2", "17")
+        assert len(reason["dead_detail"]) == 500
+        assert letter == Scribe(worker, SETTINGS).dead_letter(arrival)[0]
+
+    def test_of_a_dead_letter_that_was_sent_back_has_one_reason(self) -> None:
+        arrival = arrived("c1", Count(counter="a"), ("dead_reason", b"old"), ("dead_offset", b"1"))
+        arrival.fail(Problem.BUG, "new")
+        [letter] = Scribe(worker, SETTINGS).dead_letter(arrival)
+        assert [value for name, value in letter.headers if name == "dead_reason"] == [b"bug"]
