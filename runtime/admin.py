@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,12 +132,11 @@ async def read_dead(settings: Settings, workers: Iterable[str]) -> AsyncGenerato
     """
     async with _admin(settings) as admin:
         present = set(await admin.list_topics())
+    topics = {worker: dead_topic(settings.prefix, worker) for worker in workers}
     async with _reader(settings) as reader:
-        for worker in workers:
-            topic = dead_topic(settings.prefix, worker)
-            if topic not in present:
-                continue
-            for place in await _partitions(reader, topic):
+        places = {worker: await _partitions(reader, topic) for worker, topic in topics.items() if topic in present}
+        for worker, own in places.items():
+            for place in own:
                 async for letter in _read_place(reader, worker, place):
                     yield letter
 
@@ -185,7 +184,70 @@ async def replay(settings: Settings, letter: DeadLetter, *, as_new: bool = False
     return topic
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How far consumer groups are behind what lies in their topics."""
+
+    behind: Mapping[str, int]
+    """By group: records whose offsets are not committed yet."""
+    ends: int
+    """The sum of all ends: as long as it doesn't change, nothing was said."""
+
+
+async def backlog(settings: Settings, groups: Mapping[str, Sequence[str]]) -> Backlog:
+    """How far each group is behind in its topics.
+
+    Raises:
+        AdminError: the broker can't be reached.
+    """
+    topics = {topic for wanted in groups.values() for topic in wanted}
+    async with _reader(settings) as reader, _admin(settings) as admin:
+        places = [place for topic in sorted(topics) for place in await _partitions(reader, topic)]
+        ends = await reader.end_offsets(places)
+        behind: dict[str, int] = {}
+        for group, wanted in groups.items():
+            committed = await admin.list_consumer_group_offsets(group)
+            done = {place: max(0, committed[place].offset) if place in committed else 0 for place in places}
+            behind[group] = sum(max(0, ends[place] - done[place]) for place in places if place.topic in wanted)
+    return Backlog(behind, sum(ends.values()))
+
+
+async def message_types(settings: Settings, topics: Iterable[str]) -> dict[str, str]:
+    """The ids of all messages that lie in these topics now, with their types.
+
+    Raises:
+        AdminError: the broker can't be reached.
+    """
+    found: dict[str, str] = {}
+    async with _reader(settings) as reader:
+        places = [place for topic in topics for place in await _partitions(reader, topic)]
+        for place in places:
+            async for record in _records(reader, place):
+                headers = dict(record.headers)
+                if headers.get("ce_id"):
+                    found[_text(headers["ce_id"])] = _text(headers.get("ce_type"))
+    return found
+
+
+def _text(header: bytes | None) -> str:
+    return (header or b"").decode(errors="replace")
+
+
 async def _read_place(reader: AIOKafkaConsumer, worker: str, place: TopicPartition) -> AsyncIterator[DeadLetter]:
+    async for record in _records(reader, place):
+        yield DeadLetter(
+            worker=worker,
+            partition=record.partition,
+            offset=record.offset,
+            buried_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            key=record.key,
+            value=record.value,
+            headers=tuple(record.headers),
+        )
+
+
+async def _records(reader: AIOKafkaConsumer, place: TopicPartition) -> AsyncIterator[Any]:
+    """What lies in a partition now, in order."""
     reader.assign([place])
     await reader.seek_to_beginning(place)
     end = (await reader.end_offsets([place]))[place]
@@ -195,18 +257,11 @@ async def _read_place(reader: AIOKafkaConsumer, worker: str, place: TopicPartiti
         if batches:
             idle_until = time.monotonic() + READ_SECONDS
         for record in batches.get(place, ()):
-            yield DeadLetter(
-                worker=worker,
-                partition=record.partition,
-                offset=record.offset,
-                buried_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
-                key=record.key,
-                value=record.value,
-                headers=tuple(record.headers),
-            )
+            yield record
 
 
 async def _partitions(reader: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    """A topic's partitions; to be asked before anything is assigned, for then a reader learns of nothing else."""
     await reader._client.force_metadata_update()  # noqa: SLF001 - a reader without a group learns of topics only so
     numbers = reader.partitions_for_topic(topic) or set()
     return [TopicPartition(topic, number) for number in sorted(numbers)]
