@@ -1,7 +1,7 @@
 """The edge: how a door puts commands on their topics and gets their answers, which come over the results topic."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -71,9 +71,11 @@ class Edge:
     more than all that the workers do with them.
     """
 
-    def __init__(self, settings: Settings, source: str) -> None:
+    def __init__(self, settings: Settings, source: str, heard: Callable[[CommandEnded], None] | None = None) -> None:
+        """Disconnected yet; `heard` is told of every outcome that there is from now on, whoever waits for it."""
         self._settings = settings
         self._source = source
+        self._heard = heard
         client_id = f"{settings.prefix}-{source}"
         self._publisher = Publisher(settings, client_id)
         self._consumer = Consumer(settings, make_broker(settings, client_id), self._hear, self._keep)
@@ -89,7 +91,9 @@ class Edge:
             await create_topics(self._settings)
             await self._publisher.start()
             await self._consumer.start()
-        except (KafkaError, AdminError, OSError) as error:
+            # Only asking makes it find the ends from which it reads on: an answer before that would be missed.
+            await asyncio.wait_for(self._consumer.true_lag(), ACKNOWLEDGE_SECONDS)
+        except (KafkaError, AdminError, OSError, TimeoutError) as error:
             await self.close()
             raise Away(type(error).__name__) from error
         self._postman = asyncio.create_task(self._deliver())
@@ -146,6 +150,17 @@ class Edge:
             await asyncio.wait_for(taken, ACKNOWLEDGE_SECONDS)
         except (Unsent, TimeoutError) as error:
             raise Away(type(error).__name__) from error
+
+    async def send(self, messages: Sequence[Outgoing]) -> None:
+        """Put messages on their topics as they are, in order; all acknowledged when this returns.
+
+        Raises:
+            Away: Kafka did not take them.
+        """
+        try:
+            await self._publisher.publish(messages)
+        except Unsent as error:
+            raise Away(str(error)) from error
 
     async def ask(
         self,
@@ -206,13 +221,15 @@ class Edge:
         for record in records:
             command_id = header(record.headers, "ce_subject")
             futures = self._waiting.pop(command_id, None) if command_id is not None else None
-            if futures is None:
+            if futures is None and self._heard is None:
                 continue
             try:
                 ended = read_body(CommandEnded, record.value)
             except Malformed:
                 continue
-            for future in futures:
+            if self._heard is not None:
+                self._heard(ended)
+            for future in futures or ():
                 if not future.done():
                     future.set_result(ended)
 
