@@ -1,6 +1,6 @@
 """What others may read of the trail: timelines, and whether the trail is whole."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from json import loads
 from typing import Any, Final
@@ -158,6 +158,15 @@ async def verify(reader: Reader) -> Verdict:
         if head is not None:
             heads[name] = f"{head.length}:{head.hash}"
     return Verdict(entries=entries, heads=heads, breaks=tuple(breaks))
+
+
+async def unrecorded(reader: Reader, message_ids: Collection[str]) -> set[str]:
+    """Those of these messages that have no entry; reads the whole trail."""
+    missing = set(message_ids)
+    for number in range(CHAINS):
+        async for entry in _entries(reader, chain_name(number)):
+            missing.discard(loads(entry.content)["id"])
+    return missing
 
 
 async def _verify_chain(reader: Reader, name: str, head: Chain | None) -> tuple[int, Break | None]:

@@ -1,5 +1,7 @@
 """What others may read about members."""
 
+from collections.abc import Collection
+
 from runtime.store import Reader
 from workers.registration.documents import Member
 
@@ -24,6 +26,10 @@ class RegistrationViews:
     async def member_by_card(self, card_number: str) -> Member | None:
         """The member whose card it is."""
         return await self._first({"card_numbers": card_number})
+
+    async def members_by_phones(self, phones: Collection[str]) -> list[Member]:
+        """The members who have one of these phones, given in E.164."""
+        return await self._reader.find(Member, {"phone": {"$in": list(phones)}}, limit=0)
 
     async def _first(self, filter_: dict[str, str]) -> Member | None:
         members = await self._reader.find(Member, filter_, limit=1)
