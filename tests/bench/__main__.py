@@ -35,7 +35,7 @@ USUAL_SHARE: Final = 12
 WARM_UP_SHARE: Final = 6
 PROFILE_LINES: Final = 45
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 

@@ -32,6 +32,8 @@ from tests.bench.ways import Stuck, cpu_times
 
 READY_SECONDS: Final = 60.0
 WARM_UP_SECONDS: Final = 3.0
+REST_SECONDS: Final = 2.0
+"""Between two rates: what notifications and audit still have to do with one is not to slow the next."""
 KEY: Final = "demo-till"
 MIX: Final[Mapping[str, float]] = {
     "RecordPurchase": 0.8,
@@ -212,4 +214,5 @@ async def measure_latency(
         for rate in rates:
             say(f"latency: {rate} commands/s")
             found[rate] = await system.load(rate, seconds)
+            await asyncio.sleep(REST_SECONDS)
     return found
