@@ -40,6 +40,7 @@ class Scribe:
     def __init__(self, worker: Worker[Any], settings: Settings) -> None:
         self._worker = worker
         self._source = f"/{settings.prefix}/{worker.name}"
+        self._hops_limit = settings.hops_limit
         self._results = results_topic(settings.prefix)
         self._dead = dead_topic(settings.prefix, worker.name)
         self._events = events_topic(settings.prefix, worker.name)
@@ -138,6 +139,9 @@ class Scribe:
         value = encode_ended(arrival.id, arrival.type, subject, outcome, code, details, said)
         name, version = CommandEnded.__name__, CommandEnded.schema_version
         own = own_headers(self._source, f"{arrival.id}/result", name, version, arrival.id)
+        if arrival.envelope is not None and arrival.envelope.hops >= self._hops_limit:
+            # A loop's end is told as well: an answer leads nowhere, so it goes no further than any message may.
+            shared = [(key, b"%d" % self._hops_limit if key == "ce_hops" else text) for key, text in shared]
         return _fitting(Outgoing(self._results, (subject or arrival.id).encode(), value, own + shared))
 
 

@@ -333,6 +333,9 @@ class TestHops:
             [settled] = await bench.settle(settled.outgoing[0])
             assert outcomes([settled]) == [("failed", "too_many_hops")]
             assert reasons([settled]) == ["too_many_hops"]
+            # Whoever listens to outcomes can hear of it: an answer is not one hop too far itself.
+            answer = next(each for each in settled.outgoing if each.topic.endswith(".results"))
+            assert texts(answer.headers)["ce_hops"] == str(settings.hops_limit)
 
 
 class TestDocuments:
