@@ -7,7 +7,7 @@ import pytest
 from runtime.settings import Settings
 from runtime.store import Transaction
 from tests.runtime import faults
-from tests.runtime.counting import Bloat, Claim, Collide, Count, TakenName
+from tests.runtime.counting import Bloat, Chatter, Claim, Collide, Count, TakenName
 from tests.runtime.machine import Bench, events, outcomes, reasons, texts
 
 DONE = ("done", None)
@@ -108,6 +108,15 @@ class TestUnwritable:
             assert reasons(settled) == ["unwritable"]
             assert (await bench.total("a"), await bench.total("b")) == (4, None)
             assert [texts(each.headers)["ce_sequence"] for each in events(settled)] == ["1", "2", "3", "4"]
+
+    async def test_of_a_whole_batch_is_halved_until_its_parts_fit(self, settings: Settings) -> None:
+        async with Bench(settings) as bench:
+            settled = await bench.settle(
+                *((f"c{each}", Chatter(counter=f"k{each}", characters=890_000)) for each in range(20))
+            )
+            assert outcomes(settled) == [DONE] * 20
+            await bench.dispatched(*settled)
+            assert (await bench.store.reader.journal_totals())["undispatched"] == 0
 
 
 class TestUnknownCommit:

@@ -16,6 +16,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
+from runtime.documents import View
 from runtime.mongo import Away, Conflict, Unfit, check_writes, sorted_errors
 from runtime.settings import DAY_SECONDS, Settings
 from runtime.store import Library, Store
@@ -124,6 +125,18 @@ class TestMarkDispatched:
             await bench.dispatched(*again)
             await bench.dispatched(*again)
             assert await bench.store._database["outbox"].count_documents({}) == 0
+
+
+class TestCommit:
+    async def test_counts_what_it_matched(self, settings: Settings) -> None:
+        ghost = Counter(id="ghost", version=1)
+        view = View()
+        view.loaded((Counter, "ghost"), ghost)
+        view.take({(Counter, "ghost"): ghost.evolve(total=1)}, [])
+        async with Bench(settings) as bench:
+            with pytest.raises(Conflict, match="gone"):
+                async with bench.store.transaction() as transaction:
+                    await transaction.commit(view, [])
 
 
 class TestLease:
