@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -186,30 +186,42 @@ async def replay(settings: Settings, letter: DeadLetter, *, as_new: bool = False
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How far consumer groups are behind what lies in their topics."""
+    """How far a consumer group is behind what lies in its topics."""
 
-    behind: Mapping[str, int]
-    """By group: records whose offsets are not committed yet."""
-    ends: int
-    """The sum of all ends: as long as it doesn't change, nothing was said."""
+    behind: int
+    """Records whose offsets are not committed yet."""
+    end: int
+    """The sum of its topics' ends: as long as it doesn't change, nothing was said."""
 
 
-async def backlog(settings: Settings, groups: Mapping[str, Sequence[str]]) -> Backlog:
-    """How far each group is behind in its topics.
+@asynccontextmanager
+async def backlogs(
+    settings: Settings, groups: Mapping[str, Sequence[str]]
+) -> AsyncIterator[Callable[[], Awaitable[dict[str, Backlog]]]]:
+    """A way to ask, as often as one likes, how far each group is behind in its topics, by group.
 
     Raises:
         AdminError: the broker can't be reached.
     """
-    topics = {topic for wanted in groups.values() for topic in wanted}
+    partitions = range(settings.partitions)
+    places = {
+        group: [TopicPartition(topic, number) for topic in topics for number in partitions]
+        for group, topics in groups.items()
+    }
     async with _reader(settings) as reader, _admin(settings) as admin:
-        places = [place for topic in sorted(topics) for place in await _partitions(reader, topic)]
-        ends = await reader.end_offsets(places)
-        behind: dict[str, int] = {}
-        for group, wanted in groups.items():
-            committed = await admin.list_consumer_group_offsets(group)
-            done = {place: max(0, committed[place].offset) if place in committed else 0 for place in places}
-            behind[group] = sum(max(0, ends[place] - done[place]) for place in places if place.topic in wanted)
-    return Backlog(behind, sum(ends.values()))
+
+        async def look() -> dict[str, Backlog]:
+            with _told(settings):
+                ends = await reader.end_offsets(sorted({place for own in places.values() for place in own}))
+                found: dict[str, Backlog] = {}
+                for group, own in places.items():
+                    committed = await admin.list_consumer_group_offsets(group)
+                    done = {place: max(0, committed[place].offset) if place in committed else 0 for place in own}
+                    behind = sum(max(0, ends[place] - done[place]) for place in own)
+                    found[group] = Backlog(behind, sum(ends[place] for place in own))
+            return found
+
+        yield look
 
 
 async def message_types(settings: Settings, topics: Iterable[str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 from contracts.catalogue import EVENTS
 from contracts.messages import WORKERS
 from contracts.topics import events_topic
-from runtime.admin import AdminError, backlog, message_types
+from runtime.admin import AdminError, Backlog, backlogs, create_topics, message_types
 from runtime.decisions import Worker
 from runtime.serve import listen_topics
 from runtime.settings import Settings
@@ -23,6 +23,8 @@ PATIENCE_SECONDS: Final = 30.0
 """How long what is under way may stand still before it is given up."""
 LOOK_EVERY_SECONDS: Final = 0.1
 
+Look = Callable[[], Awaitable[Mapping[str, Backlog]]]
+"""Asks how far each consumer group is behind."""
 Versions = Mapping[tuple[str, str, str], int]
 """The version of every document, by worker, collection and id."""
 
@@ -39,24 +41,23 @@ class Check:
 class Books:
     """Looks at a running system from the outside: its topics, and its databases read-only."""
 
-    def __init__(self, settings: Settings, library: Library, workers: Sequence[Worker[Any]]) -> None:
+    def __init__(self, settings: Settings, library: Library, workers: Sequence[Worker[Any]], look: Look) -> None:
         self._settings = settings
         self._library = library
         self._workers = {worker.name: worker for worker in workers}
+        self._look = look
 
     async def until_level(self, names: Sequence[str] = WORKERS, *, patience_seconds: float = PATIENCE_SECONDS) -> bool:
         """Wait until these workers have taken in all that was said; False if that stands still for too long."""
-        groups = {
-            self._settings.group(name): listen_topics(self._workers[name], self._settings.prefix) for name in names
-        }
         moved_at, last, level_at = time.monotonic(), None, None
         while True:
-            now = await backlog(self._settings, groups)
+            looked = await self._look()
+            now = [looked[self._settings.group(name)] for name in names]
             # Groups are asked one after the other, so it is over only if nothing was said between two looks.
-            if not any(now.behind.values()):
-                if level_at == now.ends:
+            if not any(each.behind for each in now):
+                if level_at == now:
                     return True
-                level_at = now.ends
+                level_at = now
                 continue
             level_at = None
             if now != last:
@@ -151,7 +152,10 @@ async def opened(settings: Settings, workers: Sequence[Worker[Any]]) -> AsyncIte
     try:
         with mongo_told():
             await library.ping()
-            yield Books(settings, library, workers), library
+            await create_topics(settings)
+            groups = {settings.group(worker.name): listen_topics(worker, settings.prefix) for worker in workers}
+            async with backlogs(settings, groups) as look:
+                yield Books(settings, library, workers, look), library
     finally:
         library.close()
 
