@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -92,9 +93,29 @@ def sms_standin() -> None:
 
 
 @app.command()
-def demo() -> None:
-    """Play a day in a coffee chain against a running Punchcard."""
-    _start("services.demo", "run", load_settings())
+def demo(
+    seed: Annotated[int, typer.Option(help="Another seed, other cards and receipts; the same changes nothing.")] = 7,
+    cards: Annotated[int, typer.Option(help="Cards to issue.")] = 2_000,
+    registrations: Annotated[int, typer.Option(help="People who join, over all channels.")] = 1_000,
+    receipts: Annotated[int, typer.Option(help="Receipts, with all that goes wrong with some.")] = 10_000,
+    tills: Annotated[int, typer.Option(help="Tills that send them; one in twenty is offline until evening.")] = 20,
+    day: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The business day; else the one before this demo's first run."),
+    ] = None,
+) -> None:
+    """Play a day in a coffee chain against a running Punchcard, and reconcile; exits with 1 if that fails."""
+    from services.demo import Impossible, Scale, why_not_on
+
+    settings = load_settings()
+    programme = read_programme(settings)
+    if day is not None and (reason := why_not_on(day.date(), datetime.now(programme.zone).date())) is not None:
+        _fail(f"day: {reason}")
+    try:
+        scale = Scale(seed, cards, registrations, receipts, tills, None if day is None else day.date())
+    except Impossible as error:
+        _fail(str(error))
+    _start("services.demo", "run", scale, programme, settings, _workers())
 
 
 @app.command()
@@ -105,8 +126,8 @@ def docs() -> None:
 
 @app.command()
 def reconcile() -> None:
-    """Check that every balance is the sum of its ledger; exits with 1 when one is not."""
-    _start("services.reconcile", "run", load_settings())
+    """Check the books of a running Punchcard: ledger, balances, journals, trail; exits with 1 if something is off."""
+    _start("services.demo", "reconcile", load_settings(), _workers())
 
 
 @app.command()
@@ -127,6 +148,10 @@ def topics(
         days = f"{topic.retention_seconds / 86_400:g} d"
         table.add_row(topic.name, partitions, str(state.records), days, topic.purpose)
     Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _workers() -> list[Any]:
+    return [importlib.import_module(f"workers.{name}").worker for name in WORKERS]
 
 
 def _start(module: str, function: str, *arguments: object) -> None:
