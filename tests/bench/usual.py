@@ -40,8 +40,8 @@ from runtime.settings import Settings
 from runtime.store import connect
 from runtime.wire import _ask_politely
 
-INBOX: Final = "inbox"
-OUTBOX: Final = "outbox"
+INBOX: Final = "usual_inbox"
+OUTBOX: Final = "usual_outbox"
 
 
 class Usual:
@@ -81,19 +81,27 @@ class Usual:
         raw = message.raw_message
         assert not isinstance(raw, tuple)
         envelope = read_envelope(raw.headers)
-        snapshot = ReadConcern("snapshot")
-        async with await self._client.start_session() as session, session.start_transaction(snapshot, MAJORITY):
-            known = await self._database[INBOX].find_one({"_id": envelope.id}, session=session)
-            if known is None:
-                outgoing = await self._decide(handler, command, envelope, session)
-            else:
-                outgoing = await self._left(envelope.id, session)
+        async with await self._client.start_session() as session:
+            outgoing = await session.with_transaction(
+                lambda current: self._decide_once(handler, command, envelope, current),
+                ReadConcern("snapshot"),
+                MAJORITY,
+            )
         for each in outgoing:
             await self.broker.publish(
                 each["value"], each["topic"], key=each["key"], headers={n: v.decode() for n, v in each["headers"]}
             )
         await self._database[OUTBOX].delete_many({"message_id": envelope.id})
         await message.ack()
+
+    async def _decide_once(
+        self, handler: Handler, command: Command, envelope: Envelope, session: AsyncIOMotorClientSession
+    ) -> list[dict[str, Any]]:
+        """What is to be published for a message, decided now or before; done again when its transaction conflicts."""
+        known = await self._database[INBOX].find_one({"_id": envelope.id}, session=session)
+        if known is not None:
+            return await self._left(envelope.id, session)
+        return await self._decide(handler, command, envelope, session)
 
     async def _left(self, message_id: str, session: AsyncIOMotorClientSession) -> list[dict[str, Any]]:
         """What of a message that was processed before is still to be published."""
@@ -198,6 +206,8 @@ class Usual:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until asked to stop."""
+        await self._database.create_collection(INBOX)
+        await self._database.create_collection(OUTBOX)
         await self._database[OUTBOX].create_index("message_id")
         app = FastStream(self.broker, logger=None)
         await app.start()
