@@ -188,13 +188,15 @@ def bench(
 def main() -> None:
     """Run; what can't be measured is one line, an interrupted run leaves nothing behind."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except (Stuck, LocalError, typer.BadParameter) as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code:
         print("bench: interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(code)
 
 
 if __name__ == "__main__":
