@@ -2,22 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
-from motor.motor_asyncio import (
-    AsyncIOMotorClient,
-    AsyncIOMotorClientSession,
-    AsyncIOMotorCollection,
-    AsyncIOMotorDatabase,
-)
-from pymongo import ReadPreference
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.database import Database
 from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
-from runtime.documents import Document, Slot, View
-from runtime.journal import JournalRecord, Outgoing, Place, ended, pack, record_from_raw, record_to_raw
+from runtime.documents import Document
+from runtime.journal import JournalRecord, Outgoing, Place, ended, record_from_raw
 from runtime.mongo import (
     CODEC,
     MAJORITY,
@@ -25,18 +21,16 @@ from runtime.mongo import (
     Conflict,
     Raw,
     Unfit,
-    check_writes,
     from_raw,
     sorted_errors,
     to_raw,
-    update_of,
 )
 from runtime.settings import DAY_SECONDS, Settings
+from runtime.transaction import JOURNAL, OUTBOX, Transaction
 
 D = TypeVar("D", bound=Document)
+T = TypeVar("T")
 
-JOURNAL: Final = "journal"
-OUTBOX: Final = "outbox"
 LEASES: Final = "leases"
 SERVER_SELECTION_MS: Final = 2_000
 SOCKET_TIMEOUT_MS: Final = 30_000
@@ -58,78 +52,6 @@ def connect(settings: Settings) -> AsyncIOMotorClient:
     )
 
 
-class Transaction:
-    """One attempt at a batch: a snapshot to load from, and one commit."""
-
-    def __init__(self, database: AsyncIOMotorDatabase, session: AsyncIOMotorClientSession) -> None:
-        self._database = database
-        self._session = session
-        self.round_trips = 0
-
-    async def load(self, slots: Iterable[Slot], view: View) -> None:
-        """Read documents into the view, one query per class; what isn't there is noted as such."""
-        wanted: dict[type[Document], set[str]] = defaultdict(set)
-        for document_class, document_id in slots:
-            wanted[document_class].add(document_id)
-        for document_class, ids in wanted.items():
-            cursor = self._database[document_class.collection].find(
-                {"_id": {"$in": list(ids)}}, session=self._session, batch_size=len(ids) + 1
-            )
-            found = await cursor.to_list(None)
-            self.round_trips += 1
-            for raw in found:
-                document = from_raw(document_class, raw)
-                view.loaded((document_class, document.id), document)
-                ids.discard(document.id)
-            for absent in ids:
-                view.loaded((document_class, absent), None)
-
-    async def commit(self, view: View, records: Sequence[JournalRecord]) -> list[Place]:
-        """Write what the view changed, the journal and the outbox, and commit; says where the records' messages lie.
-
-        Raises:
-            Conflict: a document was changed since it was loaded, or exists already.
-            Unfit: something can't be written.
-        """
-        erased: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for erase in view.erased:
-            erased[erase.document.collection, "_id" if erase.field == "id" else erase.field].append(erase.value)
-        for (collection, field), values in erased.items():
-            await self._database[collection].delete_many({field: {"$in": values}}, session=self._session)
-            self.round_trips += 1
-
-        inserts: dict[str, list[Raw]] = defaultdict(list)
-        updates: dict[str, list[Raw]] = defaultdict(list)
-        for kind, before, after in view.written():
-            collection = type(after).collection
-            if kind == "insert" or before is None:
-                inserts[collection].append(to_raw(after))
-            else:
-                updates[collection].append({"q": {"_id": after.id}, "u": update_of(before, after)})
-        # The first message of a batch names its parcel: it is in no other batch that commits.
-        places = [Place(records[0].id, part, len(records)) for part in range(len(records))]
-        if records:
-            inserts[JOURNAL] = [record_to_raw(*each) for each in zip(records, places, strict=True)]
-            parts = {str(place.part): pack(record.messages) for record, place in zip(records, places, strict=True)}
-            inserts[OUTBOX] = [{"_id": records[0].id, "at": records[0].at, "parts": parts}]
-
-        for collection, changes in updates.items():
-            await self._write({"update": collection, "updates": changes}, len(changes))
-        for collection, documents in inserts.items():
-            await self._write({"insert": collection, "documents": documents}, len(documents))
-        await self._session.commit_transaction()
-        self.round_trips += 1
-        return places
-
-    async def _write(self, command: dict[str, Any], count: int) -> None:
-        """One write command; PyMongo's bulk writes took twice the CPU time for the same."""
-        reply = await self._database.command(command, session=self._session, codec_options=CODEC)
-        self.round_trips += 1
-        check_writes(reply.get("writeErrors", ()))
-        if reply["n"] != count:
-            raise Conflict(f"{count - reply['n']} documents are gone")
-
-
 class Store:
     """The one worker's database: its documents, its journal, its leases."""
 
@@ -141,6 +63,9 @@ class Store:
         )
         self._journal: AsyncIOMotorCollection = self._database[JOURNAL]
         self._documents = tuple(documents)
+        self._synchronous: Database[Raw] = cast(Any, self._database).delegate
+        """What Motor wraps, for the threads of transactions."""
+        self._threads: list[ThreadPoolExecutor] = []
 
     async def open(self) -> None:
         """Make collections and indexes; safe to repeat.
@@ -179,6 +104,8 @@ class Store:
 
     def close(self) -> None:
         """Let go of the connections."""
+        for thread in self._threads:
+            thread.shutdown(wait=False)
         self._client.close()
 
     async def ping(self) -> None:
@@ -213,12 +140,12 @@ class Store:
         Raises:
             Conflict, Away, Unfit: as `sorted_errors` says.
         """
-        async with sorted_errors(), await self._client.start_session() as session:
-            session.start_transaction(
-                read_concern=ReadConcern("snapshot"), write_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
-            )
-            # Leaving the session aborts what was not committed.
-            yield Transaction(self._database, session)
+        thread = self._threads.pop() if self._threads else ThreadPoolExecutor(1, "transaction")
+        try:
+            async with sorted_errors(), Transaction(self._synchronous, thread) as transaction:
+                yield transaction
+        finally:
+            self._threads.append(thread)
 
     async def mark_dispatched(self, places: Iterable[Place]) -> None:
         """Note that everything said at these places is acknowledged: its bytes leave the outbox.

@@ -98,11 +98,11 @@ def _after_handle(process: Process) -> None:
 
 
 def _written_not_committed(process: Process) -> None:
-    in_transactions(process.store, lambda each: before(each._session, "commit_transaction", crash))
+    in_transactions(process.store, lambda each: before(each, "_seal", crash))
 
 
 def _after_commit(process: Process) -> None:
-    in_transactions(process.store, lambda each: after(each._session, "commit_transaction", crash))
+    in_transactions(process.store, lambda each: after(each, "_seal", crash))
 
 
 def _half_published(process: Process) -> None:
@@ -138,8 +138,7 @@ def unknown_commit(store: Store, *, is_applied: bool, times: int = 1) -> None:
     left = [times]
 
     def prepare(transaction: Transaction) -> None:
-        session: Any = transaction._session
-        inner = session.commit_transaction
+        inner = transaction._seal
 
         async def commit() -> None:
             if not left[0]:
@@ -150,7 +149,7 @@ def unknown_commit(store: Store, *, is_applied: bool, times: int = 1) -> None:
                 await inner()
             raise AutoReconnect("lost", errors={"errorLabels": ["UnknownTransactionCommitResult"]})
 
-        session.commit_transaction = commit
+        transaction._seal = commit  # type: ignore[method-assign]  # that is the fault
 
     in_transactions(store, prepare)
 

@@ -1,0 +1,130 @@
+"""The transaction of a batch: loads and writes in one thread, one hop there and back for each step."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, Self, TypeVar
+
+from pymongo import ReadPreference
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
+
+from runtime.documents import Document, Slot, View
+from runtime.journal import JournalRecord, Place, pack, record_to_raw
+from runtime.mongo import CODEC, MAJORITY, Conflict, Raw, check_writes, from_raw, to_raw, update_of
+
+T = TypeVar("T")
+
+JOURNAL: Final = "journal"
+OUTBOX: Final = "outbox"
+
+
+class Transaction:
+    """One attempt at a batch: a snapshot to load from, and one commit.
+
+    All of it runs in one thread of its own, and each step is one hop there and back, whatever it asks of MongoDB:
+    Motor hops for every operation, which for a batch of one was most of the work.
+    """
+
+    def __init__(self, database: Database[Raw], thread: ThreadPoolExecutor) -> None:
+        self._database = database
+        self._thread = thread
+        self._session: ClientSession
+        self.round_trips = 0
+
+    async def __aenter__(self) -> Self:
+        await self._hop(self._begin)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # Ending the session aborts what was not committed.
+        await asyncio.shield(self._hop(self._session.end_session))
+
+    async def load(self, slots: Iterable[Slot], view: View) -> None:
+        """Read documents into the view, one query per class; what isn't there is noted as such."""
+        wanted: dict[type[Document], set[str]] = defaultdict(set)
+        for document_class, document_id in slots:
+            wanted[document_class].add(document_id)
+        if not wanted:
+            return
+        found = await self._hop(self._find, wanted)
+        for document_class, ids in wanted.items():
+            for document in found[document_class]:
+                view.loaded((document_class, document.id), document)
+                ids.discard(document.id)
+            for absent in ids:
+                view.loaded((document_class, absent), None)
+
+    async def commit(self, view: View, records: Sequence[JournalRecord]) -> list[Place]:
+        """Write what the view changed, the journal and the outbox, and commit; says where the records' messages lie.
+
+        Raises:
+            Conflict: a document was changed since it was loaded, or exists already.
+            Unfit: something can't be written.
+        """
+        # The first message of a batch names its parcel: it is in no other batch that commits.
+        places = [Place(records[0].id, part, len(records)) for part in range(len(records))]
+        await self._hop(self._write, view, records, places)
+        await self._seal()
+        return places
+
+    async def _seal(self) -> None:
+        await self._hop(self._session.commit_transaction)
+        self.round_trips += 1
+
+    async def _hop(self, step: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, step, *arguments)
+
+    # -- in the thread
+
+    def _begin(self) -> None:
+        self._session = self._database.client.start_session(causal_consistency=False)
+        self._session.start_transaction(
+            read_concern=ReadConcern("snapshot"), write_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
+        )
+
+    def _find(self, wanted: Mapping[type[Document], set[str]]) -> dict[type[Document], list[Document]]:
+        found: dict[type[Document], list[Document]] = {}
+        for document_class, ids in wanted.items():
+            cursor = self._database[document_class.collection].find(
+                {"_id": {"$in": list(ids)}}, session=self._session, batch_size=len(ids) + 1
+            )
+            found[document_class] = [from_raw(document_class, raw) for raw in cursor]
+            self.round_trips += 1
+        return found
+
+    def _write(self, view: View, records: Sequence[JournalRecord], places: Sequence[Place]) -> None:
+        erased: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for erase in view.erased:
+            erased[erase.document.collection, "_id" if erase.field == "id" else erase.field].append(erase.value)
+        for (collection, field), values in erased.items():
+            self._database[collection].delete_many({field: {"$in": values}}, session=self._session)
+            self.round_trips += 1
+
+        inserts: dict[str, list[Raw]] = defaultdict(list)
+        updates: dict[str, list[Raw]] = defaultdict(list)
+        for kind, before, after in view.written():
+            collection = type(after).collection
+            if kind == "insert" or before is None:
+                inserts[collection].append(to_raw(after))
+            else:
+                updates[collection].append({"q": {"_id": after.id}, "u": update_of(before, after)})
+        if records:
+            inserts[JOURNAL] = [record_to_raw(*each) for each in zip(records, places, strict=True)]
+            parts = {str(place.part): pack(record.messages) for record, place in zip(records, places, strict=True)}
+            inserts[OUTBOX] = [{"_id": records[0].id, "at": records[0].at, "parts": parts}]
+
+        for collection, changes in updates.items():
+            self._command({"update": collection, "updates": changes}, len(changes))
+        for collection, documents in inserts.items():
+            self._command({"insert": collection, "documents": documents}, len(documents))
+
+    def _command(self, command: dict[str, Any], count: int) -> None:
+        """One write command; PyMongo's bulk writes took twice the CPU time for the same."""
+        reply = self._database.command(command, session=self._session, codec_options=CODEC)
+        self.round_trips += 1
+        check_writes(reply.get("writeErrors", ()))
+        if reply["n"] != count:
+            raise Conflict(f"{count - reply['n']} documents are gone")
