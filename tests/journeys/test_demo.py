@@ -25,7 +25,6 @@ class TestDemo:
             first = await run(SMALL, programme, settings, PARTS)
             said = capsys.readouterr().out
             assert first == 0, said
-            print(said)
 
             second = await run(SMALL, programme, settings, PARTS)
             said = capsys.readouterr().out

@@ -84,6 +84,14 @@ class TestDead:
         assert "4915112345678" not in listed.stdout
         assert "0 dead letters" in command.invoke(app, ["dead", "list", "--reason", "too_old"]).stdout
 
+    def test_list_shows_those_of_every_worker(self, command: CliRunner, settings: Settings) -> None:
+        for worker in ("cards", "rewards", "audit"):
+            asyncio.run(bury(settings, worker, b"key", PERSONAL))
+        listed = command.invoke(app, ["dead", "list"])
+
+        assert all(address in listed.stdout for address in ("cards/0/0", "rewards/0/0", "audit/0/0"))
+        assert "3 dead letters" in listed.stdout
+
     def test_show_keeps_the_bytes_back_until_asked(self, command: CliRunner, settings: Settings) -> None:
         asyncio.run(bury(settings, "cards", b"4915112345678", PERSONAL))
         shown = command.invoke(app, ["dead", "show", "cards/0/0"])
