@@ -146,6 +146,11 @@ class CommandEnded(Message, worker="results", key="command_id"):
     details: dict[str, JsonValue] = {}
     events: tuple[Said, ...] = ()
 
+    @property
+    def key_value(self) -> str:
+        """What its command was about, so that answers are partitioned as events are; else its command's id."""
+        return self.subject or self.command_id
+
 
 class Malformed(ValueError):
     """A record that is no message of ours; says which field broke which rule, never with what value."""

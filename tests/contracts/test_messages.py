@@ -340,6 +340,12 @@ class TestKeyValue:
     def test_is_the_member_of_a_registration_with_a_card(self) -> None:
         assert register(card_number=CARD).key_value == CARD
 
+    def test_of_an_answer_is_what_its_command_was_about(self) -> None:
+        ended = CommandEnded(command_id="m-1", command="BlockCard", subject=CARD, outcome=Outcome.DONE)
+
+        assert ended.key_value == CARD
+        assert ended.model_copy(update={"subject": None}).key_value == "m-1"
+
 
 class TestAggregateId:
     def test_is_the_field_that_the_event_is_about(self) -> None:
