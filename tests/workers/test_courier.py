@@ -17,9 +17,9 @@ from contracts.notifications import DeferMessage, MessageChannel, MessageStatus,
 from contracts.registration import Channel, MemberRegistered
 from contracts.topics import commands_topic, events_topic
 from runtime.batch import Batches
+from runtime.publishing import Unsent
 from runtime.settings import Settings
 from runtime.store import Away
-from runtime.wire import Unsent
 from services.sms_standin.app import create_app
 from services.sms_standin.received import Behaviour, Inbox
 from tests.decisions import decide
@@ -260,6 +260,21 @@ class TestCourier:
             await until(lambda: world.statuses() == {"sent": 1})
 
         assert inbox.counts() == {"texts": 1, "requests": 1}
+
+    async def test_lets_another_try_where_the_lease_of_a_trial_could_not_be_taken(
+        self, client: httpx.AsyncClient
+    ) -> None:
+        world = World(broken=[Away("gone")])
+        breaker = Breaker(limit=1, rest_seconds=0)
+        breaker.broke(0)
+        courier = Courier(
+            world.reader, world.publish, world.take_lease, {MessageChannel.SMS: provider(client, breaker)}
+        )
+
+        with pytest.raises(Away):
+            await courier.carry(due())
+
+        assert not breaker.is_resting(0)
 
     async def test_goes_on_looking_when_the_database_is_back(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
         class Stumbling(MemoryReader):

@@ -26,9 +26,9 @@ from contracts.messages import Actor, ActorKind
 from contracts.notifications import DeferMessage, MessageChannel, MessageStatus, RecordDelivery
 from contracts.values import Reference
 from runtime.documents import Document
+from runtime.publishing import Unsent
 from runtime.serve import Beside
 from runtime.store import Away
-from runtime.wire import Unsent
 from workers.notifications.breaker import Breaker
 from workers.notifications.documents import OPEN, Message
 
@@ -248,7 +248,12 @@ class Courier:
         if not provider.breaker.lets_pass(time.monotonic()):
             self._at_hand.pop(attempt_name(message), None)
             return
-        if not await self._take_lease(f"send/{attempt_name(message)}", LEASE_SECONDS):
+        try:
+            is_ours = await self._take_lease(f"send/{attempt_name(message)}", LEASE_SECONDS)
+        except AWAY:
+            provider.breaker.let_go()  # else a breaker whose trial this was would rest for good
+            raise
+        if not is_ours:
             provider.breaker.let_go()
             return
         if message.expires_at <= datetime.now(UTC):
