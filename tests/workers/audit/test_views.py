@@ -86,7 +86,7 @@ class TestTimeline:
 
 class TestVerify:
     async def test_finds_an_untouched_trail_whole(self) -> None:
-        verdict = await verify(trail(*[blocked(reason=f"r{n}") for n in range(5)], refusal(CARD)))
+        verdict = await verify(trail(*[blocked(reason=f"r{n}") for n in range(5)], refusal(OTHER_CARD)))
 
         assert verdict.is_whole
         assert verdict.entries == 6
@@ -183,7 +183,7 @@ class TestVerify:
         assert (await verify(reader)).is_whole
 
     async def test_leaves_other_chains_readable(self) -> None:
-        reader = trail(blocked(), refusal(CARD))
+        reader = trail(blocked(), refusal(OTHER_CARD))
         reader.collection(Entry)[f"{CHAIN}/{1:012d}"]["hash"] = "0" * 64
 
         verdict = await verify(reader)
