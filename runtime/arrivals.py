@@ -23,6 +23,8 @@ from runtime.decisions import Handler, Worker
 from runtime.settings import Settings
 
 CLOCK_SKEW: Final = timedelta(hours=1)
+LONGEST_COMMAND_ID: Final = 200
+"""What follows from a command has a longer id, as often as something follows."""
 
 
 class Record(Protocol):
@@ -158,6 +160,8 @@ class Decoder:
                 arrival.journal_id = None
                 arrival.fail(Problem.TOO_OLD, "older than the journal remembers")
                 return arrival
+            if arrival.is_command and len(envelope.id) > LONGEST_COMMAND_ID:
+                raise Malformed("ce_id", f"must have at most {LONGEST_COMMAND_ID} characters")
             if envelope.time > newest:
                 # By its time it would be young enough to be executed again when the journal has forgotten it.
                 raise Malformed("ce_time", "must not lie more than an hour ahead")

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from runtime.arrivals import Arrival, Decoder, Problem, Record
 from runtime.decisions import Context, NotLoaded, Refused, Worker, decide
-from runtime.documents import View
+from runtime.documents import Slot, View
 from runtime.journal import JournalRecord, Outgoing, Place
 from runtime.mongo import Away, Conflict, Unfit
 from runtime.sayings import Scribe
@@ -84,18 +84,19 @@ class Batches(Generic[P]):
 
     async def _settle(self, arrivals: list[Arrival], settled: list[Settled]) -> None:
         """Redo until it stands: conflicts and absences again from the journal on, lasting reasons in halves."""
-        conflicts = 0
+        conflicts = duplicates = 0
 
         def is_hopeless(state: RetryCallState) -> bool:
-            nonlocal conflicts
+            nonlocal conflicts, duplicates
             error = state.outcome.exception() if state.outcome else None
-            if isinstance(error, Conflict):
-                conflicts += 1
-                self._telemetry.conflict()
-                if len(arrivals) > 1:
-                    return conflicts >= CONFLICTS_BEFORE_HALVING
-                return error.duplicate and conflicts >= DUPLICATES_BEFORE_FAILING
-            return False
+            if not isinstance(error, Conflict):
+                return False
+            conflicts += 1
+            duplicates += error.duplicate
+            self._telemetry.conflict()
+            if len(arrivals) > 1:
+                return conflicts >= CONFLICTS_BEFORE_HALVING
+            return duplicates >= DUPLICATES_BEFORE_FAILING
 
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((Conflict, Away)),
@@ -114,6 +115,8 @@ class Batches(Generic[P]):
                 await self._settle(arrivals[:middle], settled)
                 await self._settle(arrivals[middle:], settled)
                 return
+            if arrivals[0].problem is Problem.UNWRITABLE:
+                raise
             arrivals[0].fail(Problem.UNWRITABLE, type(error).__name__.lower() + ": " + str(error))
             await self._settle(arrivals, settled)
         finally:
@@ -177,13 +180,17 @@ class Batches(Generic[P]):
     async def _load(self, arrivals: Sequence[Arrival], view: View, transaction: Transaction) -> None:
         """Load what handlers declare for the whole batch, level by level of what depends on what."""
         for depth in range(self._depths):
-            wanted = {
-                slot
-                for arrival in arrivals
-                if arrival.handler is not None and arrival.problem is None
-                for slot in arrival.handler.slots_at(depth, arrival.message, view)
-            }
-            await transaction.load(wanted, view)
+            await transaction.load({slot for each in arrivals for slot in self._wanted(each, depth, view)}, view)
+
+    def _wanted(self, arrival: Arrival, depth: int, view: View) -> Sequence[Slot]:
+        if arrival.handler is None or arrival.problem is not None:
+            return ()
+        try:
+            return arrival.handler.slots_at(depth, arrival.message, view)
+        except Exception as bug:  # noqa: BLE001  # a message's key that can't be computed is that message's failure
+            arrival.fail(Problem.BUG, where_from(bug))
+            self._telemetry.bug(arrival.type, where_from(bug))
+            return ()
 
     async def _end(self, arrival: Arrival, view: View, transaction: Transaction, now: datetime) -> JournalRecord:
         """Bring one message to its end; the view takes in what it changed."""

@@ -167,8 +167,10 @@ class Due:
 class Worker(Generic[P]):
     """A named set of decisions and the documents that they keep."""
 
-    def __init__(self, name: str, *, documents: tuple[type[Document], ...]) -> None:
+    def __init__(self, name: str, *, documents: tuple[type[Document], ...], pace_seconds: float = 0.0) -> None:
         self.name = name
+        self.pace_seconds = pace_seconds
+        """How long a batch that isn't full waits for company; for workers whose outcome nobody waits for."""
         self.documents = {document.__name__: document for document in documents}
         self.handlers: dict[str, Handler] = {}
         self.timers: list[Due] = []

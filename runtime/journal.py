@@ -1,7 +1,7 @@
 """The journal: how each message ended and what was said because of it; inbox and outbox in one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +45,7 @@ class Place:
 
     parcel: str
     part: int
-    of: int = 0
+    of: int = field(default=0, compare=False)
     """How many parts the parcel was made with; 0 where that is not known any more."""
 
 

@@ -9,6 +9,7 @@ what is not marked yet must come again, for once its offset is committed nobody 
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
@@ -19,14 +20,19 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from runtime.arrivals import Record
 from runtime.batch import Batches, Settled
 from runtime.mongo import Away, Conflict
+from runtime.publishing import Place, Publisher, Unsent
 from runtime.settings import Settings
 from runtime.store import Store
 from runtime.telemetry import Telemetry
-from runtime.wire import Consumer, Place, Publisher, Unowned, Unsent
+from runtime.wire import Consumer, Unowned
 
 PATIENCE_SECONDS: Final = 1.0
 """How long a poll may wait for room before the partitions are paused and polling goes on without records."""
 LONGEST_WAIT_SECONDS: Final = 5.0
+MOST_UNCLOSED: Final = 64
+"""Published batches that wait to be closed; beyond that publishing waits, too."""
+CLOSE_SECONDS: Final = 0.05
+"""How long a published batch may wait to be closed with others: for its answers nobody waits any more."""
 
 
 @dataclass(slots=True)
@@ -49,13 +55,21 @@ class Pipeline:
     """Carries records of one worker process from the poll to the committed offset."""
 
     def __init__(
-        self, batches: Batches[Any], store: Store, publisher: Publisher, settings: Settings, telemetry: Telemetry
+        self,
+        batches: Batches[Any],
+        store: Store,
+        publisher: Publisher,
+        settings: Settings,
+        telemetry: Telemetry,
+        *,
+        pace_seconds: float = 0.0,
     ) -> None:
         self._batches = batches
         self._store = store
         self._publisher = publisher
         self._settings = settings
         self._telemetry = telemetry
+        self._pace_seconds = pace_seconds
         self.consumer: Consumer
         self.taken = 0
         """How many records were polled so far."""
@@ -65,9 +79,10 @@ class Pipeline:
         self._in_hand = 0
         self._is_stopping = False
         self._is_paused = False
+        self._is_hurried = False
         self._dead: deque[tuple[float, int, int]] = deque()
         self._settled: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
-        self._published: asyncio.Queue[Batch | None] = asyncio.Queue()
+        self._published: asyncio.Queue[Batch | None] = asyncio.Queue(MOST_UNCLOSED)
 
     # -- in
 
@@ -81,6 +96,8 @@ class Pipeline:
         room = self._settings.batch_records
         self.taken += len(records)
         async with self._changed:
+            if self._is_stopping:
+                return
             for record in records:
                 self._waiting.append(Waiting(record, self._holdings[record.topic, record.partition]))
             self._changed.notify_all()
@@ -89,8 +106,10 @@ class Pipeline:
                     self._changed.wait_for(lambda: len(self._waiting) < room or self._is_stopping), PATIENCE_SECONDS
                 )
             except TimeoutError:
-                self._is_paused = True
-                self.consumer.pause()
+                # Room may have come in the very moment that the wait ended; nobody would ever resume then.
+                if len(self._waiting) >= room:
+                    self._is_paused = True
+                    self.consumer.pause(self)
 
     async def revoked(self, places: Iterable[Place]) -> None:
         """Give partitions up: what waits is left to the next owner, what is in hand is finished if that is soon."""
@@ -110,7 +129,12 @@ class Pipeline:
     async def drained(self) -> None:
         """Wait until no batch is in hand."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._in_hand == 0)
+            self._is_hurried = True
+            self._changed.notify_all()
+            try:
+                await self._changed.wait_for(lambda: self._in_hand == 0)
+            finally:
+                self._is_hurried = False
 
     # -- through
 
@@ -138,6 +162,7 @@ class Pipeline:
 
     async def _settle_batches(self) -> None:
         while True:
+            await self._pace()
             waiting = await self._next()
             if waiting is None:
                 return
@@ -160,10 +185,20 @@ class Pipeline:
         self._resume_with_room()
         return batch
 
+    async def _pace(self) -> None:
+        """Let a batch fill for a while, where nobody waits for it."""
+        if not self._pace_seconds:
+            return
+        room = self._settings.batch_records
+        async with self._changed:
+            full = self._changed.wait_for(lambda: self._is_stopping or len(self._waiting) >= room)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(full, self._pace_seconds)
+
     def _resume_with_room(self) -> None:
         if self._is_paused and len(self._waiting) < self._settings.batch_records:
             self._is_paused = False
-            self.consumer.resume()
+            self.consumer.resume(self)
 
     def _has_stopped_itself(self) -> bool:
         return self._telemetry.is_stopped_by_dead_letters
@@ -177,6 +212,7 @@ class Pipeline:
     async def _close_batches(self) -> None:
         """Close what was published meanwhile, several batches with one mark and one commit of offsets."""
         while (batch := await self._published.get()) is not None:
+            await self._gather_some()
             batches = [batch]
             while not self._published.empty():
                 another = self._published.get_nowait()
@@ -188,10 +224,20 @@ class Pipeline:
                 self._in_hand -= len(batches)
                 self._changed.notify_all()
 
+    async def _gather_some(self) -> None:
+        """Wait for more batches to close with one mark and one commit, unless somebody waits for the end of all."""
+        async with self._changed:
+            hurry = self._changed.wait_for(lambda: self._is_stopping or self._is_hurried)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(hurry, CLOSE_SECONDS)
+
     # -- out
 
     async def _retry(self, step: Callable[[list[Settled]], Awaitable[None]], *batches: Batch) -> None:
         """Take a step until Kafka acknowledges it; what is another's by now is left to its new owner."""
+        with suppress(Unsent, KafkaError):
+            await step([settled for batch in batches for settled in self._still_ours(batch)])
+            return
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((Unsent, KafkaError)),
             wait=wait_random_exponential(multiplier=0.05, max=LONGEST_WAIT_SECONDS),

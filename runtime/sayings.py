@@ -1,6 +1,6 @@
 """Sayings: how outcomes, answers and dead letters are put into journal records and messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -28,6 +28,10 @@ LARGEST_MESSAGE_BYTES: Final = 900_000
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_MS: Final = 253_402_300_799_999
 """The end of the year 9999: a producer may stamp its records as it likes."""
+
+
+LARGEST_DEAD_BYTES: Final = 1_048_400
+"""Key, value and headers of a dead letter: what brokers take by default, less what Kafka adds."""
 
 
 class TooLarge(ValueError):
@@ -105,8 +109,15 @@ class Scribe:
             "dead_at": wire_time(seen_at),
         }
         kept = [(name, value) for name, value in record.headers if name not in reasons]
-        headers = kept + [(name, value.encode()) for name, value in reasons.items()]
-        return (Outgoing(self._dead, record.key, record.value, headers),)
+        whole = Outgoing(self._dead, record.key, record.value, kept + _encoded(reasons))
+        size = _size(whole)
+        if size <= LARGEST_DEAD_BYTES:
+            return (whole,)
+        # A record that was compressed on its way may be more than a broker takes from us; where it lies is noted.
+        reasons["dead_cut_from_bytes"] = str(size)
+        kept = [(name, (value or b"")[:1_000]) for name, value in kept if name.startswith("ce_")]
+        key, value = (record.key or b"")[:1_000], (record.value or b"")[: LARGEST_DEAD_BYTES // 2]
+        return (Outgoing(self._dead, key, value, kept + _encoded(reasons)),)
 
     def _record(
         self,
@@ -143,6 +154,15 @@ class Scribe:
             # A loop's end is told as well: an answer leads nowhere, so it goes no further than any message may.
             shared = [(key, b"%d" % self._hops_limit if key == "ce_hops" else text) for key, text in shared]
         return _fitting(Outgoing(self._results, (subject or arrival.id).encode(), value, own + shared))
+
+
+def _size(outgoing: Outgoing) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in outgoing.headers)
+    return len(outgoing.key or b"") + len(outgoing.value or b"") + headers
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, value.encode()) for name, value in headers.items()]
 
 
 def _key(message: Message) -> bytes | None:

@@ -26,17 +26,21 @@ from runtime.batch import Batches
 from runtime.decisions import Due, Worker
 from runtime.documents import Document
 from runtime.edge import stamped
+from runtime.lanes import Lanes
 from runtime.mongo import Away
 from runtime.pipeline import Pipeline
+from runtime.publishing import Publisher, Unsent
 from runtime.settings import Settings
 from runtime.store import Reader, Store
 from runtime.telemetry import Telemetry, set_up_logs
-from runtime.wire import Consumer, Publisher, Unsent, make_broker
+from runtime.wire import Consumer, make_broker
 
 P = TypeVar("P")
 
 DUE_EVERY_SECONDS: Final = 1.0
 DUE_AT_ONCE: Final = 500
+FIRE_AGAIN_SECONDS: Final = 60.0
+"""How long a command that time brought is waited for before it is sent again, under the same id."""
 WATCH_EVERY_SECONDS: Final = 10.0
 HANGING_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 2.0
@@ -78,10 +82,13 @@ class Process:
         self.store = Store(settings, worker.name, worker.documents.values())
         self.publisher = Publisher(settings, client_id)
         self.batches = Batches(worker, programme, self.store, settings, self.telemetry)
-        self.pipeline = Pipeline(self.batches, self.store, self.publisher, settings, self.telemetry)
-        self.consumer = Consumer(settings, make_broker(settings, client_id), self.pipeline.take, self.pipeline.revoked)
+        parts = (self.batches, self.store, self.publisher, settings, self.telemetry)
+        pipelines = [Pipeline(*parts, pace_seconds=worker.pace_seconds) for _ in range(settings.lanes)]
+        self.lanes = Lanes(pipelines)
+        self.consumer = Consumer(settings, make_broker(settings, client_id), self.lanes.take, self.lanes.revoked)
         self.consumer.join(listen_topics(worker, settings.prefix), settings.group(worker.name), settings.slot)
-        self.pipeline.consumer = self.consumer
+        for pipeline in pipelines:
+            pipeline.consumer = self.consumer
         self._stop = asyncio.Event()
         self._is_started = False
 
@@ -107,14 +114,14 @@ class Process:
             if self._stop.is_set():
                 return
             async with asyncio.TaskGroup() as tasks:
-                pipeline = tasks.create_task(self.pipeline.run())
+                lanes = tasks.create_task(self.lanes.run())
                 beside = [tasks.create_task(each) for each in self._beside()]
                 await self.consumer.start()
                 self._is_started = True
                 self.telemetry.log.info("started")
                 await self._stop.wait()
-                await self.pipeline.stop()
-                await pipeline
+                await self.lanes.stop()
+                await lanes
                 await self.consumer.stop()
                 for task in beside:
                     task.cancel()
@@ -159,25 +166,26 @@ class Process:
     async def _fire(self, due: Due) -> None:
         """Turn documents whose time has come into commands, with ids that any process would give them."""
         actor = Actor(kind=ActorKind.SYSTEM, id=f"{self._worker.name}-clock")
+        fired: dict[str, float] = {}
         while True:
             await asyncio.sleep(DUE_EVERY_SECONDS)
+            if self.telemetry.obstacles():
+                continue
+            fired = {name: at for name, at in fired.items() if at > time.monotonic() - FIRE_AGAIN_SECONDS}
             try:
+                now = datetime.now(UTC)
                 found = await self.store.reader.find(
-                    due.document, {due.field: {"$lte": datetime.now(UTC)}}, sort=[(due.field, 1)], limit=DUE_AT_ONCE
+                    due.document, {due.field: {"$lte": now}}, sort=[(due.field, 1)], limit=DUE_AT_ONCE
                 )
+                ids = [due_id(due.document, each.id, due.field, getattr(each, due.field), now) for each in found]
                 commands = [
-                    stamped(
-                        self._settings,
-                        self._worker.name,
-                        due.command(document),
-                        due_id(due.document, document.id, due.field, getattr(document, due.field)),
-                        actor,
-                        None,
-                    )
-                    for document in found
+                    stamped(self._settings, self._worker.name, due.command(document), name, actor, None)
+                    for name, document in zip(ids, found, strict=True)
+                    if name not in fired
                 ]
                 if commands:
                     await self.publisher.publish(commands)
+                    fired |= dict.fromkeys(ids, time.monotonic())
             except (Away, Unsent) as error:
                 self.telemetry.log.info("timers wait", error=type(error).__name__)
 
@@ -187,10 +195,9 @@ class Process:
         last = -1
         while True:
             await asyncio.sleep(WATCH_EVERY_SECONDS if self._is_started else 1.0)
-            for (topic, partition), records in self.consumer.lag().items():
-                self.telemetry.lag(topic, partition, records)
-            taken = self.pipeline.taken
-            if taken != last or not self.pipeline.is_hungry:
+            self.telemetry.lag(self.consumer.lag())
+            taken = self.lanes.taken
+            if taken != last or not self.lanes.is_hungry:
                 quiet_since, last = time.monotonic(), taken
                 continue
             if time.monotonic() - quiet_since < HANGING_SECONDS:
@@ -199,17 +206,19 @@ class Process:
                 lag = await asyncio.wait_for(self.consumer.true_lag(), WATCH_EVERY_SECONDS)
             except (KafkaError, OSError, TimeoutError):
                 continue
-            if lag > 0 and self.pipeline.taken == last:
+            if lag > 0 and self.lanes.taken == last:
                 raise Hanging(f"{lag} records, none of them polled for {HANGING_SECONDS:.0f} seconds")
             quiet_since = time.monotonic()
 
 
-def due_id(document: type[Document], document_id: str, field: str, instant: datetime) -> str:
-    """The id of a command that time brings: the same whoever finds the document.
+def due_id(document: type[Document], document_id: str, field: str, instant: datetime, now: datetime) -> str:
+    """The id of a command that time brings: the same whoever finds the document, within each hour that it is late.
 
-    A hash, as a document's id may be anything: longer than a message's may be, or a phone.
+    A handler whose clock is behind the finder's says that it isn't time yet; an hour later it is asked again. A
+    hash, as a document's id may be anything: longer than a message's may be, or a phone.
     """
-    name = f"{document.collection}/{document_id}/{field}/{int(instant.timestamp() * 1_000)}"
+    hours_late = int((now - instant).total_seconds() // 3_600)
+    name = f"{document.collection}/{document_id}/{field}/{int(instant.timestamp() * 1_000)}/{hours_late}"
     return "due-" + blake2b(name.encode(), digest_size=16).hexdigest()
 
 

@@ -35,7 +35,10 @@ class Settings(BaseSettings):
 
     slot: int = Field(0, ge=0)
     """Which of a worker's fixed places this process fills (its Kafka `group.instance.id`)."""
-    partitions: int = Field(6, ge=1)
+    partitions: int = Field(2, ge=1)
+    """Of each topic; on the local default every one costs every fetch a little."""
+    lanes: int = Field(2, ge=1, le=16)
+    """How many batches a process settles beside one another, each of partitions of its own."""
     batch_records: int = Field(500, ge=1, le=10_000)
     """Most records in one batch."""
     session_timeout_ms: int = Field(10_000, ge=1_000)

@@ -158,7 +158,7 @@ class Store:
         parcels: dict[str, set[Place]] = defaultdict(set)
         for place in places:
             parcels[place.parcel].add(place)
-        whole = [parcel for parcel, parts in parcels.items() if len(parts) == next(iter(parts)).of]
+        whole = [parcel for parcel, parts in parcels.items() if len(parts) == max(each.of for each in parts)]
         partly = parcels.keys() - whole
         outbox = self._database[OUTBOX]
         async with sorted_errors():

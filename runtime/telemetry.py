@@ -3,7 +3,7 @@
 import collections
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Final
@@ -65,7 +65,6 @@ class Telemetry:
         )
         self._ready = Gauge("ready", "1 where the process is ready.", **labels)
         self._ready.set_function(lambda: float(not self.obstacles()))
-        self._beat = Gauge("last_poll_timestamp_seconds", "When Kafka was last polled.", **labels)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -88,10 +87,6 @@ class Telemetry:
     def batch(self, size: int) -> None:
         """A batch begins."""
         self._sizes.observe(size)
-
-    def polled(self, now: float) -> None:
-        """Kafka was polled."""
-        self._beat.set(now)
 
     def ended(self, records: Iterable[JournalRecord]) -> None:
         """These messages came to their ends."""
@@ -116,6 +111,8 @@ class Telemetry:
         """A transaction took so many round trips."""
         self._trips.observe(count)
 
-    def lag(self, topic: str, partition: int, records: int) -> None:
-        """So many records of a partition are not settled yet."""
-        self._lag.labels(topic, str(partition)).set(records)
+    def lag(self, lags: Mapping[tuple[str, int], int]) -> None:
+        """So many records of these partitions are not settled yet; of no others does this process know."""
+        self._lag.clear()
+        for (topic, partition), records in lags.items():
+            self._lag.labels(topic, str(partition)).set(records)

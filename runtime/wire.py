@@ -2,22 +2,18 @@
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from time import monotonic
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
-    KafkaError,
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
-from aiokafka.partitioner import murmur2
 from aiokafka.protocol.fetch import FetchRequest
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -29,132 +25,17 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from runtime.admin import connection
 from runtime.arrivals import Record
-from runtime.journal import Outgoing
+from runtime.publishing import Place
 from runtime.settings import Settings
 
 POLL_MS: Final = 5
 """How long an empty poll waits, and FastStream then sleeps: latency is made here."""
 SHORTEST_WAIT_SECONDS: Final = 0.002
 LONGEST_WAIT_SECONDS: Final = 0.02
-LARGEST_REQUEST_BYTES: Final = 1_000_000
-REQUEST_TIMEOUT_MS: Final = 15_000
-Place = tuple[str, int]
-"""A topic and one of its partitions."""
-
-
-class Unsent(Exception):
-    """Not everything was acknowledged; what comes after in the same partitions was not sent."""
 
 
 class Unowned(Exception):
     """Offsets can't be committed, as the partitions belong to another process now."""
-
-
-@lru_cache(maxsize=100_000)
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key, as Kafka's own clients choose it (murmur2, positive, modulo)."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
-
-
-class Publisher:
-    """Sends messages in order, in as few requests as there are partitions, and waits for every acknowledgement."""
-
-    def __init__(self, settings: Settings, client_id: str) -> None:
-        self._settings = settings
-        self._client_id = client_id
-        self._producer: AIOKafkaProducer | None = None
-        self._counts: dict[str, int] = {}
-
-    async def start(self) -> None:
-        """Connect.
-
-        Raises:
-            KafkaError: no broker can be reached.
-        """
-        self._producer = AIOKafkaProducer(
-            **connection(self._settings),
-            client_id=self._client_id,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=0,
-            max_batch_size=LARGEST_REQUEST_BYTES,
-            max_request_size=LARGEST_REQUEST_BYTES + 48_576,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-        )
-        try:
-            await self._producer.start()
-        except BaseException:
-            await self.stop()
-            raise
-
-    async def stop(self) -> None:
-        """Send what is under way and disconnect."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await producer.stop()
-
-    async def publish(self, outgoing: Sequence[Outgoing]) -> None:
-        """Send these, in order within each partition, and wait until all are acknowledged.
-
-        Raises:
-            Unsent: an error stopped it; to be called again with the same messages.
-        """
-        try:
-            if self._producer is None:
-                await self.start()
-            parts: dict[Place, list[Outgoing]] = defaultdict(list)
-            for each in outgoing:
-                parts[each.topic, await self._choose(each)].append(each)
-            results = await asyncio.gather(
-                *(self._send(topic, partition, each) for (topic, partition), each in parts.items()),
-                return_exceptions=True,
-            )
-        except (KafkaError, OSError) as error:
-            await self._restart()
-            raise Unsent(type(error).__name__) from error
-        for result in results:
-            if isinstance(result, KafkaError | OSError):
-                await self._restart()
-                raise Unsent(type(result).__name__) from result
-            if result is not None:
-                raise result
-
-    async def _restart(self) -> None:
-        """An idempotent producer that met an error may refuse everything after; the next call makes a new one.
-
-        The old one is cut off, not stopped: stopping waits for what is under way, and in an outage that lived on and
-        was sent when the broker came back, behind what had been sent since.
-        """
-        producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        producer._closed = True  # noqa: SLF001  # aiokafka has no door for this
-        if producer._sender is not None:  # noqa: SLF001
-            await producer._sender.close()  # noqa: SLF001
-        await producer.client.close()
-
-    async def _choose(self, outgoing: Outgoing) -> int:
-        count = self._counts.get(outgoing.topic)
-        if count is None:
-            assert self._producer is not None
-            count = self._counts[outgoing.topic] = len(await self._producer.partitions_for(outgoing.topic))
-        if count == 1:
-            return 0
-        if outgoing.key is None:
-            return partition_of(outgoing.headers[0][1] + (outgoing.value or b"")[:64], count)
-        return partition_of(outgoing.key, count)
-
-    async def _send(self, topic: str, partition: int, messages: Sequence[Outgoing]) -> None:
-        producer = self._producer
-        assert producer is not None
-        builder = producer.create_batch()
-        for each in messages:
-            fields = {"timestamp": None, "key": each.key, "value": each.value, "headers": each.headers}
-            if builder.append(**fields) is None:
-                await (await producer.send_batch(builder, topic, partition=partition))
-                builder = producer.create_batch()
-                builder.append(**fields)
-        await (await producer.send_batch(builder, topic, partition=partition))
 
 
 Taker = Callable[[Sequence[Record]], Awaitable[None]]
@@ -169,7 +50,7 @@ class Consumer:
         self._broker = broker
         self._take = take
         self._revoked = revoked
-        self._is_paused = False
+        self._paused_by: set[int] = set()
         self._subscriber: Any = None
 
     def join(self, topics: Sequence[str], group: str, slot: int) -> None:
@@ -182,7 +63,7 @@ class Consumer:
                 await consumer._revoked([(each.topic, each.partition) for each in revoked])
 
             async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-                if consumer._is_paused:
+                if consumer._paused_by:
                     consumer._aiokafka.pause(*assigned)
 
         subscriber = self._broker.subscriber(
@@ -263,16 +144,16 @@ class Consumer:
             return frozenset()
         return frozenset((each.topic, each.partition) for each in consumer.assignment())
 
-    def pause(self) -> None:
+    def pause(self, by: object) -> None:
         """Keep polling, so that membership is kept, but get nothing."""
-        self._is_paused = True
+        self._paused_by.add(id(by))
         self._aiokafka.pause(*self._aiokafka.assignment())
 
-    def resume(self) -> None:
-        """Get records again."""
-        self._is_paused = False
+    def resume(self, by: object) -> None:
+        """Get records again, once all who paused have said so."""
+        self._paused_by.discard(id(by))
         consumer = self._subscriber.consumer
-        if consumer is not None:
+        if consumer is not None and not self._paused_by:
             consumer.resume(*consumer.assignment())
 
     async def commit(self, offsets: Mapping[Place, int]) -> None:

@@ -22,9 +22,11 @@ from pymongo.write_concern import WriteConcern
 from contracts.topics import commands_topic
 from runtime.admin import connection
 from runtime.mongo import CODEC, MAJORITY
+from runtime.publishing import Publisher
 from runtime.settings import Settings
-from runtime.store import JOURNAL, OUTBOX, connect
-from runtime.wire import POLL_MS, Publisher, _ask_politely
+from runtime.store import connect
+from runtime.transaction import JOURNAL, OUTBOX
+from runtime.wire import POLL_MS, _ask_politely
 from tests.bench.script import Played
 
 Batch = tuple[Sequence[Played], dict[TopicPartition, int]]

@@ -22,9 +22,9 @@ from runtime.edge import stamped
 from runtime.local import free_port
 from runtime.local.child import Child, last_words
 from runtime.local.supervisor import http_is_ready
+from runtime.publishing import Publisher
 from runtime.settings import Settings
 from runtime.store import connect
-from runtime.wire import Publisher
 from services.gateway.keys import ensure_demo_keys
 from tests.bench.commands import FUNDING_ITEMS, MESSAGES_PER_CARD, TILL, Shop, card_number
 from tests.bench.load import Request

@@ -27,9 +27,9 @@ from runtime.admin import connection, create_topics, needed_topics
 from runtime.local import free_port
 from runtime.local.child import Child, last_words
 from runtime.mongo import CODEC, MAJORITY
+from runtime.publishing import Publisher, partition_of
 from runtime.settings import Settings
 from runtime.store import Store, connect
-from runtime.wire import Publisher, partition_of
 from tests.bench.script import Played, Workload
 
 LOOK_SECONDS: Final = 0.01

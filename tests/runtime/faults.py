@@ -10,9 +10,9 @@ from typing import Any
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from pymongo.errors import AutoReconnect
 
+from runtime.publishing import Publisher
 from runtime.serve import Process
 from runtime.store import Store, Transaction
-from runtime.wire import Publisher
 
 Hook = Callable[[Transaction], Awaitable[None]]
 

@@ -18,11 +18,11 @@ from contracts.topics import commands_topic, events_topic
 from runtime.admin import connection, create_topics, needed_topics
 from runtime.batch import Batches, Settled
 from runtime.decisions import Worker
+from runtime.publishing import Place, Publisher
 from runtime.serve import Process, listen_topics
 from runtime.settings import Settings
 from runtime.store import Outgoing, Reader, Store
 from runtime.telemetry import Telemetry
-from runtime.wire import Place, Publisher
 from tests.runtime.counting import Counter, worker
 
 TILL = Actor(kind=ActorKind.POS, id="till-1")

@@ -7,8 +7,8 @@ import pytest
 from contracts.messages import Outcome
 from runtime.edge import Away, Edge
 from runtime.journal import Outgoing
+from runtime.publishing import Unsent
 from runtime.settings import Settings
-from runtime.wire import Unsent
 from tests.runtime.counting import Count, Explode, Transfer
 from tests.runtime.machine import TILL, Machine, fresh_id, until
 

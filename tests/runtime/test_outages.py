@@ -53,7 +53,7 @@ class TestMongodbAway:
             own.database.kill()
             await machine.send(*counts(200))
             await until(lambda: process.obstacles == ["MongoDB is away"], "noticed")
-            await until(lambda: process.pipeline._is_paused, "paused")
+            await until(lambda: any(lane._is_paused for lane in process.lanes._lanes), "paused")
             assert process.consumer.held() == held
 
             await restart(own, own.database)
@@ -105,7 +105,7 @@ class TestKafkaAway:
             async with Machine(there) as machine, machine.running(machine.process()) as process:
                 await machine.send(*counts(200))
                 await kafka("kill", str(folder))
-                await until(lambda: process.obstacles == ["Kafka is away"] or process.pipeline.is_hungry, "noticed")
+                await until(lambda: process.obstacles == ["Kafka is away"] or process.lanes.is_hungry, "noticed")
                 await kafka("start", str(folder), str(port))
                 await machine.send(*counts(50))
                 await machine.quiet(90)

@@ -1,6 +1,7 @@
 """The pipeline: order kept, partitions given up in time, dead letters that stop it, servers that go away."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +13,10 @@ from runtime.batch import Settled
 from runtime.journal import Outgoing
 from runtime.mongo import Away
 from runtime.pipeline import Pipeline
+from runtime.publishing import Place, Unsent
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
-from runtime.wire import Place, Unowned, Unsent
+from runtime.wire import Unowned
 from tests.runtime import faults
 from tests.runtime.counting import Count, Explode
 from tests.runtime.machine import FakeRecord, Machine, fresh_id, texts, until
@@ -54,10 +56,10 @@ class Stand:
         self.said.append("committed")
         self.commits.append(dict(offsets))
 
-    def pause(self) -> None:
+    def pause(self, by: object) -> None:
         self.is_paused = True
 
-    def resume(self) -> None:
+    def resume(self, by: object) -> None:
         self.is_paused = False
 
 
@@ -90,6 +92,28 @@ class TestTake:
         assert stand.is_paused
         stand.go.set()
         await until(lambda: not stand.is_paused and stand.commits[-1:] == [{("t", 0): 5}], "resumed")
+        await stand.pipeline.stop()
+        await running
+
+    @pytest.mark.parametrize("turns", range(6))
+    async def test_does_not_pause_for_good_when_room_comes_as_patience_ends(
+        self, turns: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("runtime.pipeline.PATIENCE_SECONDS", 0.05)
+        stand = Stand()
+        stand.go.clear()
+        running = asyncio.create_task(stand.pipeline.run())
+        await stand.pipeline.take(records(0))
+        await until(lambda: stand.batches == [[0]], "begun")
+        taking = asyncio.create_task(stand.pipeline.take(records(1, 2, 3, 4)))
+        await asyncio.sleep(0.03)
+        time.sleep(0.03)  # noqa: ASYNC251  # the loop comes too late to the end of patience: both happen in one turn
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        stand.go.set()
+        await until(lambda: stand.commits[-1:] == [{("t", 0): 5}], "committed")
+        await taking
+        assert not stand.is_paused
         await stand.pipeline.stop()
         await running
 
@@ -276,7 +300,7 @@ class TestSlots:
             first.publisher.publish = publish  # type: ignore[method-assign]  # a broker that takes its time
             async with machine.running(first):
                 await machine.send(*((fresh_id(), Count(counter=f"k{number % 7}")) for number in range(60)))
-                await until(lambda: not first.pipeline.is_hungry, "in hand")
+                await until(lambda: not first.lanes.is_hungry, "in hand")
                 second = machine.process(slot=1)
                 async with machine.running(second):
                     await until(lambda: bool(second.consumer.held()), "shared")

@@ -46,6 +46,16 @@ class TestRefused:
 
 
 class TestDeadLetter:
+    def test_is_cut_where_no_broker_would_take_it(self) -> None:
+        arrival = arrived("c1", Count(counter="a"), ("own", b"\xff"))
+        arrival.record = FakeRecord("t", b"x" * 3_000_000, list(arrival.record.headers), b"k", partition=2, offset=17)
+        arrival.fail(Problem.MALFORMED, "body: Invalid JSON")
+        [letter] = Scribe(worker, SETTINGS).dead_letter(arrival)
+        assert len(letter.value or b"") < 1_000_000
+        reason = texts(letter.headers)
+        assert int(reason["dead_cut_from_bytes"]) > 3_000_000
+        assert (reason["ce_id"], reason["dead_offset"]) == ("c1", "17")
+
     def test_tells_place_and_reason_and_keeps_the_rest(self) -> None:
         arrival = arrived("c1", Count(counter="a"), ("own", b"\xff"))
         arrival.fail(Problem.BUG, "x" * 900)

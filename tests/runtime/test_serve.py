@@ -61,14 +61,15 @@ class TestTimers:
     def test_name_their_commands_after_what_is_due(self) -> None:
         at = datetime(2026, 11, 22, 12, tzinfo=UTC)
         names = {
-            due_id(Counter, "a", "rings_at", at),
-            due_id(counting.Alarm, "a", "rings_at", at),
-            due_id(Counter, "b", "rings_at", at),
-            due_id(Counter, "a", "ends_at", at),
-            due_id(Counter, "a", "rings_at", at + timedelta(milliseconds=1)),
+            due_id(Counter, "a", "rings_at", at, at),
+            due_id(counting.Alarm, "a", "rings_at", at, at),
+            due_id(Counter, "b", "rings_at", at, at),
+            due_id(Counter, "a", "ends_at", at, at),
+            due_id(Counter, "a", "rings_at", at + timedelta(milliseconds=1), at),
+            due_id(Counter, "a", "rings_at", at, at + timedelta(hours=1)),
         }
-        assert len(names) == 5
-        assert due_id(Counter, "a", "rings_at", at) in names
+        assert len(names) == 6
+        assert due_id(Counter, "a", "rings_at", at, at) in names
 
     @pytest.mark.parametrize("odd", ["with a space", "ünï", "x" * 300])
     async def test_fire_for_documents_of_any_id(self, settings: Settings, odd: str) -> None:

@@ -126,6 +126,13 @@ class TestMarkDispatched:
             await bench.dispatched(*again)
             assert await bench.store._database["outbox"].count_documents({}) == 0
 
+    async def test_counts_a_part_once_however_it_was_found(self, settings: Settings) -> None:
+        async with Bench(settings) as bench:
+            first = await bench.settle(*((f"c{each}", Count(counter="a")) for each in range(2)))
+            again = await bench.settle(("c0", Count(counter="a")))
+            await bench.dispatched(first[0], again[0])
+            assert (await bench.store.reader.journal_totals())["undispatched"] == 1
+
 
 class TestCommit:
     async def test_counts_what_it_matched(self, settings: Settings) -> None:

@@ -1,12 +1,15 @@
 """The wire: order within partitions, every key where Kafka's own clients put it, large records, lost brokers."""
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 
 from contracts.topics import commands_topic, results_topic
 from runtime.journal import Outgoing
+from runtime.publishing import Publisher, Unsent, partition_of
 from runtime.settings import Settings
-from runtime.wire import Publisher, Unsent, partition_of
 from tests.runtime import faults
 from tests.runtime.counting import Count
 from tests.runtime.machine import Machine, message, texts
@@ -63,6 +66,27 @@ class TestPublish:
             with pytest.raises(Unsent):
                 await machine.put(*both)
             assert {each.partition for each in (await machine.heard()).records}.isdisjoint({bad})
+
+    async def test_of_one_that_fails_costs_nobody_else_anything(self, settings: Settings) -> None:
+        async with Machine(settings) as machine:
+            publisher = machine._publisher
+            good = message(settings, "c1", Count(counter="a"))
+            bad = Outgoing(good.topic, b"b", b"{}", good.headers)
+            inner = publisher._send
+
+            async def send(topic: str, partition: int, messages: Sequence[Outgoing]) -> None:
+                if bad in messages:
+                    raise KafkaTimeoutError
+                await inner(topic, partition, messages)
+
+            publisher._send = send  # type: ignore[method-assign]  # that is the fault
+            ends = await asyncio.wait_for(
+                asyncio.gather(
+                    *(publisher.publish([bad if each % 3 else good]) for each in range(9)), return_exceptions=True
+                ),
+                30,
+            )
+            assert [type(each) for each in ends] == [type(None), Unsent, Unsent] * 3
 
     async def test_without_a_broker_is_unsent(self, settings: Settings) -> None:
         nowhere = settings.model_copy(update={"kafka_servers": "127.0.0.1:1"})
