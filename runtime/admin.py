@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
-from contracts.topics import Topic, all_topics, dead_topic
+from contracts.messages import WORKERS
+from contracts.topics import Topic, all_topics, commands_topic, dead_topic
 from runtime.settings import DAY_SECONDS, Settings
 
 DEAD_HEADERS: Final = ("dead_reason", "dead_detail", "dead_topic", "dead_partition", "dead_offset", "dead_at")
@@ -161,15 +162,22 @@ async def replay(settings: Settings, letter: DeadLetter, *, as_new: bool = False
     Args:
         settings: where to.
         letter: what to send.
-        as_new: gives it an id that derives from its own, so that a worker which remembers having failed at it tries
-            again; the same letter always gets the same new id.
+        as_new: gives a command an id that derives from its own, so that the worker which remembers having failed at it
+            tries again; the same letter always gets the same new id.
 
     Raises:
-        AdminError: it doesn't say where it came from, or that is no topic of ours, or the broker can't be reached.
+        AdminError: it doesn't say where it came from, or that is no topic of ours, or others than the worker that
+            failed would do it again, or the broker can't be reached.
     """
     topic = letter.header("dead_topic")
     if topic not in {known.name for known in needed_topics(settings)}:
         raise AdminError(f"{letter.address} came from {topic or 'nowhere'}, which is no topic of {settings.prefix}")
+    if as_new and topic not in {commands_topic(settings.prefix, worker) for worker in WORKERS}:
+        raise AdminError(
+            f"{letter.address} came from {topic}, and whoever reads that would do it again under a new id; replay it "
+            f"without --as-new, once the journal of {letter.worker} has forgotten that it failed: "
+            "see docs/operations.md, Dead letters"
+        )
     headers = letter.original_headers
     if as_new:
         suffix = f"/replay-{letter.partition}-{letter.offset}".encode()

@@ -58,7 +58,8 @@ def show(
 def replay_letters(
     address: Annotated[list[str], typer.Argument(help="Which: worker/partition/offset, several allowed.")],
     as_new: Annotated[
-        bool, typer.Option("--as-new", help="With a new, derived id: for what a worker remembers failing at.")
+        bool,
+        typer.Option("--as-new", help="With a new, derived id: for a command that its worker remembers failing at."),
     ] = False,
 ) -> None:
     """Send dead letters back to the topic that they came from: the same key, bytes and headers."""

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from typer.testing import CliRunner
 
-from contracts.topics import commands_topic, dead_topic
+from contracts.topics import commands_topic, dead_topic, events_topic
 from runtime.admin import connection, create_topics, needed_topics, show_topics
 from runtime.settings import Settings
 from services.cli.commands import app
@@ -42,8 +42,9 @@ class TestTopics:
         assert f"{settings.prefix}.cards.commands" in shown.stdout
 
 
-async def bury(settings: Settings, worker: str, key: bytes, value: bytes) -> None:
+async def bury(settings: Settings, worker: str, key: bytes, value: bytes, topic: str | None = None) -> None:
     """Puts a dead letter where the runtime puts it, with the headers that it adds."""
+    came_from = topic or commands_topic(settings.prefix, worker)
     await create_topics(settings)
     producer = AIOKafkaProducer(**connection(settings), acks="all")
     await producer.start()
@@ -53,7 +54,7 @@ async def bury(settings: Settings, worker: str, key: bytes, value: bytes) -> Non
             ("ce_type", b"BlockCard"),
             ("dead_reason", b"malformed"),
             ("dead_detail", b"card_number: missing"),
-            ("dead_topic", commands_topic(settings.prefix, worker).encode()),
+            ("dead_topic", came_from.encode()),
             ("dead_partition", b"1"),
             ("dead_offset", b"7"),
             ("dead_at", b"2026-11-22T01:00:00Z"),
@@ -72,6 +73,11 @@ async def first_record(settings: Settings, topic: str) -> tuple[bytes | None, by
         return record.key, record.value, list(record.headers)
     finally:
         await reader.stop()
+
+
+async def held(settings: Settings, topic: str) -> int:
+    """How many records a topic holds."""
+    return sum(state.records for state in await show_topics(settings) if state.topic.name == topic)
 
 
 class TestDead:
@@ -114,6 +120,27 @@ class TestDead:
         assert replayed.stdout == f"cards/0/0 sent to {topic}\n"
         assert (key, value) == (b"key", PERSONAL)
         assert headers == [("ce_id", new_id), ("ce_type", b"BlockCard")]
+
+    def test_replay_of_an_event_under_a_new_id_is_refused_as_every_worker_would_handle_it_again(
+        self, command: CliRunner, settings: Settings
+    ) -> None:
+        topic = events_topic(settings.prefix, "cards")
+        asyncio.run(bury(settings, "rewards", b"key", PERSONAL, topic))
+        refused = command.invoke(app, ["dead", "replay", "rewards/0/0", "--as-new"])
+
+        assert refused.exit_code == 1
+        assert f"rewards/0/0 came from {topic}" in str(refused.exception)
+        assert "without --as-new" in str(refused.exception)
+        assert "journal of rewards" in str(refused.exception)
+        assert asyncio.run(held(settings, topic)) == 0
+
+    def test_replay_of_an_event_sends_it_back_as_it_was(self, command: CliRunner, settings: Settings) -> None:
+        topic = events_topic(settings.prefix, "cards")
+        asyncio.run(bury(settings, "rewards", b"key", PERSONAL, topic))
+        replayed = command.invoke(app, ["dead", "replay", "rewards/0/0"])
+
+        assert replayed.stdout == f"rewards/0/0 sent to {topic}\n"
+        assert asyncio.run(first_record(settings, topic))[2][0] == ("ce_id", b"018f-1")
 
     def test_replay_of_what_is_not_there_says_so(self, command: CliRunner, settings: Settings) -> None:
         asyncio.run(create_topics(settings))
