@@ -29,7 +29,7 @@ from tests.workers.memory_reader import MemoryReader
 from tests.workers.notifications.programmes import PROGRAMME, at, message
 from workers.notifications import worker
 from workers.notifications.breaker import Breaker
-from workers.notifications.courier import COURIER, Courier, ProviderAway, SmsProvider, report_id
+from workers.notifications.courier import COURIER, Courier, SmsProvider
 from workers.notifications.delivery import defer_message, record_delivery
 from workers.notifications.documents import Message
 from workers.notifications.views import NotificationViews
@@ -300,55 +300,6 @@ class TestCourier:
             await until(lambda: world.statuses()["sent"] > 30)
 
         assert inbox.counts()["texts"] == inbox.counts()["requests"] == world.statuses()["sent"]
-
-
-class TestSmsProvider:
-    async def test_knows_that_nothing_was_taken_where_nobody_listens(self) -> None:
-        async with httpx.AsyncClient(base_url="http://127.0.0.1:1") as client:
-            with pytest.raises(ProviderAway) as caught:
-                await provider(client).send(due())
-
-        assert (caught.value.code, caught.value.is_taken) == ("provider_unreachable", False)
-
-    async def test_does_not_know_where_the_answer_does_not_come(self, inbox: Inbox, client: httpx.AsyncClient) -> None:
-        inbox.behaviour = Behaviour(delay_ms=300)
-        client.timeout = httpx.Timeout(0.05)
-
-        with pytest.raises(ProviderAway) as caught:
-            await provider(client).send(due())
-
-        assert (caught.value.code, caught.value.is_taken) == ("provider_silent", None)
-
-    async def test_keeps_a_doubt_that_a_later_request_does_not_clear(
-        self, inbox: Inbox, client: httpx.AsyncClient
-    ) -> None:
-        answers = iter([504, 503, 503])
-        client = httpx.AsyncClient(
-            transport=httpx.MockTransport(lambda _: httpx.Response(next(answers))), base_url="http://provider"
-        )
-
-        with pytest.raises(ProviderAway) as caught:
-            await provider(client).send(due())
-
-        assert caught.value.is_taken is None
-
-    @pytest.mark.parametrize("body", [b"", b"{}", b'{"reference": ""}', b"OK"])
-    async def test_takes_an_odd_answer_for_what_its_status_says(self, body: bytes) -> None:
-        transport = httpx.MockTransport(lambda _: httpx.Response(202, content=body))
-
-        async with httpx.AsyncClient(transport=transport, base_url="http://provider") as client:
-            assert await provider(client).send(due()) is None
-
-
-class TestReportId:
-    def test_differs_for_what_differs(self) -> None:
-        sent = RecordDelivery(message_id="a", status=MessageStatus.SENT, provider_reference="p")
-        failed = RecordDelivery(message_id="a", status=MessageStatus.FAILED, error="provider_answered_422")
-        away = DeferMessage(message_id="a", attempt=1, error="provider_silent", is_taken=None)
-        unreachable = DeferMessage(message_id="a", attempt=1, error="provider_silent", is_taken=False)
-
-        assert len({report_id(due(), report) for report in (sent, failed, away, unreachable)}) == 4
-        assert report_id(due(), sent) == f"{0:032x}/sent/1"
 
 
 class TestOnServers:

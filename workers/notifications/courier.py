@@ -47,6 +47,8 @@ LEASE_SECONDS: Final = 60.0
 REQUEST_SECONDS: Final = 10.0
 REQUESTS: Final = 3
 """Requests in one attempt."""
+NOT_TAKEN: Final = (401, 403, 404, 429, 503)
+"""Answers that say nothing against a message: the provider is busy, or our account or address there is wrong."""
 AWAY: Final = (Away, Unsent)
 """The database or the broker is away: wait, and do it again."""
 AWAY_SECONDS: Final = 1.0
@@ -156,11 +158,11 @@ class SmsProvider:
                 response = await self._client.post("/messages", json=body, headers={"Idempotency-Key": message.id})
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise self._away("provider_unreachable", is_taken=False) from error
-        except (httpx.TransportError, TimeoutError) as error:
+        except (httpx.HTTPError, TimeoutError) as error:  # an answer that can't be decoded is none, too
             raise self._away("provider_silent", is_taken=None) from error
 
         code = f"provider_answered_{response.status_code}"
-        if response.status_code in (429, 503):
+        if response.status_code in NOT_TAKEN:
             raise self._away(code, is_taken=False)
         if response.is_server_error:
             raise self._away(code, is_taken=None)
