@@ -83,7 +83,12 @@ def worker(
 @app.command()
 def gateway() -> None:
     """Run the HTTP gateway for tills and apps."""
-    _start("services.gateway", "serve", load_settings())
+    from services.gateway.keys import KeysError
+
+    try:
+        _start("services.gateway", "serve", load_settings())
+    except KeysError as error:
+        _fail(str(error))
 
 
 @app.command(name="sms-standin")

@@ -130,10 +130,14 @@ def read_keys(file: Path) -> tuple[ApiKey, ...]:
         return ()
     except OSError as error:
         raise KeysError(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise KeysError(f"{file}: is not UTF-8") from None
     try:
-        keys = _KEYS.validate_python(yaml.safe_load(text) or ())
-    except yaml.YAMLError:
+        entries = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):  # a day that no calendar has is a ValueError
         raise KeysError(f"{file}: is not YAML") from None
+    try:
+        keys = _KEYS.validate_python(entries or ())
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise KeysError(f"{file}: {field_of(first)}: {rule_of(first)}") from None

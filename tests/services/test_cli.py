@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,14 @@ class TestErrors:
         ended = punchcard(*arguments, **environment)
 
         assert (ended.returncode, ended.stdout, ended.stderr.splitlines()) == (code, "", [line])
+
+    def test_of_the_keys_file_are_one_clear_line(self, tmp_path: Path) -> None:
+        file = tmp_path / "keys.yaml"
+        file.write_bytes(b"- id: caf\xe9\n")
+
+        ended = punchcard("gateway", PUNCHCARD_KEYS_FILE=str(file), PUNCHCARD_GATEWAY_PORT="0")
+
+        assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", f"punchcard: {file}: is not UTF-8\n")
 
     def test_say_that_the_broker_does_not_answer(self) -> None:
         ended = punchcard("topics", PUNCHCARD_KAFKA_SERVERS="127.0.0.1:1")

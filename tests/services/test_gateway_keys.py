@@ -91,12 +91,15 @@ class TestKeys:
         with pytest.raises(Problem, match="unauthorized"):
             keys.caller(bearer(key))
 
-    def test_stay_as_they_were_when_the_file_breaks(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("broken", [b"- id: [broken", b"- id: caf\xe9\n", b"- id: 2026-99-99\n", b"\x00"])
+    def test_stay_as_they_were_when_the_file_breaks(
+        self, file: Path, monkeypatch: pytest.MonkeyPatch, broken: bytes
+    ) -> None:
         key = create_key(file, "till-1", ActorKind.POS)
         keys = Keys(file)
         monkeypatch.setattr("services.gateway.keys.LOOK_AGAIN_SECONDS", 0.0)
 
-        file.write_text("- id: [broken")
+        file.write_bytes(broken)
 
         assert keys.caller(bearer(key)).actor.id == "till-1"
 
@@ -116,6 +119,17 @@ class TestKeys:
 
         with pytest.raises(KeysError, match=said):
             read_keys(file)
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [(b"- id: caf\xe9\n", "is not UTF-8"), (b"\xff\xfe", "is not UTF-8"), (b"- id: 2026-99-99\n", "is not YAML")],
+    )
+    def test_say_that_the_file_is_no_text_or_no_yaml(self, file: Path, content: bytes, said: str) -> None:
+        file.parent.mkdir()
+        file.write_bytes(content)
+
+        with pytest.raises(KeysError, match=said):
+            Keys(file)
 
 
 class TestDemoKeys:
