@@ -118,6 +118,8 @@ class Commands:
         before = self._memory.get(command_id)
         if before is not None and before.digest != sent.digest:
             raise reused(command_id)
+        if not self._edge.ready:
+            raise unavailable(command_id)  # nothing is sent, so nothing is remembered: the key is free for another body
         self._memory.note(command_id, sent)
 
         wait = wait_of(headers)
@@ -130,8 +132,6 @@ class Commands:
     async def _send(
         self, command: Command, command_id: str, actor: Actor, wait: Wait, traceparent: str | None
     ) -> CommandEnded | None:
-        if not self._edge.ready:
-            raise unavailable(command_id)
         try:
             if wait.seconds == 0:
                 await self._edge.submit(command, id=command_id, actor=actor, traceparent=traceparent)

@@ -11,7 +11,7 @@ from contracts.values import luhn_digit
 from services.gateway.examples import CARD, EXAMPLES
 from services.gateway.preferences import wait_of
 from services.gateway.scopes import OURS
-from tests.services.gateway import ISSUE, Door
+from tests.services.gateway import BLOCK, ISSUE, Door
 
 
 class TestServersAway:
@@ -27,6 +27,15 @@ class TestServersAway:
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         door.edge.ready, door.edge.is_away = True, False
         assert (await door.post("IssueCard", ISSUE, Idempotency_Key="k")).status_code == 200
+
+    async def test_what_was_never_sent_holds_no_key(self, door: Door) -> None:
+        door.edge.ready = False
+        await door.post("BlockCard", BLOCK, Idempotency_Key="k")
+        door.edge.ready = True
+
+        answer = await door.post("BlockCard", {**BLOCK, "reason": "stolen"}, Idempotency_Key="k")
+
+        assert answer.status_code == 200
 
     async def test_without_mongodb_reads_are_503_and_commands_are_taken(self, door: Door) -> None:
         door.library.is_away = True
