@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from contracts.catalogue import COMMANDS
 from contracts.messages import Command
+from runtime.settings import Settings
 from services.gateway.answers import PATH
 from services.gateway.asgi import LARGEST_BODY_BYTES
 from services.gateway.examples import EXAMPLES
@@ -16,6 +17,7 @@ from services.gateway.scopes import OURS
 
 Described = dict[str, Any]
 
+DAYS: Final[float] = Settings.model_fields["journal_days"].default
 _REF: Final = "#/components/schemas/{model}"
 _SAID: Final[Described] = {
     "type": "object",
@@ -76,7 +78,8 @@ _HEADERS: Final[list[Described]] = [
         "name": "Idempotency-Key",
         "in": "header",
         "description": "Makes a retry safe: the same key and body have one effect and one answer. "
-        "Keys are your own, for each type of command.",
+        "Keys are your own, for each type of command, and each holds for as long as commands are remembered "
+        f"({DAYS:g} days, unless PUNCHCARD_JOURNAL_DAYS says otherwise): after that it stands for a new command.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[\\x21-\\x7e]+$"},
         "example": "till-7-2026-11-22-000123",
     },

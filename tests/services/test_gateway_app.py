@@ -143,6 +143,14 @@ class TestDescription:
             assert operation["security"] == [{"key": []}]
             assert {"200", "202", "409", "422", "503"} <= operation["responses"].keys()
 
+    async def test_says_how_long_an_idempotency_key_holds(self, door: Door) -> None:
+        document = (await door.client.get("/openapi.json")).json()
+
+        (key, _) = document["paths"]["/v1/commands/IssueCard"]["post"]["parameters"]
+
+        assert key["name"] == "Idempotency-Key"
+        assert "(14 days, unless PUNCHCARD_JOURNAL_DAYS says otherwise)" in key["description"]
+
     async def test_refers_to_nothing_that_is_not_there(self, door: Door) -> None:
         document = (await door.client.get("/openapi.json")).json()
 
