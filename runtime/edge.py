@@ -22,8 +22,9 @@ from contracts.topics import commands_topic, results_topic
 from runtime.admin import AdminError, create_topics
 from runtime.arrivals import Record
 from runtime.journal import Outgoing
+from runtime.publishing import Place, Publisher, Unsent
 from runtime.settings import Settings
-from runtime.wire import Consumer, Place, Publisher, Unsent, make_broker
+from runtime.wire import Consumer, make_broker
 
 ACKNOWLEDGE_SECONDS: Final = 10.0
 ASSEMBLE_AT: Final = 500
