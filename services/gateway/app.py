@@ -42,8 +42,9 @@ class LibraryJournals:
 class Gateway:
     """The whole ASGI application."""
 
-    def __init__(self, commands: Commands, rest: FastAPI, metrics: Metrics) -> None:
+    def __init__(self, commands: Commands, rest: FastAPI, looks: Looks, metrics: Metrics) -> None:
         self._commands = commands
+        self.looks = looks
         self.metrics = metrics
         self.rest = rest
 
@@ -85,12 +86,13 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme) -
         redoc_url=None,
         openapi_url=None,
     )
-    rest.state.doors = Doors(library, keys, Looks(edge, metrics), programme)
+    looks = Looks(edge, metrics)
+    rest.state.doors = Doors(library, keys, looks, programme)
     rest.include_router(router)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)
-    return Gateway(Commands(edge, LibraryJournals(library), keys, metrics), rest, metrics)
+    return Gateway(Commands(edge, LibraryJournals(library), keys, metrics), rest, looks, metrics)
 
 
 def _add_operation(rest: FastAPI, edge: Asks, library: Library, metrics: Metrics) -> None:

@@ -1,6 +1,7 @@
 """Looks: who was shown whom, noted in the audit trail."""
 
 import asyncio
+from typing import Final
 
 import structlog
 from uuid_utils import uuid7
@@ -11,6 +12,9 @@ from services.gateway.answers import unavailable
 from services.gateway.commands import Asks
 from services.gateway.keys import Caller
 from services.gateway.metrics import Metrics
+
+NOBODY: Final = "nobody"
+"""Whom a search that found none looked at."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +41,17 @@ class Looks:
         task = asyncio.create_task(self._note(caller, RecordLook(subject=subject, what=what)))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+
+    async def end(self, wait_seconds: float) -> None:
+        """Let the looks under way be noted, for so long at most; what isn't then is counted as lost."""
+        if not self._under_way:
+            return
+        _, late = await asyncio.wait(self._under_way, timeout=wait_seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            self._metrics.looks_lost.inc(len(late))
+            log.error("looks_lost", looks=len(late))
 
     async def _note(self, caller: Caller, look: RecordLook) -> None:
         try:

@@ -13,7 +13,7 @@ from contracts.rewards import RewardState
 from contracts.values import CardNumber, MemberId
 from runtime.store import Library
 from services.gateway.keys import Caller, Keys
-from services.gateway.looks import Looks
+from services.gateway.looks import NOBODY, Looks
 from services.gateway.problems import Problem
 from services.gateway.scopes import READ_CARD, READ_MEMBER, READ_MESSAGES, READ_TIMELINE, SEARCH_MEMBERS
 from services.gateway.shapes import (
@@ -61,6 +61,10 @@ class Visit:
     def looked_at_member(self, member_id: str, what: str) -> None:
         """Note that a member was shown."""
         self.doors.looks.note(self._caller, member_id, what)
+
+    def looked_for_member(self, what: str) -> None:
+        """Note that a member was looked for and not found; by what is personal, and isn't noted."""
+        self.doors.looks.note(self._caller, NOBODY, what)
 
     def looked_at_card(self, card_number: str, what: str) -> None:
         """Note that a card was shown to an operator; a till that asks for a balance is at work, not looking."""
@@ -120,6 +124,7 @@ async def search(search: Search, visit: SearchVisit) -> Found:
     else:
         found = await views.member_by_card(search.card_number or "")
     if found is None:
+        visit.looked_for_member("search")
         return Found(members=())
     visit.looked_at_member(found.id, "search")
     return Found(members=(MemberShown.model_validate(found),))

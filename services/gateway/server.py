@@ -27,6 +27,8 @@ LOST_AFTER: Final = 3
 """After how many looks in a row that found it not ready an edge is opened anew."""
 STOP_SECONDS: Final = 8
 """How long callers who wait are still served after a stop was asked for."""
+LOOKS_SECONDS: Final = 5
+"""How long the last looks have to be noted, once everybody was served."""
 
 log = structlog.get_logger(__name__)
 
@@ -162,6 +164,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         finally:
             server.should_exit = True
             await serving
+            await app.looks.end(LOOKS_SECONDS)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

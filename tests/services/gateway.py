@@ -1,5 +1,6 @@
 """A gateway over an edge and a library that a test fills."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +24,8 @@ class FakeEdge:
 
     ready: bool = True
     is_away: bool = False
+    is_slow: bool = False
+    """Takes its time with commands."""
     outcome: Outcome | None = Outcome.DONE
     code: str | None = None
     sent: list[tuple[Command, str, Actor]] = field(default_factory=list)
@@ -42,6 +45,8 @@ class FakeEdge:
     async def submit(self, command: Command, *, id: str, actor: Actor, **_: Any) -> None:
         if self.is_away:
             raise KafkaAway("away")
+        if self.is_slow:
+            await asyncio.sleep(0.05)
         self.sent.append((command, id, actor))
 
 

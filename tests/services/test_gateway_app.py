@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from contracts.audit import RecordLook
 from contracts.catalogue import COMMANDS
 from contracts.values import luhn_digit
 from services.gateway.examples import CARD, EXAMPLES
@@ -100,6 +101,36 @@ class TestReads:
         await asyncio.sleep(0)
 
         assert not door.edge.sent
+
+
+class TestLooks:
+    @pytest.mark.parametrize("wanted", [{"card_number": CARD}, {"phone": "+4915112345678"}])
+    async def test_a_search_that_finds_nobody_is_noted_without_what_was_searched(
+        self, door: Door, wanted: dict[str, str]
+    ) -> None:
+        await door.client.post("/v1/members/search", json=wanted, headers=door.keys["desk"])
+        await door.app.looks.end(5)
+
+        ((look, _, actor),) = door.edge.sent
+        assert look == RecordLook(subject="nobody", what="search")
+        assert actor.id == "desk"
+
+    async def test_under_way_are_noted_before_the_end(self, door: Door) -> None:
+        door.edge.is_slow = True
+        await door.client.post("/v1/members/search", json={"card_number": CARD}, headers=door.keys["desk"])
+
+        await door.app.looks.end(5)
+
+        assert len(door.edge.sent) == 1
+
+    async def test_that_take_too_long_are_counted_as_lost(self, door: Door) -> None:
+        door.edge.is_slow = True
+        await door.client.post("/v1/members/search", json={"card_number": CARD}, headers=door.keys["desk"])
+
+        await door.app.looks.end(0.001)
+
+        assert not door.edge.sent
+        assert "punchcard_gateway_looks_lost_total 1.0" in (await door.client.get("/metrics")).text
 
 
 class TestBugs:
