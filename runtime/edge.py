@@ -97,6 +97,9 @@ class Edge:
         except (KafkaError, AdminError, OSError, TimeoutError) as error:
             await self.close()
             raise Away(type(error).__name__) from error
+        except BaseException:
+            await self.close()
+            raise
         self._postman = asyncio.create_task(self._deliver())
         self._is_reachable = True
         return self
@@ -107,19 +110,27 @@ class Edge:
         await self.close()
 
     async def close(self) -> None:
-        """Disconnect."""
-        if self._postman is not None:
-            self._postman.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._postman
-        await self._consumer.stop()
+        """Disconnect, whatever state it is in.
+
+        Raises:
+            Exception: what ended the publishing before, if something did; all is closed then, too.
+        """
+        postman, self._postman = self._postman, None
+        if postman is not None:
+            postman.cancel()
+            await asyncio.wait({postman})
+        with suppress(KafkaError, OSError):
+            await self._consumer.stop()
         with suppress(KafkaError, OSError):
             await self._publisher.stop()
+        if postman is not None and not postman.cancelled():
+            postman.result()
 
     @property
     def ready(self) -> bool:
         """Whether the last publishing was acknowledged and the results are followed."""
-        return self._is_reachable and self._consumer.is_assigned
+        is_publishing = self._postman is not None and not self._postman.done()
+        return is_publishing and self._is_reachable and self._consumer.is_assigned
 
     @property
     def waiting(self) -> int:

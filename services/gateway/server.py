@@ -59,6 +59,8 @@ class LastingEdge:
                     await _until_lost(edge)
             except Away:
                 log.warning("gateway_waits_for_kafka")
+            except Exception as error:  # noqa: BLE001  # whatever it was: who stops trying stays away for good
+                log.error("gateway_lost_kafka", error=type(error).__name__)  # noqa: TRY400  # no trace: it may hold values
             finally:
                 self._edge = None
             await asyncio.sleep(RETRY_SECONDS)

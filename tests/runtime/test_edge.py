@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
 from contracts.messages import Outcome
 from runtime.edge import Away, Edge
@@ -108,3 +109,40 @@ async def test_without_kafka_does_not_open(settings: Settings) -> None:
     with pytest.raises(Away):
         async with Edge(nowhere, "door"):
             pass
+
+
+class TestClose:
+    async def test_outlives_a_consumer_that_will_not_stop(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with Machine(settings), Edge(settings, "door") as edge:
+            await until(lambda: edge.ready, "ready")
+            inner = edge._consumer.stop
+
+            async def stop() -> None:
+                await inner()
+                raise KafkaConnectionError("gone")
+
+            monkeypatch.setattr(edge._consumer, "stop", stop)
+
+        assert edge._publisher._producer is None
+
+    async def test_closes_all_and_says_what_ended_the_publishing(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def break_down(_: object) -> None:
+            raise AssertionError("a bug")
+
+        async with Machine(settings):
+            edge = await Edge(settings, "door").__aenter__()
+            await until(lambda: edge.ready, "ready")
+            monkeypatch.setattr(edge._publisher, "publish", break_down)
+            sending = asyncio.create_task(edge.submit(Count(counter="a"), id="c1", actor=TILL))
+            await until(lambda: not edge.ready, "over")
+            sending.cancel()
+
+            with pytest.raises(AssertionError):
+                await edge.close()
+
+        assert edge._publisher._producer is None
+        assert not edge._consumer.is_assigned

@@ -59,6 +59,22 @@ async def holding(monkeypatch: pytest.MonkeyPatch, edges: list[Opened]) -> Async
 
 
 class TestLastingEdge:
+    async def test_opens_anew_after_whatever_happened(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        lost = Opened(at_closing=RuntimeError("SECRET"))
+        lost.ready = False
+        edges = [Opened(at_opening=Away("no")), Opened(at_opening=AssertionError("SECRET")), lost, Opened()]
+
+        async with holding(monkeypatch, edges) as lasting:
+            await until(lambda: lasting.ready and not edges, "ready")
+
+        said = "".join(capsys.readouterr())
+        assert said.count("gateway_lost_kafka") == 2
+        assert "AssertionError" in said
+        assert "RuntimeError" in said
+        assert "SECRET" not in said
+
     async def test_ends_when_it_is_cancelled(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with holding(monkeypatch, [Opened()]) as lasting:
             await until(lambda: lasting.ready, "ready")
