@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,6 +30,8 @@ from runtime.wire import Consumer, make_broker
 ACKNOWLEDGE_SECONDS: Final = 10.0
 ASSEMBLE_AT: Final = 500
 """Most commands in one publishing."""
+DEAF_AFTER: Final = 5
+"""How many outcomes in a row have to be missed until an edge counts as deaf."""
 
 
 class Away(Exception):
@@ -86,6 +89,8 @@ class Edge:
         self._has_mail = asyncio.Event()
         self._postman: asyncio.Task[None] | None = None
         self._is_reachable = False
+        self._heard_at = monotonic()
+        self._missed = 0
 
     async def __aenter__(self) -> Self:
         try:
@@ -102,6 +107,7 @@ class Edge:
             raise
         self._postman = asyncio.create_task(self._deliver())
         self._is_reachable = True
+        self._heard_at = monotonic()
         return self
 
     async def __aexit__(
@@ -131,6 +137,22 @@ class Edge:
         """Whether the last publishing was acknowledged and the results are followed."""
         is_publishing = self._postman is not None and not self._postman.done()
         return is_publishing and self._is_reachable and self._consumer.is_assigned
+
+    def missed(self, asked_at: float) -> None:
+        """Note that the outcome of a command is known elsewhere and was not heard here.
+
+        It counts only if no outcome at all was heard since: under load answers come late, and that is no deafness.
+
+        Args:
+            asked_at: when the command was sent, in seconds of `time.monotonic`.
+        """
+        if asked_at >= self._heard_at:
+            self._missed += 1
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether outcomes don't reach it though there are some: a consumer may hang after a broker's restart."""
+        return self._missed >= DEAF_AFTER
 
     @property
     def waiting(self) -> int:
@@ -230,6 +252,7 @@ class Edge:
 
     async def _hear(self, records: Sequence[Record]) -> None:
         """Wake those who wait for these outcomes; an outcome that nobody here waits for is not even parsed."""
+        self._heard_at, self._missed = monotonic(), 0
         for record in records:
             command_id = header(record.headers, "ce_subject")
             futures = self._waiting.pop(command_id, None) if command_id is not None else None

@@ -36,6 +36,9 @@ class Asks(Protocol):
     def ready(self) -> bool:
         """Whether commands can be sent and answers heard."""
 
+    def missed(self, asked_at: float) -> None:
+        """Note that the outcome of a command sent then (`time.monotonic`) was found in the journal and not heard."""
+
     async def ask(
         self,
         command: Command,
@@ -124,9 +127,13 @@ class Commands:
 
         wait = wait_of(headers)
         more = {"Preference-Applied": wait.applied} if wait.applied else {}
+        asked_at = time.monotonic()
         outcome = await self._send(command, command_id, caller.actor, wait, trace_of(headers))
         if outcome is None and (is_repeatable or wait.seconds > 0):
             outcome = await self._ended_before(command, command_id, sent)
+            if outcome is not None and wait.seconds > 0:
+                self._metrics.answers_from_journal.inc()
+                self._edge.missed(asked_at)
         return pending(command_id, sent.type, more) if outcome is None else done_or_problem(outcome, more)
 
     async def _send(

@@ -26,6 +26,11 @@ class Metrics:
         self.waiting = Gauge(
             "punchcard_gateway_waiting_commands", "Commands whose callers wait now.", registry=self.registry
         )
+        self.answers_from_journal = Counter(
+            "punchcard_gateway_answers_from_journal",
+            "Commands whose answer was not heard in time though the journal had it.",
+            registry=self.registry,
+        )
         self.looks_lost = Counter(
             "punchcard_gateway_looks_lost", "Looks that could not be noted in the audit trail.", registry=self.registry
         )

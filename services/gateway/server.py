@@ -50,7 +50,7 @@ class LastingEdge:
         return self._edge is not None and self._edge.ready
 
     async def hold(self) -> None:
-        """Hold it open until cancelled; open it anew when it can't be opened, or wasn't ready for a while."""
+        """Hold it open until cancelled; open it anew when it can't be opened, was deaf, or not ready for a while."""
         while True:
             try:
                 async with Edge(self._settings, source="gateway") as edge:
@@ -64,6 +64,11 @@ class LastingEdge:
             finally:
                 self._edge = None
             await asyncio.sleep(RETRY_SECONDS)
+
+    def missed(self, asked_at: float) -> None:
+        """As `Edge.missed`."""
+        if self._edge is not None:
+            self._edge.missed(asked_at)
 
     async def ask(
         self,
@@ -118,11 +123,14 @@ class LastingEdge:
 
 
 async def _until_lost(edge: Edge) -> None:
-    """Return once an edge hasn't been ready for a while: whether Kafka is back, only opening it anew tells."""
+    """Return once an edge is deaf or hasn't been ready for a while: what is wrong, only opening it anew tells."""
     times = 0
     while times < LOST_AFTER:
         await asyncio.sleep(RETRY_SECONDS)
         times = 0 if edge.ready else times + 1
+        if edge.is_deaf:
+            log.warning("gateway_is_deaf")
+            return
 
 
 @dataclass(frozen=True, slots=True)

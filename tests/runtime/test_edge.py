@@ -1,12 +1,13 @@
 """The edge: commands go out together, answers come in over the results topic, or don't in time."""
 
 import asyncio
+from time import monotonic
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from contracts.messages import Outcome
-from runtime.edge import Away, Edge
+from runtime.edge import DEAF_AFTER, Away, Edge
 from runtime.journal import Outgoing
 from runtime.publishing import Unsent
 from runtime.settings import Settings
@@ -109,6 +110,28 @@ async def test_without_kafka_does_not_open(settings: Settings) -> None:
     with pytest.raises(Away):
         async with Edge(nowhere, "door"):
             pass
+
+
+class TestMissed:
+    async def test_makes_deaf_until_something_is_heard(self, settings: Settings) -> None:
+        async with Machine(settings) as machine, Edge(settings, "door") as edge:
+            await until(lambda: edge.ready, "ready")
+            was_deaf = []
+            for _ in range(DEAF_AFTER):
+                was_deaf.append(edge.is_deaf)
+                edge.missed(monotonic())
+            assert [*was_deaf, edge.is_deaf] == [False] * DEAF_AFTER + [True]
+
+            async with machine.running(machine.process()):
+                assert await edge.ask(Count(counter="a"), id="c1", actor=TILL, wait_seconds=20) is not None
+            assert not edge.is_deaf
+
+    async def test_counts_nothing_that_was_sent_before_something_was_heard(self, settings: Settings) -> None:
+        asked_at = monotonic()
+        async with Machine(settings), Edge(settings, "door") as edge:
+            for _ in range(DEAF_AFTER):
+                edge.missed(asked_at)
+            assert not edge.is_deaf
 
 
 class TestClose:

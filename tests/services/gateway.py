@@ -29,8 +29,13 @@ class FakeEdge:
     outcome: Outcome | None = Outcome.DONE
     code: str | None = None
     sent: list[tuple[Command, str, Actor]] = field(default_factory=list)
+    is_deaf: bool = False
+    misses: int = 0
     waited: list[float] = field(default_factory=list)
     traceparents: list[str | None] = field(default_factory=list)
+
+    def missed(self, asked_at: float) -> None:
+        self.misses += 1
 
     async def ask(
         self, command: Command, *, id: str, actor: Actor, wait_seconds: float, **more: Any

@@ -66,6 +66,17 @@ class TestPostCommand:
         answer = await door.post("IssueCard", ISSUE, Idempotency_Key="k")
 
         assert (first.status_code, answer.status_code) == (202, 200)
+        assert door.edge.misses == 1
+        assert "answers_from_journal_total 1.0" in (await door.client.get("/metrics")).text
+
+    async def test_that_did_not_wait_has_missed_no_answer(self, door: Door) -> None:
+        await door.post("IssueCard", ISSUE, Idempotency_Key="k")
+        door.library.keep(*door.edge.sent[0])
+
+        answer = await door.post("IssueCard", ISSUE, Idempotency_Key="k", Prefer="respond-async")
+
+        assert (answer.status_code, door.edge.misses) == (200, 0)
+        assert "answers_from_journal_total 0.0" in (await door.client.get("/metrics")).text
 
     @pytest.mark.parametrize(
         ("prefer", "waited", "applied"),

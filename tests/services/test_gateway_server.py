@@ -75,6 +75,19 @@ class TestLastingEdge:
         assert "RuntimeError" in said
         assert "SECRET" not in said
 
+    async def test_opens_anew_when_it_is_deaf(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        deaf, next_one = Opened(), Opened()
+        edges = [deaf, next_one]
+
+        async with holding(monkeypatch, edges) as lasting:
+            await until(lambda: lasting.ready, "ready")
+            lasting.missed(0.0)
+            deaf.is_deaf = True
+            await until(lambda: lasting.ready and not edges, "ready again")
+            lasting.missed(0.0)
+
+        assert (deaf.misses, next_one.misses) == (1, 1)
+
     async def test_ends_when_it_is_cancelled(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with holding(monkeypatch, [Opened()]) as lasting:
             await until(lambda: lasting.ready, "ready")
