@@ -17,7 +17,8 @@ from contracts.messages import WORKERS
 from contracts.topics import Topic, all_topics, commands_topic, dead_topic
 from runtime.settings import DAY_SECONDS, Settings
 
-DEAD_HEADERS: Final = ("dead_reason", "dead_detail", "dead_topic", "dead_partition", "dead_offset", "dead_at")
+DEAD_CUT: Final = "dead_cut_from_bytes"
+DEAD_HEADERS: Final = ("dead_reason", "dead_detail", "dead_topic", "dead_partition", "dead_offset", "dead_at", DEAD_CUT)
 """What the runtime adds to the headers of a message that it buries."""
 READ_SECONDS: Final = 10
 """How long a reader waits for records that the broker says are there."""
@@ -166,12 +167,15 @@ async def replay(settings: Settings, letter: DeadLetter, *, as_new: bool = False
             tries again; the same letter always gets the same new id.
 
     Raises:
-        AdminError: it doesn't say where it came from, or that is no topic of ours, or others than the worker that
-            failed would do it again, or the broker can't be reached.
+        AdminError: it doesn't say where it came from, or that is no topic of ours; it was cut; others than the worker
+            that failed would do it again; or the broker can't be reached.
     """
     topic = letter.header("dead_topic")
     if topic not in {known.name for known in needed_topics(settings)}:
         raise AdminError(f"{letter.address} came from {topic or 'nowhere'}, which is no topic of {settings.prefix}")
+    if letter.header(DEAD_CUT):
+        where = f"{topic}, partition {letter.header('dead_partition')}, offset {letter.header('dead_offset')}"
+        raise AdminError(f"{letter.address} was too large to be kept whole: its original lies in {where}")
     if as_new and topic not in {commands_topic(settings.prefix, worker) for worker in WORKERS}:
         raise AdminError(
             f"{letter.address} came from {topic}, and whoever reads that would do it again under a new id; replay it "

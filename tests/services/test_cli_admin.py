@@ -42,7 +42,9 @@ class TestTopics:
         assert f"{settings.prefix}.cards.commands" in shown.stdout
 
 
-async def bury(settings: Settings, worker: str, key: bytes, value: bytes, topic: str | None = None) -> None:
+async def bury(
+    settings: Settings, worker: str, key: bytes, value: bytes, topic: str | None = None, *more: tuple[str, bytes]
+) -> None:
     """Puts a dead letter where the runtime puts it, with the headers that it adds."""
     came_from = topic or commands_topic(settings.prefix, worker)
     await create_topics(settings)
@@ -58,6 +60,7 @@ async def bury(settings: Settings, worker: str, key: bytes, value: bytes, topic:
             ("dead_partition", b"1"),
             ("dead_offset", b"7"),
             ("dead_at", b"2026-11-22T01:00:00Z"),
+            *more,
         ]
         await producer.send_and_wait(dead_topic(settings.prefix, worker), value, key=key, headers=headers)
     finally:
@@ -141,6 +144,15 @@ class TestDead:
 
         assert replayed.stdout == f"rewards/0/0 sent to {topic}\n"
         assert asyncio.run(first_record(settings, topic))[2][0] == ("ce_id", b"018f-1")
+
+    def test_replay_of_what_was_cut_is_refused(self, command: CliRunner, settings: Settings) -> None:
+        topic = commands_topic(settings.prefix, "cards")
+        asyncio.run(bury(settings, "cards", b"key", PERSONAL, topic, ("dead_cut_from_bytes", b"3000000")))
+        refused = command.invoke(app, ["dead", "replay", "cards/0/0"])
+
+        assert refused.exit_code == 1
+        assert f"its original lies in {topic}, partition 1, offset 7" in str(refused.exception)
+        assert asyncio.run(held(settings, topic)) == 0
 
     def test_replay_of_what_is_not_there_says_so(self, command: CliRunner, settings: Settings) -> None:
         asyncio.run(create_topics(settings))
