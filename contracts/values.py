@@ -25,14 +25,13 @@ Personal = Annotated[T, PERSONAL]
 """`Personal[str]`: text that says something about a person."""
 
 
+_DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
+
+
 def luhn_digit(digits: str) -> str:
     """The check digit that makes `digits` + digit valid (ISO/IEC 7812-1, annex B)."""
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        value = int(digit)
-        if position % 2 == 0:
-            value = value * 2 - 9 if value > 4 else value * 2
-        total += value
+    raw = digits.encode()
+    total = sum(raw[-1::-2].translate(_DOUBLED)) + sum(raw[-2::-2]) - ord("0") * len(raw)
     return str(-total % 10)
 
 

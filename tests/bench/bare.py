@@ -27,6 +27,7 @@ from runtime.settings import Settings
 from runtime.store import connect
 from runtime.transaction import JOURNAL, OUTBOX
 from runtime.wire import POLL_MS, _ask_politely
+from services.cli.session import run
 from tests.bench.script import Played
 
 Batch = tuple[Sequence[Played], dict[TopicPartition, int]]
@@ -137,4 +138,4 @@ async def main(worker: str, plan_file: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    run(main(sys.argv[1], Path(sys.argv[2])))

@@ -39,6 +39,7 @@ from runtime.mongo import CODEC, MAJORITY, from_raw, to_raw
 from runtime.settings import Settings
 from runtime.store import connect
 from runtime.wire import _ask_politely
+from services.cli.session import run
 
 INBOX: Final = "usual_inbox"
 OUTBOX: Final = "usual_outbox"
@@ -248,4 +249,4 @@ async def main(worker: str, concurrency: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1))
+    run(main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1))
