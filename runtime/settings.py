@@ -37,8 +37,8 @@ class Settings(BaseSettings):
     """Which of a worker's fixed places this process fills (its Kafka `group.instance.id`)."""
     partitions: int = Field(2, ge=1)
     """Of each topic; on the local default every one costs every fetch a little."""
-    lanes: int = Field(2, ge=1, le=16)
-    """How many batches a process settles beside one another, each of partitions of its own."""
+    lanes: int = Field(1, ge=1, le=16)
+    """How many batches a process settles beside one another, each of partitions of its own; where there are cores."""
     batch_records: int = Field(500, ge=1, le=10_000)
     """Most records in one batch."""
     session_timeout_ms: int = Field(10_000, ge=1_000)

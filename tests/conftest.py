@@ -34,6 +34,7 @@ def settings(servers: Servers, tmp_path: Path) -> Iterator[Settings]:
         kafka_servers=servers.kafka_servers,
         mongo_url=SecretStr(servers.mongo_url),
         partitions=3,
+        lanes=2,
         health_port=0,
         gateway_port=0,
         sms_port=0,

@@ -8,7 +8,7 @@ import typer
 import uvloop
 
 from contracts.programme import InvalidProgramme, Programme
-from runtime.collector import calm_collector
+from runtime.interpreter import tune_interpreter
 from runtime.settings import Settings
 
 T = TypeVar("T")
@@ -48,6 +48,6 @@ def say(line: str, error: bool = False) -> None:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, on uvloop: the wire's many small reads and writes cost a third less there."""
-    calm_collector()
+    tune_interpreter()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)

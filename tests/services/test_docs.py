@@ -88,7 +88,7 @@ class TestStale:
 
 class TestAsyncapi:
     def test_has_every_topic_with_its_partitions(self, asyncapi: dict[str, Any]) -> None:
-        expected = {topic.name: topic.partitions for topic in all_topics("punchcard", 6, 1)}
+        expected = {topic.name: topic.partitions for topic in all_topics("punchcard", Settings().partitions, 1)}
         found = {name: each["bindings"]["kafka"]["partitions"] for name, each in asyncapi["channels"].items()}
         assert found == expected
 
