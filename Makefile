@@ -26,7 +26,7 @@ demo: $(RUN) ## play a day in a coffee chain against what `make run` runs
 	@exec $(PYTHON) -m services.cli demo
 
 test: $(DEV) ## all tests, on servers of their own
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 check: $(DEV) ## form, types, walls and house rules
 	$(PYTHON) -m ruff format --check .

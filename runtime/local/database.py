@@ -50,6 +50,9 @@ def database_child(state_dir: Path, host: str, port: int) -> Child:
         str(CACHE_GIGABYTES),
         "--setParameter",
         "diagnosticDataCollectionEnabled=false",
+        # A worker that is killed inside a transaction blocks its documents for so long; MongoDB's own 60 s is long.
+        "--setParameter",
+        "transactionLifetimeLimitSeconds=15",
     ]
     return Child("database", command, state_dir / "logs" / "database.log")
 
