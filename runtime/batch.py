@@ -79,7 +79,8 @@ class Batches(Generic[P]):
                 continue
             todo.append(arrival)
 
-        await self._settle(todo, settled)
+        if todo:
+            await self._settle(todo, settled)
         return settled
 
     async def _settle(self, arrivals: list[Arrival], settled: list[Settled]) -> None:

@@ -29,6 +29,11 @@ class Lanes:
         """Whether all wait for records and nothing else."""
         return all(lane.is_hungry for lane in self._lanes)
 
+    @property
+    def is_settling(self) -> bool:
+        """Whether all are deciding a batch, so that records which come now wait anyway."""
+        return all(lane.is_settling for lane in self._lanes)
+
     async def take(self, records: Sequence[Record]) -> None:
         """Take in a poll's records, each in its lane; waits for room, a little, as a pipeline does."""
         shares: dict[int, list[Record]] = defaultdict(list)

@@ -71,6 +71,8 @@ class Pipeline:
         self._telemetry = telemetry
         self._pace_seconds = pace_seconds
         self.consumer: Consumer
+        self.is_settling = False
+        """Whether a batch is being decided, so that records which come now wait anyway."""
         self.taken = 0
         """How many records were polled so far."""
         self._waiting: deque[Waiting] = deque()
@@ -167,8 +169,10 @@ class Pipeline:
             if waiting is None:
                 return
             self._telemetry.batch(len(waiting))
+            self.is_settling = True
             settled = await self._batches.settle([each.record for each in waiting])
             await self._settled.put(Batch(waiting, settled))
+            self.is_settling = False
 
     async def _next(self) -> list[Waiting] | None:
         """Everything that came while the last batch was settled, up to the limit; None when stopping."""

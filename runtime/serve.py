@@ -87,6 +87,7 @@ class Process:
         self.lanes = Lanes(pipelines)
         self.consumer = Consumer(settings, make_broker(settings, client_id), self.lanes.take, self.lanes.revoked)
         self.consumer.join(listen_topics(worker, settings.prefix), settings.group(worker.name), settings.slot)
+        self.consumer.is_busy = lambda: self.lanes.is_settling
         for pipeline in pipelines:
             pipeline.consumer = self.consumer
         self._stop = asyncio.Event()

@@ -142,7 +142,7 @@ def _mongo(url: str) -> str:
 @app.command()
 def bench(
     rounds: Annotated[int, typer.Option(min=1, help="How often every way is measured, in turn.")] = 3,
-    commands: Annotated[int, typer.Option(min=720, help="Commands of each kind for ours and the bare pipe.")] = 4_800,
+    commands: Annotated[int, typer.Option(min=720, help="Commands of each kind for ours and the bare pipe.")] = 2_400,
     seconds: Annotated[float, typer.Option(min=1, help="How long each rate is held.")] = 10.0,
     only: Annotated[str | None, typer.Option(help="throughput or latency.")] = None,
     ways: Annotated[str, typer.Option(help="Which ways, by comma.")] = ",".join(WAYS),

@@ -62,7 +62,7 @@ class Bare:
         )
         await self._publisher.start()
         await self._consumer.start()
-        _ask_politely(self._consumer)
+        _ask_politely(self._consumer, lambda: False)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._publish())
             tasks.create_task(self._close())

@@ -216,7 +216,7 @@ class Usual:
             # The local default's broker holds no fetch that finds nothing, and aiokafka would ask without end.
             alone = getattr(subscriber, "consumer", None)
             for consumer in getattr(subscriber, "consumer_subgroup", None) or [alone]:
-                _ask_politely(consumer)
+                _ask_politely(consumer, lambda: False)
         await stop.wait()
         await app.stop()
         self._client.close()
