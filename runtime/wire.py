@@ -24,6 +24,10 @@ from faststream.kafka.message import FAKE_CONSUMER
 from faststream.kafka.opentelemetry import KafkaTelemetryMiddleware
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from typing_extensions import override
 
 from runtime.admin import connection
@@ -233,7 +237,7 @@ def make_broker(settings: Settings, client_id: str) -> KafkaBroker:
     """FastStream's broker with what Punchcard needs set on purpose."""
     middlewares: list[Any] = []
     if settings.tracing_endpoint is not None:
-        middlewares.append(KafkaTelemetryMiddleware())
+        middlewares.append(KafkaTelemetryMiddleware(tracer_provider=_tracer_provider(settings, client_id)))
     return KafkaBroker(
         settings.kafka_servers,
         client_id=client_id,
@@ -247,6 +251,14 @@ def make_broker(settings: Settings, client_id: str) -> KafkaBroker:
         logger=_fewer_words(),
         log_level=logging.DEBUG,
     )
+
+
+def _tracer_provider(settings: Settings, client_id: str) -> TracerProvider:
+    """Where spans go: to the OTLP address of the settings, in the background."""
+    provider = TracerProvider(resource=Resource.create({"service.name": client_id}))
+    exporter = OTLPSpanExporter(endpoint=settings.tracing_endpoint)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
 
 
 def _ask_politely(consumer: Any, is_busy: Callable[[], bool]) -> None:
