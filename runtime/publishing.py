@@ -17,6 +17,8 @@ from runtime.settings import Settings
 
 LARGEST_REQUEST_BYTES: Final = 1_000_000
 REQUEST_TIMEOUT_MS: Final = 15_000
+PUBLISH_SECONDS: Final = 10.0
+"""How long everything may take to be acknowledged; without a limit aiokafka tries on in silence while Kafka is away."""
 Place = tuple[str, int]
 """A topic and one of its partitions."""
 
@@ -86,10 +88,11 @@ class Publisher:
             parts: dict[Place, list[Outgoing]] = defaultdict(list)
             for each in outgoing:
                 parts[each.topic, await self._choose(each)].append(each)
-            results = await asyncio.gather(
-                *(self._send(topic, partition, each) for (topic, partition), each in parts.items()),
-                return_exceptions=True,
-            )
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                results = await asyncio.gather(
+                    *(self._send(topic, partition, each) for (topic, partition), each in parts.items()),
+                    return_exceptions=True,
+                )
         except (KafkaError, OSError) as error:
             await self._restart()
             raise Unsent(type(error).__name__) from error

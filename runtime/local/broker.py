@@ -1,7 +1,9 @@
 """The local Kafka broker: the binary in the package `noida-db`, a broker for development.
 
 It respects what was found out about it: the binary itself is run (SIGTERM to its console script orphans the server)
-and only its Kafka half; a `kill -9` loses up to about a second of acknowledged records, SIGTERM none.
+and only its Kafka half; a `kill -9` loses up to about a second of acknowledged records. SIGTERM loses none if nobody
+produces then: it acknowledges to the last, also what comes after its last snapshot (15 of 15 tries lost some), so
+whoever stops it stops the producers first.
 """
 
 import importlib.util
