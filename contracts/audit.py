@@ -1,10 +1,10 @@
 """What can be said to the audit trail itself: that somebody looked."""
 
-from contracts.messages import Command
+from contracts.messages import ANYBODY, Command
 from contracts.values import Code, Reference
 
 
-class RecordLook(Command, worker="audit", key="subject"):
+class RecordLook(Command, worker="audit", key="subject", actors=ANYBODY):
     """Note that somebody looked at a member, a card or an account without changing anything."""
 
     subject: Reference

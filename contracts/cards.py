@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from contracts.messages import Command, Event
+from contracts.messages import ANYBODY, Command, Event
 from contracts.values import CardNumber, Code, MemberId, Text
 
 
@@ -23,7 +23,7 @@ class CardState(StrEnum):
     DELETED = "deleted"
 
 
-class CardCommand(Command, worker="cards", key="card_number"):
+class CardCommand(Command, worker="cards", key="card_number", actors=ANYBODY):
     """Something to do with one card."""
 
     card_number: CardNumber

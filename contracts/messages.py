@@ -32,6 +32,12 @@ class ActorKind(StrEnum):
     WORKER = "worker"
 
 
+OURS: Final = frozenset({ActorKind.SYSTEM, ActorKind.WORKER})
+"""Our own processes: clocks, couriers, and workers that ask one another."""
+ANYBODY: Final = frozenset(ActorKind) - {ActorKind.WORKER}
+"""All who come through a door; where a command may be asked by them, the programme says by whom it is."""
+
+
 class Actor(BaseModel):
     """Who caused a message, and for operators in which call."""
 
@@ -97,6 +103,14 @@ class Message(BaseModel):
 
 class Command(Message):
     """Something that a worker is asked to do; it ends as done, refused or failed."""
+
+    actors: ClassVar[frozenset[ActorKind]] = frozenset()
+    """Who may ask it: nobody until the class says so. The runtime refuses all others before any rule is looked at."""
+
+    def __init_subclass__(cls, *, actors: frozenset[ActorKind] | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if actors is not None:
+            cls.actors = actors
 
 
 class Event(Message):
@@ -179,6 +193,11 @@ class Envelope(BaseModel):
     version: int | None = None
     """Of an event: the aggregate's version after it; goes up by one."""
     traceparent: str | None = Field(None, max_length=60)
+
+    @property
+    def asked_by(self) -> ActorKind:
+        """Who asks: a worker where the message follows from another, whoever caused that one; else its actor."""
+        return ActorKind.WORKER if self.causation_id is not None else self.actor.kind
 
     def headers(self, source: str) -> list[tuple[str, bytes]]:
         """The envelope as Kafka headers of the binary mode; `source` names who says it."""

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from contracts.messages import Command, Event
+from contracts.messages import OURS, ActorKind, Command, Event
 from contracts.values import Code, Instant, MemberId, MessageId, Reference
 
 
@@ -25,7 +25,7 @@ class MessageStatus(StrEnum):
     DELIVERED = "delivered"
 
 
-class NotificationCommand(Command, worker="notifications", key="message_id"):
+class NotificationCommand(Command, worker="notifications", key="message_id", actors=OURS):
     """Something to do with one message."""
 
     message_id: MessageId
@@ -48,11 +48,11 @@ class DeferMessage(NotificationCommand):
     """Whether the provider took it; null where nobody knows, as when its answer never came."""
 
 
-class ResendMessage(NotificationCommand):
+class ResendMessage(NotificationCommand, actors=frozenset({ActorKind.OPERATOR, ActorKind.SYSTEM})):
     """Send what a message said once more, as a message of its own."""
 
 
-class DropNotices(Command, worker="notifications", key="member_id"):
+class DropNotices(Command, worker="notifications", key="member_id", actors=OURS):
     """Give up on news for a member whose registration never came in."""
 
     member_id: MemberId

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from contracts.messages import Command, Event
+from contracts.messages import ANYBODY, OURS, Command, Event
 from contracts.values import (
     E164,
     CardNumber,
@@ -60,7 +60,7 @@ class Consent(BaseModel):
     given_at: Instant
 
 
-class RegisterMember(Command, worker="registration", key="card_number"):
+class RegisterMember(Command, worker="registration", key="card_number", actors=ANYBODY):
     """Join the programme, with a card if one is given."""
 
     channel: Channel
@@ -82,7 +82,7 @@ class RegisterMember(Command, worker="registration", key="card_number"):
         return None if self.email is None else comparable_email(self.email)
 
 
-class EnrolMember(Command, worker="registration", key="registration_id"):
+class EnrolMember(Command, worker="registration", key="registration_id", actors=OURS):
     """Make a member of a registration that was received at a self-service channel; the worker asks this of itself."""
 
     registration_id: Reference

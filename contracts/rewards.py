@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from contracts.messages import Command, Event
+from contracts.messages import ANYBODY, OURS, Command, Event
 from contracts.values import AccountId, CardNumber, Code, Day, Instant, MemberId, MinorUnits, Points, Reference
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -120,7 +120,7 @@ class UnitBalance(BaseModel):
     debt: Points = 0
 
 
-class RewardsCommand(Command, worker="rewards", key="card_number"):
+class RewardsCommand(Command, worker="rewards", key="card_number", actors=ANYBODY):
     """Something to do with a card's account."""
 
     card_number: CardNumber
@@ -206,25 +206,25 @@ class RemoveReward(RewardsCommand):
     reason: Code
 
 
-class ResumePurchase(RewardsCommand):
+class ResumePurchase(RewardsCommand, actors=OURS):
     """Take up a parked purchase: its card is known by now, or its time is over (said by the system)."""
 
     purchase_id: PurchaseId
 
 
-class EndPurchase(Command, worker="rewards", key="purchase_id"):
+class EndPurchase(Command, worker="rewards", key="purchase_id", actors=OURS):
     """End a purchase's wait: a pending one is cancelled, an awaited one's refunds are refused (said by the system)."""
 
     purchase_id: PurchaseId
 
 
-class ExpireLots(Command, worker="rewards", key="account_id"):
+class ExpireLots(Command, worker="rewards", key="account_id", actors=OURS):
     """Take out of an account what has expired (said by the system)."""
 
     account_id: AccountId
 
 
-class ExpireReward(Command, worker="rewards", key="account_id"):
+class ExpireReward(Command, worker="rewards", key="account_id", actors=OURS):
     """End an outstanding reward whose time is over (said by the system)."""
 
     account_id: AccountId

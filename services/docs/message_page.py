@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.catalogue import COMMANDS, EVENTS
-from contracts.messages import WORKERS, CommandEnded, Event, Message
+from contracts.messages import WORKERS, ActorKind, Command, CommandEnded, Event, Message
 from contracts.refusals import REFUSALS
 from runtime.arrivals import Problem
 from services.docs.sources import HandlerPlace, handler_places, refusals_of
@@ -83,6 +83,8 @@ def _facts(message: type[Message], places: list[HandlerPlace]) -> str:
     if issubclass(message, Event):
         document, field = message.about
         facts.append(f"About: `{document}` `{field}`.")
+    if issubclass(message, Command):
+        facts.append(f"Asked by: {', '.join(kind for kind in ActorKind if kind in message.actors)}.")
     links = ", ".join(f"[`{each.function}`](../../{each.file}) in {each.worker}" for each in places)
     if links:
         facts.append(f"Handled by {links}.")

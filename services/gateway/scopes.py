@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from contracts.catalogue import COMMANDS
+from contracts.messages import OURS as OUR_PROCESSES
 from contracts.messages import ActorKind
 
 READ_CARD: Final = "read:card"
@@ -13,19 +14,7 @@ READ_MESSAGES: Final = "read:messages"
 SEARCH_MEMBERS: Final = "search:members"
 READS: Final = frozenset({READ_CARD, READ_MEMBER, READ_TIMELINE, READ_MESSAGES, SEARCH_MEMBERS})
 
-OURS: Final = frozenset(
-    {
-        "DeferMessage",
-        "DropNotices",
-        "EndPurchase",
-        "EnrolMember",
-        "ExpireLots",
-        "ExpireReward",
-        "RecordDelivery",
-        "RecordLook",
-        "ResumePurchase",
-    }
-)
+OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.actors <= OUR_PROCESSES) | {"RecordLook"}
 """Commands that our own processes give each other: only a system's key may send them from outside."""
 
 KNOWN_SCOPES: Final = READS | frozenset(COMMANDS)

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-from contracts.messages import Command, Event
+from contracts.messages import ActorKind, Command, Event
 from contracts.values import Instant, Personal
 from runtime.decisions import Changes, Context, Key, Refused, Worker
 from runtime.documents import Document, Index
 
 
-class CounterCommand(Command, worker="cards", key="counter"):
+class CounterCommand(Command, worker="cards", key="counter", actors=frozenset(ActorKind)):
     """Something to do with one counter."""
 
     counter: str

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 import pytest
 
-from contracts.messages import Command, Event
+from contracts.messages import ActorKind, Command, Event
 from runtime.decisions import (
     Changes,
     Context,
@@ -46,7 +46,7 @@ class Saucer(Document):
     collection: ClassVar[str] = "saucers"
 
 
-class Drink(Command, worker="tea", key="cup_id"):
+class Drink(Command, worker="tea", key="cup_id", actors=frozenset(ActorKind)):
     """Take sips from a cup."""
 
     cup_id: str | None = None

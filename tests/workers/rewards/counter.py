@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from contracts.cards import CardIssued, CardKind, CardState
-from contracts.messages import Actor, ActorKind, Command, Envelope, Event, Message
+from contracts.messages import OURS, Actor, ActorKind, Command, Envelope, Event, Message
 from contracts.programme import Programme
 from contracts.programme.rewards import RewardRules
 from contracts.rewards import PurchaseLine, RecordPurchase, RefundLine, RefundPurchase
@@ -125,7 +125,13 @@ class Shop:
         """Handle a message, and then the commands to itself that came of it."""
         self.count += 1
         envelope = Envelope(
-            id=f"m-{self.count}", type=type(message).__name__, time=self.now, actor=actor, correlation_id="m"
+            id=f"m-{self.count}",
+            type=type(message).__name__,
+            time=self.now,
+            actor=actor,
+            correlation_id="m",
+            # What workers ask of themselves follows from something that another was the actor of.
+            causation_id="m" if isinstance(message, Command) and message.actors == OURS else None,
         )
         decision = self._decided(message, envelope)
         self.view.take(decision.documents, decision.erased)
