@@ -1,0 +1,193 @@
+"""The books: what versions, the ledger and the trail of a history must add up to, reckoned anew from its documents."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+from contracts.catalogue import EVENTS
+from tests.proof.case import Case, Found, Violation
+from tests.proof.history import Record
+
+Raw = Mapping[str, Any]
+Slot = tuple[str, str]
+"""An account and a unit."""
+
+COLLECTIONS: Final = {"Card": "cards", "Account": "accounts", "Message": "messages", "Member": "members"}
+"""Where documents of a class stand, as far as their versions are reckoned."""
+QUIET: Final = frozenset({("registration", "Member")})
+"""Aggregates that also change without a word, so that their events' versions have gaps."""
+MORTAL: Final = frozenset({("registration", "Registration"), ("rewards", "Purchase")})
+"""Aggregates that end and may begin anew, and change without a word: their events' versions say little."""
+UNCHANGING: Final = ("Refused", "Repeated", "Parked")
+"""How the names of events end that may be about an unchanged document."""
+
+
+def versions_have_no_gaps(case: Case) -> Found:
+    """Per aggregate the versions of events go up by one, in the order of their first copies, up to the document's."""
+    histories: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    seen: set[str] = set()
+    for record in case.history.records:
+        event = EVENTS.get(record.type or "")
+        if event is None or not record.topic.endswith(".events") or record.id is None or record.id in seen:
+            continue
+        seen.add(record.id)
+        if "ce_sequence" in record.attributes:
+            histories[event.worker, event.about[0], record.attributes["ce_subject"]].append(record)
+    for (worker, kind, name), events in histories.items():
+        if (worker, kind) in MORTAL:
+            continue
+        yield from _judged(case, worker, kind, name, events)
+
+
+def _judged(case: Case, worker: str, kind: str, name: str, events: list[Record]) -> Found:
+    last = 0
+    for record in events:
+        version = int(record.attributes["ce_sequence"])
+        may_stand = (record.type or "").endswith(UNCHANGING)
+        is_next = version == last + 1 or (may_stand and version == last)
+        if (worker, kind) in QUIET:
+            is_next = version >= last
+        if not is_next:
+            code = "out_of_order" if version <= last else "gap"
+            yield Violation(code, f"{worker} {kind} {name}: {record.type} {record.id} is {version} after {last}")
+        last = max(last, version)
+    document = _documents(case, worker, COLLECTIONS.get(kind, "")).get(name)
+    if document is None or (worker, kind) in QUIET:
+        return
+    if document["version"] != last:
+        yield Violation("version", f"{worker} {kind} {name} has version {document['version']}, its events say {last}")
+
+
+def _documents(case: Case, worker: str, collection: str) -> dict[str, Raw]:
+    kept = case.history.workers.get(worker)
+    return {} if kept is None else {each["_id"]: each for each in kept.documents.get(collection, ())}
+
+
+def the_ledger_adds_up(case: Case) -> Found:
+    """For each account and unit: entries = balance = lots less debt; pending and held likewise; held = outstanding."""
+    sums, outstanding = _entered(case), _outstanding(case)
+    for name, account in _documents(case, "rewards", "accounts").items():
+        for holding in account.get("holdings", ()):
+            slot = (name, holding["unit"])
+            for text in _unsound(holding, sums.pop(slot, [0, 0, 0]), outstanding.pop(slot, 0)):
+                yield Violation("ledger", f"{slot}: {text}")
+    for slot, entered in sums.items():
+        if any(entered):
+            yield Violation("ledger", f"{slot}: entries {entered} of an account that holds nothing")
+    for slot in outstanding:
+        yield Violation("ledger", f"{slot}: rewards of an account that holds nothing")
+
+
+def _entered(case: Case) -> dict[Slot, list[int]]:
+    sums: dict[Slot, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for entry in _documents(case, "rewards", "ledger_entries").values():
+        for place, name in enumerate(("amount", "pending", "held")):
+            sums[entry["account_id"], entry["unit"]][place] += entry.get(name, 0)
+    return sums
+
+
+def _outstanding(case: Case) -> dict[Slot, int]:
+    prices: dict[Slot, int] = defaultdict(int)
+    for reward in _documents(case, "rewards", "rewards").values():
+        if reward["state"] == "outstanding":
+            prices[reward["account_id"], reward["unit"]] += reward["price"]
+    return prices
+
+
+def _unsound(holding: Raw, entered: list[int], price: int) -> Iterator[str]:
+    held = [holding.get(each, 0) for each in ("balance", "pending", "held")]
+    if entered != held:
+        yield f"entries sum up to {entered}, the account holds {held}"
+    lots = sum(lot["amount"] for lot in holding.get("lots", ())) - holding.get("debt", 0)
+    if lots != held[0]:
+        yield f"lots less debt are {lots}, the balance is {held[0]}"
+    if price != held[2]:
+        yield f"{held[2]} held, outstanding rewards cost {price}"
+
+
+def receipts_count_once(case: Case) -> Found:
+    """A purchase has at most one entry that records it for each unit, and no entry is ever changed."""
+    counted: dict[tuple[str, str], int] = defaultdict(int)
+    for entry in _documents(case, "rewards", "ledger_entries").values():
+        if entry["version"] != 1:
+            yield Violation("ledger", f"entry {entry['_id']} was changed")
+        if entry["cause"] == "purchase":
+            counted[entry["purchase_id"], entry["unit"]] += 1
+    for slot, count in counted.items():
+        if count > 1:
+            yield Violation("doubled", f"{slot} was counted {count} times")
+
+
+def claims_agree(case: Case) -> Found:
+    """A phone or email belongs to the one member who says it; a linked card to the member who lists it."""
+    members = _documents(case, "registration", "members")
+    claims = _documents(case, "registration", "phone_claims")
+    for phone, claim in claims.items():
+        if members.get(claim["member_id"], {}).get("phone") != phone:
+            yield Violation("claim", f"a phone claim of {claim['member_id']} fits no member")
+    if len(claims) != len(members):
+        yield Violation("claim", f"{len(members)} members have {len(claims)} phones")
+    linked = {
+        number: name
+        for name, each in _documents(case, "cards", "linked_cards").items()
+        for number in each["card_numbers"]
+    }
+    for number, card in _documents(case, "cards", "cards").items():
+        if linked.get(number) != card.get("member_id"):
+            yield Violation("claim", f"card {number} is not listed by whose it is")
+
+
+def the_trail_is_whole(case: Case) -> Found:
+    """Audit's chains hold together, and have one entry for every event and every outcome."""
+    kept = case.history.workers.get("audit")
+    if kept is None:
+        return
+    entries = sorted(kept.documents.get("entries", ()), key=lambda each: str(each["_id"]))
+    lengths: dict[str, int] = defaultdict(int)
+    hashes: dict[str, str] = defaultdict(str)
+    recorded: dict[str, int] = defaultdict(int)
+    for entry in entries:
+        chain, _, number = entry["_id"].partition("/")
+        lengths[chain] += 1
+        if int(number) != lengths[chain]:
+            yield Violation("trail", f"chain {chain} has a gap before {number}")
+            return
+        text = f"{hashes[chain]}\n{entry['_id']}\n{entry['content']}"
+        hashes[chain] = blake2b(text.encode(), digest_size=32).hexdigest()
+        if hashes[chain] != entry["hash"]:
+            yield Violation("trail", f"entry {entry['_id']} doesn't hang on the one before")
+        recorded[json.loads(entry["content"])["id"]] += 1
+    for chain in kept.documents.get("chains", ()):
+        if (chain["length"], chain["version"]) != (lengths[chain["_id"]], lengths[chain["_id"]]):
+            yield Violation("trail", f"the head of chain {chain['_id']} doesn't fit its entries")
+    yield from _each_once(recorded, set(_to_be_recorded(case)))
+
+
+def _to_be_recorded(case: Case) -> Iterator[str]:
+    for record in case.history.records:
+        if record.topic.endswith(".events") and record.id is not None and record.type in EVENTS:
+            yield record.id
+    for name, ended in case.ended.items():
+        if ended.command == "RecordLook" and ended.outcome.value == "done":
+            yield name
+        else:
+            yield case.answers[name][0].id or ""
+
+
+def _each_once(recorded: Mapping[str, int], wanted: Iterable[str]) -> Found:
+    for name in wanted:
+        if recorded.get(name, 0) != 1:
+            yield Violation("trail", f"{name} was recorded {recorded.get(name, 0)} times")
+    for name in recorded.keys() - set(wanted):
+        yield Violation("trail", f"{name} was recorded and never happened")
+
+
+BOOKS: Final[list[Callable[[Case], Found]]] = [
+    versions_have_no_gaps,
+    the_ledger_adds_up,
+    receipts_count_once,
+    claims_agree,
+    the_trail_is_whole,
+]
