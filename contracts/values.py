@@ -1,7 +1,7 @@
 """The small words that messages are made of: identifiers, numbers with check digits, personal text."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 from unicodedata import normalize
 
@@ -80,8 +80,11 @@ Email = Annotated[
 Points = Annotated[int, Field(ge=-(10**12), le=10**12)]
 MinorUnits = Annotated[int, Field(ge=0, le=10**11)]
 """Money in the smallest unit of its currency."""
-Instant = AwareDatetime
-Day = date
+EARLIEST: Final = datetime(1800, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""Beyond these nothing of ours happened or will: a till's year 1 in its own zone can't even be said in UTC."""
+Instant = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
+Day = Annotated[date, Field(ge=EARLIEST.date(), le=LATEST.date())]
 
 __all__ = [
     "E164",
