@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, date
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from bson.codec_options import CodecOptions, TypeEncoder, TypeRegistry
+import msgspec
+from bson.codec_options import CodecOptions
 from bson.errors import BSONError
+from pydantic import BaseModel, ValidationError
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
@@ -18,12 +20,14 @@ from pymongo.errors import (
 )
 from pymongo.write_concern import WriteConcern
 
-from runtime.documents import Document
+from runtime.documents import Document, sparse_fields
 
 D = TypeVar("D", bound=Document)
 Raw = Mapping[str, Any]
 """What MongoDB keeps."""
 
+BUILTIN_TYPES: Final = (datetime, bytes)
+"""What MongoDB keeps as it is, beside text, numbers and the like; a day is kept as text."""
 MAJORITY: Final = WriteConcern("majority", wtimeout=30_000)
 DUPLICATE_KEY: Final = 11_000
 LASTING_CODES: Final = frozenset({2, 9, 14, 52, 55, 56, 57, 121, 146, 257, 10_334, 17_280, 17_419, 17_420})
@@ -49,41 +53,70 @@ class Unfit(Exception):
     """The batch holds something that can never be written."""
 
 
-class _DayEncoder(TypeEncoder):
-    python_type = date
-
-    def transform_python(self, value: date) -> str:
-        return value.isoformat()
-
-
-CODEC: Final[CodecOptions[Raw]] = CodecOptions(tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_DayEncoder()]))
+CODEC: Final[CodecOptions[Raw]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 
 def to_raw(document: Document) -> Raw:
     """A document as MongoDB keeps it."""
-    raw: dict[str, Any] = document.__pydantic_serializer__.to_python(document)
-    raw["_id"] = raw.pop("id")
-    for name in type(document).sparse_fields:
+    raw: dict[str, Any] = _plain(document)
+    for name in sparse_fields(type(document)):
         if raw[name] is None:
             del raw[name]
     return raw
 
 
 def from_raw(document_class: type[D], raw: Raw) -> D:
-    """What MongoDB keeps as a document."""
-    document: D = document_class.__pydantic_validator__.validate_python({**raw, "id": raw["_id"]})
-    return document
+    """What MongoDB keeps as a document.
+
+    Raises:
+        Unfit: it is none, or none any more.
+    """
+    try:
+        return msgspec.convert(raw, document_class, builtin_types=BUILTIN_TYPES, dec_hook=_model)
+    except (msgspec.ValidationError, ValidationError) as error:
+        raise Unfit(f"a stored {document_class.__name__} is none any more: {_where(error)}") from error
 
 
 def update_of(before: Document, after: Document) -> Raw:
     """The update that brings one version to the other: `$set` of the top-level fields that differ, `$unset` of some."""
-    old, new = before.__dict__, after.__dict__
-    names = {name for name, value in new.items() if value is not old.get(name) and value != old.get(name)}
-    emptied = {name for name in names & type(after).sparse_fields if new[name] is None}
-    update: dict[str, Raw] = {"$set": after.__pydantic_serializer__.to_python(after, include=names - emptied)}
+    sparse = sparse_fields(type(after))
+    changed: dict[str, Any] = {}
+    emptied: dict[str, str] = {}
+    for name in after.__struct_fields__:
+        old, new = getattr(before, name), getattr(after, name)
+        if new is old or new == old:
+            continue
+        if new is None and name in sparse:
+            emptied[name] = ""
+        else:
+            changed[name] = new
+    update: dict[str, Raw] = {"$set": _plain(changed)}
     if emptied:
-        update["$unset"] = dict.fromkeys(emptied, "")
+        update["$unset"] = emptied
     return update
+
+
+def _plain(kept: object) -> Any:
+    return msgspec.to_builtins(kept, builtin_types=BUILTIN_TYPES, enc_hook=_fields)
+
+
+def _fields(model: object) -> Any:
+    """The fields of what contracts define, within a document."""
+    if isinstance(model, BaseModel):
+        return model.__pydantic_serializer__.to_python(model)
+    raise NotImplementedError(type(model).__name__)
+
+
+def _model(model_class: type[Any], fields: object) -> Any:
+    """What contracts define, from its fields within a document."""
+    return model_class.__pydantic_validator__.validate_python(fields)
+
+
+def _where(error: Exception) -> str:
+    """Where a document doesn't fit; never what stands there."""
+    if isinstance(error, ValidationError):
+        return ", ".join(".".join(map(str, each["loc"])) for each in error.errors(include_input=False))
+    return str(error).rpartition(" - at ")[2]
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 import pytest
-from pydantic import ValidationError
 
 from runtime.documents import Document, Erase, Slot, View, at_version
 
@@ -59,12 +58,12 @@ class TestDocument:
         assert (before.sips, after.sips, after.holder) == (0, 3, "ana")
 
     def test_can_not_be_changed_in_place(self) -> None:
-        with pytest.raises(ValidationError):
+        with pytest.raises(AttributeError):
             cup().sips = 4  # type: ignore[misc]  # that it is refused is what is tested
 
     def test_evolves_only_in_fields_that_it_has(self) -> None:
-        with pytest.raises(TypeError, match="Cup has no field colour, size"):
-            cup().evolve(size=1, colour="green")
+        with pytest.raises(TypeError, match="`Cup` has no field 'size'"):
+            cup().evolve(size=1)
 
 
 class TestAtVersion:

@@ -17,6 +17,7 @@ from contracts.notifications import DeferMessage, MessageChannel, MessageStatus,
 from contracts.registration import Channel, MemberRegistered
 from contracts.topics import commands_topic, events_topic
 from runtime.batch import Batches
+from runtime.mongo import from_raw
 from runtime.publishing import Unsent
 from runtime.settings import Settings
 from runtime.store import Away
@@ -84,9 +85,7 @@ class World:
         return True
 
     def of(self, message_id: str) -> Message:
-        return Message.model_validate(
-            {"id": message_id, **self.reader.collection(Message)[message_id]}  # the raw form has it as `_id`
-        )
+        return from_raw(Message, self.reader.collection(Message)[message_id])
 
     def statuses(self) -> Counter[str]:
         return Counter(str(raw["status"]) for raw in self.reader.collection(Message).values())

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from json import loads
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from contracts.messages import Actor, CommandEnded, Outcome, wire_time
-from runtime.store import Reader
+from runtime.store import Reader, Unfit
 from workers.audit.chains import BEGINNING, CHAINS, chain_name, entry_hash, entry_id
 from workers.audit.documents import Chain, Entry
 
@@ -114,11 +114,11 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
     happened_at, _, entry = cursor.partition("|")
     try:
         instant = datetime.fromisoformat(happened_at)
-    except ValueError:
+        if not entry or instant.tzinfo is None:
+            raise ValueError("half a cursor")
+        return instant.astimezone(UTC), entry
+    except (ValueError, OverflowError):
         raise InvalidCursor("not a cursor of a timeline") from None
-    if not entry or instant.tzinfo is None:
-        raise InvalidCursor("not a cursor of a timeline")
-    return instant.astimezone(UTC), entry
 
 
 def line_of(entry: Entry) -> Line:
@@ -182,7 +182,7 @@ async def _verify_chain(reader: Reader, name: str, head: Chain | None) -> tuple[
             if problem is not None:
                 return sequence, Break(chain=name, sequence=sequence + 1, reason=problem)
             sequence, before = sequence + 1, entry.hash
-    except ValidationError:
+    except Unfit:
         return sequence, Break(chain=name, sequence=sequence + 1, reason="the entry can't be read")
 
     if sequence < length:
@@ -208,7 +208,7 @@ async def _entries(reader: Reader, name: str) -> AsyncIterator[Entry]:
         within: Mapping[str, Any] = {"_id": {"$gt": last, "$lt": f"{name}/{AFTER_ALL_ENTRIES}"}}
         try:
             page = await reader.find(Entry, within, sort=(("_id", 1),), limit=limit)
-        except ValidationError:
+        except Unfit:
             if limit == 1:
                 raise
             limit = 1

@@ -3,11 +3,9 @@
 from datetime import datetime
 from typing import ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict
-
 from contracts.notifications import MessageChannel, MessageStatus
 from contracts.values import Personal
-from runtime.documents import Document, Index
+from runtime.documents import Document, Index, Part
 
 RANK: Final = {status: rank for rank, status in enumerate(MessageStatus)}
 """How far each status is; receipts come in any order, so the furthest one counts."""
@@ -63,10 +61,8 @@ class Message(Document):
         return RANK[status] > RANK[self.status]
 
 
-class Notice(BaseModel):
+class Notice(Part):
     """An event that a member is to be told of."""
-
-    model_config = ConfigDict(frozen=True)
 
     event: str
     cause: str

@@ -4,13 +4,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
 from contracts.cards import CardState
 from contracts.messages import ActorKind
 from contracts.registration import Channel
 from contracts.values import comparable_email
-from runtime.documents import Document, Index
+from runtime.documents import Document, Index, Part
 
 
 class MemberState(StrEnum):
@@ -19,10 +17,8 @@ class MemberState(StrEnum):
     ACTIVE = "active"
 
 
-class GivenConsent(BaseModel):
+class GivenConsent(Part):
     """An agreement as it is kept: to which text, given when and through which channel, recorded when."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: str
     text_version: str
@@ -31,10 +27,8 @@ class GivenConsent(BaseModel):
     recorded_at: datetime
 
 
-class Answer(BaseModel):
+class Answer(Part):
     """An answer on the application form, and who gave it when."""
-
-    model_config = ConfigDict(frozen=True)
 
     question: str
     value: bool | int | str | tuple[str, ...]
@@ -42,10 +36,8 @@ class Answer(BaseModel):
     answered_by: ActorKind
 
 
-class RefusedCard(BaseModel):
+class RefusedCard(Part):
     """A card that a member gave and that could not be linked."""
-
-    model_config = ConfigDict(frozen=True)
 
     card_number: str
     code: str

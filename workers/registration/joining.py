@@ -35,7 +35,7 @@ from workers.registration.documents import (
 )
 from workers.registration.worker import worker
 
-SAID: Final = tuple(name for name in Applicant.model_fields if name not in Document.model_fields)
+SAID: Final = tuple(name for name in Applicant.__struct_fields__ if name not in Document.__struct_fields__)
 
 
 @worker.handles(RegisterMember)

@@ -78,7 +78,9 @@ class TestTimeline:
 
         assert seen == [f"r{n}" for n in reversed(range(7))]
 
-    @pytest.mark.parametrize("cursor", ["", "now", "2026-11-22T12:00:00Z", "2026-11-22T12:00:00|07/1"])
+    @pytest.mark.parametrize(
+        "cursor", ["0001-01-01T00:00:00+14:00|x", "", "now", "2026-11-22T12:00:00Z", "2026-11-22T12:00:00|07/1"]
+    )
     async def test_knows_a_cursor_that_no_line_has(self, cursor: str) -> None:
         with pytest.raises(InvalidCursor):
             await AuditViews(trail(blocked())).timeline([CARD], before=cursor)

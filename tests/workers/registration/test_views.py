@@ -20,7 +20,13 @@ from workers.registration.documents import Answer, Member, RefusedCard, Registra
 from workers.registration.joining import register_member
 from workers.registration.views import RegistrationViews
 
-ANSWERS = {"milk": ("oat", "cow"), "cups": 3, "children": False, "drink": "tea", "wedding": "2020-02-29"}
+ANSWERS: dict[str, bool | int | str | tuple[str, ...]] = {
+    "milk": ("oat", "cow"),
+    "cups": 3,
+    "children": False,
+    "drink": "tea",
+    "wedding": "2020-02-29",
+}
 
 
 async def keep(store: Store, *documents: Document) -> None:
