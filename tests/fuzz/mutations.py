@@ -129,7 +129,7 @@ def grows(random: Random, shot: Shot) -> None:
 
 def confuses_types(random: Random, shot: Shot) -> None:
     """A field holds another kind of thing."""
-    other = random.choice((None, True, 1, 1.5, "text", [], {}, [None], {"$gt": ""}, [[]], {"a": {"b": []}}))
+    other: Any = random.choice((None, True, 1, 1.5, "text", [], {}, [None], {"$gt": ""}, [[]], {"a": {"b": []}}))
     _change_field(random, shot, lambda _: other)
 
 
