@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench docs lock clean
+.PHONY: help run demo test check bench chaos docs lock clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -37,6 +37,9 @@ check: $(DEV) ## form, types, walls and house rules
 
 bench: $(DEV) ## measure throughput and latency on this machine
 	@$(PYTHON) -m tests.bench
+
+chaos: $(DEV) ## kill, freeze and restart everything under load, and judge what is left (KILLS=n ARGS=…)
+	@$(PYTHON) -m tests.chaos --kills $(or $(KILLS),20) $(ARGS)
 
 docs: $(DEV) ## write AsyncAPI, JSON Schemas, message catalogue and settings under docs/
 	@$(PYTHON) -m services.cli docs

@@ -79,7 +79,7 @@ class Commands:
             yield Sending(self._id(f"example/{day}/{name}"), example(command), DESKS[day % len(DESKS)])
 
     def _look(self, number: int, sending: Sending) -> Sending:
-        subject = sending.command.key_value or "nobody"
+        subject = (sending.command.key_value or "nobody").replace(" ", "/")
         return Sending(self._id(f"look/{number}"), RecordLook(subject=subject, what="profile"), OFFICE)
 
     def _id(self, name: str) -> str:

@@ -23,6 +23,7 @@ ROLLS_SHARE: Final = 0.02
 PATIENCE_SECONDS: Final = 120.0
 """How long a fault may take until the soak gives up: then something doesn't come back."""
 TWIN_SECONDS: Final = 3.0
+LOOK_SECONDS: Final = 0.1
 
 
 class Kind(StrEnum):
@@ -165,6 +166,12 @@ class Faults:
         posts = among or self._fleet.posts
         return posts[int(draw * len(posts))]
 
+    @staticmethod
+    async def _until(holds: Callable[[], bool]) -> None:
+        """Wait for what nobody tells of: a process frozen or between two lives has its turn later."""
+        while not holds():  # noqa: ASYNC110  # the operating system sets no event
+            await asyncio.sleep(LOOK_SECONDS)
+
     # -- workers
 
     async def _kill(self, fault: Fault) -> None:
@@ -176,8 +183,7 @@ class Faults:
         await asyncio.gather(self._kill_post(first), self._kill_post(self._post(fault.draw * 7 % 1, others)))
 
     async def _kill_post(self, post: Post) -> None:
-        while post.is_held or not post.runs:  # frozen, or being restarted: its turn comes
-            await asyncio.sleep(0.1)
+        await self._until(lambda: post.runs and not post.is_held)
         self._note(f"kill -9 {post.name}")
         self.kills += 1
         await self._fleet.kill(post)
@@ -220,8 +226,7 @@ class Faults:
         """Somebody of a worker with two processes, whom nobody else has under their hands, ready to work."""
         among = [post for post in self._fleet.posts if post.worker in TWO_OF] or self._fleet.posts
         post = self._post(draw, among)
-        while post.is_held or not post.runs:
-            await asyncio.sleep(0.1)
+        await self._until(lambda: post.runs and not post.is_held)
         post.is_held = True
         return post
 
@@ -229,8 +234,7 @@ class Faults:
         self._note("rolling restart")
         end = time.monotonic() + PATIENCE_SECONDS / 2
         for post in self._fleet.posts:
-            while post.is_held and time.monotonic() < end:
-                await asyncio.sleep(0.1)
+            await self._until(lambda post=post: not post.is_held or time.monotonic() > end)  # type: ignore[misc]  # mypy reads no defaults here
             self._fleet.ask_to_stop(post)
             await asyncio.sleep(0.2)
             if time.monotonic() < end:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -26,11 +26,22 @@ POLL_MS: Final = 500
 OPEN_SECONDS: Final = 5.0
 
 
+UNREADABLE: Final = ("malformed", "unknown_type")
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message that was acknowledged, and whether its sender knows it to be one that its topic takes."""
+
+    message: Outgoing
+    is_decodable: bool
+
+
 @dataclass(slots=True)
-class Sent:
+class Acknowledged:
     """What Kafka acknowledged, in the order in which it did; nothing else counts as sent."""
 
-    messages: list[Outgoing] = field(default_factory=list)
+    messages: list[Posted] = field(default_factory=list)
     """Repeats and spoilt ones among them."""
     at: dict[str, float] = field(default_factory=dict)
     """By command id, when it was first acknowledged (`time.monotonic`)."""
@@ -94,7 +105,7 @@ class Sender:
         self._settings = settings
         self._rate = rate
         self._publisher = Publisher(settings, "chaos-sender")
-        self.sent = Sent()
+        self.sent = Acknowledged()
         self.count = 0
         """How many messages were acknowledged."""
         self.sending_seconds = 0.0
@@ -125,7 +136,9 @@ class Sender:
         messages = [each.outgoing(self._settings) for each in sendings]
         await self.publish(messages)
         now = time.monotonic()
-        self.sent.messages += messages
+        for each, message in zip(sendings, messages, strict=True):
+            is_decodable = isinstance(each, Sending) or each.reason not in UNREADABLE
+            self.sent.messages.append(Posted(message, is_decodable))
         for each in sendings:
             self.sent.at.setdefault(each.id, now)
         self.count += len(messages)
@@ -143,9 +156,3 @@ class Sender:
         """Disconnect."""
         with contextlib.suppress(KafkaError, OSError):
             await self._publisher.stop()
-
-
-def in_parts(messages: Sequence[Outgoing], size: int = AT_ONCE) -> Iterator[Sequence[Outgoing]]:
-    """The same in parts of at most `size`."""
-    for start in range(0, len(messages), size):
-        yield messages[start : start + size]

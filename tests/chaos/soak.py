@@ -1,0 +1,321 @@
+"""The course of a soak: servers and workers up, load and faults, heal, wait until all is quiet, stop, judge, replay."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from aiokafka.errors import KafkaError
+from pydantic import SecretStr
+
+from contracts.messages import WORKERS
+from contracts.programme import Programme
+from runtime.admin import AdminError, backlogs, create_topics
+from runtime.decisions import Worker
+from runtime.local import LocalError
+from runtime.mongo import Away
+from runtime.serve import listen_topics
+from runtime.settings import Settings
+from runtime.store import Library
+from tests.chaos.commands import Commands
+from tests.chaos.faults import Faults, schedule
+from tests.chaos.fleet import Fleet
+from tests.chaos.gathering import gather, rewind
+from tests.chaos.sending import Ear, Sender
+from tests.chaos.servers import Servers
+from tests.chaos.verdict import covered, figures, given_again, outcomes, shown
+from tests.chaos.watchdog import Watchdog
+from tests.chaos.workers import all_workers
+from tests.proof.case import Violation
+from tests.proof.checker import check, compare
+from tests.proof.history import History
+
+SESSION_MS: Final = 4_000
+PARTITIONS: Final = 4
+AHEAD_SECONDS: Final = 3.0
+"""How far, in its own time, the load may run ahead of the faults: else a fast load would end before they come."""
+PATIENCE_SECONDS: Final = 150.0
+"""How long nothing may change until a soak says that it does not come to rest; a text that was lost with its courier
+is taken up after 60 seconds."""
+LOOK_SECONDS: Final = 0.25
+RESTS: Final = 4
+
+
+class NoRest(LocalError):
+    """The system does not come to rest: a lag or an outbox stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for."""
+
+    kills: int
+    commands: int
+    rate: float
+    seed: int
+    gap_seconds: float
+    backlog: int
+    """Commands without an outcome at which the load waits; 0: it never does."""
+    replay: bool = False
+    texts: bool = True
+    """Whether to wait until every text has reached its provider."""
+
+
+@dataclass(slots=True)
+class Course:
+    """How it went."""
+
+    load_seconds: float = 0.0
+    quiet_seconds: float = 0.0
+    seconds: float = 0.0
+    commands: int = 0
+    kills: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    ended_unasked: dict[str, int] = field(default_factory=dict)
+    stubborn: list[str] = field(default_factory=list)
+    publishings_again: int = 0
+    waited_for_outcomes: bool = False
+
+
+Say = Callable[[str], None]
+
+
+class Soak:
+    """One soak in a folder of its own."""
+
+    def __init__(self, wish: Wish, folder: Path, say: Say) -> None:
+        self._wish = wish
+        self._say = say
+        self._folder = folder
+        self.workers: list[Worker[Any]] = all_workers()
+        self._watchdog = Watchdog(folder)
+        self.servers = Servers(folder, self._watchdog)
+        self.settings = Settings(
+            prefix=f"chaos-{wish.seed}",
+            kafka_servers=self.servers.kafka_servers,
+            mongo_url=SecretStr(self.servers.mongo_url),
+            partitions=PARTITIONS,
+            session_timeout_ms=SESSION_MS,
+            state_dir=folder,
+            keys_file=folder / "keys.yaml",
+        )
+        self.fleet = Fleet(self.settings, folder / "logs", self._watchdog)
+        self.sender = Sender(self.settings, wish.rate)
+        self.ear = Ear(self.settings)
+        self.course = Course()
+        self.wrong: list[str] = []
+        """What broke promises, as lines."""
+
+    async def close(self) -> None:
+        """End all that runs."""
+        await self.sender.stop()
+        await self.fleet.end()
+        await self.servers.stop()
+
+    def release(self) -> None:
+        """Let the watchdog end what may be left, and remove the files."""
+        self._watchdog.end()
+
+    @property
+    def unanswered(self) -> int:
+        """Commands that were acknowledged and have no outcome yet; messages that nobody answers among them."""
+        return len(self.sender.sent.at) - len(self.ear.heard_at)
+
+    def figures(self) -> str:
+        """Where it stands, in a few words."""
+        return f"{self.sender.count:,} sent, {len(self.ear.heard_at):,} outcomes"
+
+    async def judged(self) -> dict[str, Any]:
+        """What is found, as figures; prints what is wrong.
+
+        Raises:
+            LocalError: what is there can't be read, or the replay does not come to an end.
+        """
+        self._say("reading everything")
+        history = await self.gathered()
+        self._say(f"judging {len(history.records):,} records")
+        violations = check(history)
+        if self._wish.replay:
+            violations += await self._replayed(history)
+        course = self.course
+        self.wrong = shown(violations)
+        return {
+            "kills": course.kills,
+            "commands": course.commands,
+            **figures(history, violations),
+            "seed": self._wish.seed,
+            "seconds": round(course.seconds, 1),
+            "load_seconds": round(course.load_seconds, 1),
+            "rate": round(self.sender.count / max(0.001, course.load_seconds)),
+            "quiet_seconds": round(course.quiet_seconds, 1),
+            "replayed": self._wish.replay,
+            "faults": course.faults,
+            "records": len(history.records),
+            "outcomes": outcomes(history),
+            "commands_by_worker": covered(history),
+            "publishings_again": course.publishings_again,
+            "ended_unasked": course.ended_unasked,
+            "stubborn": course.stubborn,
+            "waited_for_outcomes": course.waited_for_outcomes,
+            "held": not violations,
+        }
+
+    async def gathered(self) -> History:
+        """All that lies there now."""
+        notes = {"seed": self._wish.seed, "faults": self.course.faults}
+        return await gather(self.settings, self.workers, self.sender.sent.messages, notes)
+
+    async def _replayed(self, before: History) -> list[Violation]:
+        """Read everything once more, from the first record of every topic, and see what it changes."""
+        self._say("setting all groups back to the beginning")
+        await rewind(self.settings, self.workers)
+        self._say("replaying everything")
+        await self.fleet.start()
+        await self.come_to_rest()
+        self._say("comparing")
+        after = await self.gathered()
+        return [*given_again(before, after), *compare(before, after)]
+
+    # -- the course
+
+    async def run(self) -> None:
+        """Load and faults, until all is healed and quiet and the workers are stopped.
+
+        Raises:
+            LocalError: something does not start, or does not come back.
+            NoRest: it does not come to rest.
+        """
+        began = time.monotonic()
+        self._say("starting Apache Kafka and MongoDB")
+        await self.servers.start()
+        await create_topics(self.settings)
+        self._say("starting the workers")
+        await self.fleet.start()
+        listening = asyncio.create_task(self.ear.run())
+        try:
+            await self._load()
+            quiet_from = time.monotonic()
+            await self.come_to_rest()
+            self.course.quiet_seconds = time.monotonic() - quiet_from
+        finally:
+            listening.cancel()
+            await asyncio.wait([listening])
+        self.course.ended_unasked = dict(self.fleet.ended_unasked)
+        self.course.seconds = time.monotonic() - began
+
+    async def _load(self) -> None:
+        wish, sender = self._wish, self.sender
+        programme = Programme.read(self.settings.programme_file)
+        yesterday = (datetime.now(UTC).astimezone(programme.zone) - timedelta(days=1)).date()
+        commands = Commands(wish.seed, programme, self.settings, wish.commands, yesterday)
+        plan = schedule(wish.kills, wish.seed)
+        total = max(wish.commands, round(len(plan) * wish.gap_seconds * wish.rate))
+        faults = Faults(
+            plan,
+            self.fleet,
+            self.servers,
+            session_seconds=SESSION_MS / 1_000,
+            gap_seconds=wish.gap_seconds,
+            note=self._say,
+            broker_is_back=self.ear.reopen,
+        )
+
+        def may_go_on(count: int) -> bool:
+            if wish.backlog and self.unanswered > wish.backlog:
+                self.course.waited_for_outcomes = True
+                return False
+            return count < (faults.next_share * total + AHEAD_SECONDS * wish.rate)
+
+        def is_over(count: int) -> bool:
+            return count >= total and faults.is_over
+
+        attacking = asyncio.create_task(faults.run(lambda: sender.count / total))
+        sending = asyncio.create_task(sender.run(commands.all(self.ear.answers), is_over, may_go_on))
+        try:
+            done, _ = await asyncio.wait([attacking, sending], return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        finally:
+            for task in (attacking, sending):
+                task.cancel()
+            await asyncio.wait([attacking, sending])
+            await faults.stop()
+            self.course.load_seconds = sender.sending_seconds
+            self.course.commands = len(sender.sent.at)
+            self.course.kills = faults.kills
+            self.course.faults = {kind.value: count for kind, count in sorted(faults.done.items())}
+            self.course.publishings_again = sender.sent.unacknowledged
+        await self._say_again()
+
+    async def _say_again(self) -> None:
+        """Heal everything."""
+        self._say("healing")
+        await self.servers.heal()
+        await self.fleet.until_ready()
+
+    async def come_to_rest(self) -> None:
+        """Wait until all is quiet, stop the workers, and see that it stayed so.
+
+        A timer or the courier may say something in the last moment: then they run on.
+
+        Raises:
+            NoRest: something stays undone.
+        """
+        for _ in range(RESTS):
+            await self._until_quiet(self._wish.texts or self._wish.replay)
+            self._say("stopping the workers")
+            self.course.stubborn += await self.fleet.stop()
+            if await self._undone(is_texts_too=False) == {}:
+                return
+            self._say("something was said in the last moment: the workers run on")
+            await self.fleet.start()
+        raise NoRest(f"after {RESTS} rests something is always undone: {await self._undone(is_texts_too=False)}")
+
+    async def _until_quiet(self, is_texts_too: bool) -> None:
+        last: dict[str, int] | None = None
+        moved_at, is_once_quiet = time.monotonic(), False
+        while True:
+            try:
+                undone = await self._undone(is_texts_too)
+            except (AdminError, KafkaError, Away, OSError):
+                undone = {"servers": 1}
+            if not undone:
+                if is_once_quiet:
+                    return
+                is_once_quiet = True
+            else:
+                is_once_quiet = False
+            if undone != last:
+                last, moved_at = undone, time.monotonic()
+                left = ", ".join(f"{what} {count:,}" for what, count in undone.items())
+                self._say(f"coming to rest: {left or '…'}")
+            if time.monotonic() - moved_at > PATIENCE_SECONDS:
+                raise NoRest(f"nothing moved for {PATIENCE_SECONDS:.0f} s: {undone}")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _undone(self, is_texts_too: bool) -> dict[str, int]:
+        """What is left to do, by what it is."""
+        groups = {self.settings.group(each.name): listen_topics(each, self.settings.prefix) for each in self.workers}
+        undone: dict[str, int] = {}
+        async with backlogs(self.settings, groups) as look:
+            for group, backlog in (await look()).items():
+                undone[group.rpartition(".")[2]] = backlog.behind
+        library = Library(self.settings)
+        try:
+            for name in WORKERS:
+                undone[f"outbox of {name}"] = (await library.worker(name).journal_totals())["undispatched"]
+            if is_texts_too:
+                undone["texts"] = await texts_on_their_way(library)
+        finally:
+            library.close()
+        return {what: count for what, count in undone.items() if count}
+
+
+async def texts_on_their_way(library: Library) -> int:
+    """Texts that are queued or tried again."""
+    from workers.notifications.views import NotificationViews
+
+    return await NotificationViews(library.worker("notifications")).messages_on_their_way()
