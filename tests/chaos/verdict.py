@@ -35,6 +35,13 @@ def given_again(before: History, after: History) -> Iterator[Violation]:
     silent = [name for name, count in answers[0].items() if answers[1][name] <= count]
     if silent:
         yield Violation("not_replayed", f"{len(silent)} of {len(answers[0])} answers were not given again: {silent[0]}")
+    buried = {(each.topic, each.content) for each in before.records if each.topic.endswith(".dead")}
+    for each in after.records:
+        if each.topic.endswith(".dead") and (each.topic, each.content) not in buried:
+            said = each.attributes
+            yield Violation(
+                "replay_buried", f"{said.get('dead_reason')} {said.get('dead_detail')}: {each.type} {each.id}"
+            )
 
 
 def ledger_difference(history: History) -> int:
