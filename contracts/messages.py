@@ -1,6 +1,5 @@
 """The grammar: commands, events, their envelope, and their form on the wire (CloudEvents over Kafka, binary mode)."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -8,6 +7,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, ClassVar, Final, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
@@ -97,7 +97,7 @@ class Message(BaseModel):
         canonical = self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
         if self.has_objects:
             # A client that sends an object again may well send its names in another order: that is the same content.
-            canonical = json.dumps(json.loads(canonical), sort_keys=True).encode()
+            canonical = msgspec.json.encode(msgspec.json.decode(canonical), order="sorted")
         return blake2b(canonical, digest_size=16, key=type(self).__name__.encode()).digest()
 
 
@@ -318,9 +318,9 @@ def _read_actor(kind: bytes | None, id: bytes | None, call_id: bytes | None) -> 
     return actor
 
 
-def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
-    """One header's text, or None where it is missing or not text."""
-    for key, value in headers:
+def header(headers: Sequence[tuple[str, bytes]], name: str) -> str | None:
+    """One header's text, or None where it is missing or not text; of one that comes twice the last, as in envelopes."""
+    for key, value in reversed(headers):
         if key == name:
             try:
                 return value.decode()

@@ -76,7 +76,7 @@ class Programme(BaseModel):
             return cls.model_validate(tree)
         except ValidationError as error:
             raise InvalidProgramme(file, _problems(error)) from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError) as error:  # a day that no calendar has is a ValueError
             raise InvalidProgramme(file, (" ".join(str(error).split()),)) from None
 
 

@@ -171,6 +171,10 @@ class TestHeader:
         headers: Headers = [("ce_id", b"m-1"), ("broken", b"\xff"), ("null", absent)]
         assert [header(headers, name) for name in ("ce_id", "broken", "null", "missing")] == ["m-1", None, None, None]
 
+    def test_of_a_header_that_comes_twice_the_last_counts_wherever_it_is_read(self) -> None:
+        twice = [("ce_id", b"\xff"), *envelope().headers("/x"), ("ce_id", b"m-2")]
+        assert header(twice, "ce_id") == read_envelope(twice).id == "m-2"
+
 
 class TestWireTime:
     def test_is_utc_with_milliseconds(self) -> None:

@@ -79,6 +79,12 @@ class TestProgramme:
     def test_is_a_mapping(self, tmp_path: Path, text: str) -> None:
         assert problem(tmp_path, text).startswith("programme: ")
 
+    def test_refuses_a_day_that_no_calendar_has(self, tmp_path: Path) -> None:
+        file = tmp_path / "programme.yaml"
+        file.write_text(DEMO.replace("2026-11-01", "2026-02-30"), encoding="utf-8")
+        with pytest.raises(InvalidProgramme, match="day is out of range"):
+            Programme.read(file)
+
     def test_says_where_it_is_no_yaml(self, tmp_path: Path) -> None:
         assert "line 2" in problem(tmp_path, "name: a\n  b: [c\n")
 

@@ -11,7 +11,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from contracts.values import (
     CardNumber,
     Code,
+    Day,
     Email,
+    Instant,
     MemberId,
     MessageId,
     Personal,
@@ -249,3 +251,15 @@ class TestPersonal:
         person = Person(number=1, phone="+49 151 12345678")
         assert person.phone == "+4915112345678"
         assert repr(Person.model_fields["phone"].metadata[-1]) == "personal"
+
+
+class TestInstantAndDay:
+    @pytest.mark.parametrize(
+        "absurd",
+        ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1799-12-31T23:59:59Z", "2200-01-01T00:00:01Z"],
+    )
+    def test_are_of_times_that_can_be_reckoned_with(self, absurd: str) -> None:
+        assert "should be" in rule_broken(Instant, absurd)
+        assert "should be" in rule_broken(Day, "0001-01-01")
+        assert "should be" in rule_broken(Day, "9999-12-31")
+        assert str(taken(Day, "1900-02-28")) == "1900-02-28"
