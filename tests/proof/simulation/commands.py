@@ -1,0 +1,203 @@
+"""Commands out of the contracts: for every command there is, from its fields, so that a new one needs no line here.
+
+Ids come from a small pool, from what the programme says and from what events have told so far, so that commands meet.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from enum import Enum
+from random import Random
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from contracts.catalogue import COMMANDS
+from contracts.messages import Command
+from contracts.values import luhn_digit
+from tests.contracts.golden.examples import example
+
+CARDS: Final = tuple(
+    number + luhn_digit(number) for number in (f"40000000000000{place:02d}"[:15] for place in range(12))
+)
+POOLS: Final[Mapping[str, tuple[Any, ...]]] = {
+    "card_number": CARDS,
+    "phone": tuple(f"+49151123456{place:02d}" for place in range(16)),
+    "email": tuple(f"member{place}@example.org" for place in range(16)),
+    "first_name": ("Ana", "Björn", "Chloé"),
+    "last_name": ("Adler", "Öztürk"),
+    "till": ("till-1", "till-2"),
+    "receipt_number": tuple(f"{place:04d}" for place in range(40)),
+    "refund_number": tuple(f"r{place}" for place in range(12)),
+    "currency": ("EUR",) * 20 + ("USD",),
+    "home_store": ("harbour", "station"),
+    "quantity": (1, 1, 2, 3, 12),
+    "line": (1, 2, 3),
+    "answers": ({}, {}, {"favourite_drink": "latte"}),
+}
+"""Values by the field's name, few enough that commands meet; a field that stands nowhere is made from its type."""
+REFUSED: Final = 0.03
+"""How often a field's value is one that hardly fits anything."""
+
+
+class Words:
+    """The words that a programme uses, by the names of what they stand under."""
+
+    def __init__(self, programme: BaseModel) -> None:
+        self._under: dict[str, set[Any]] = defaultdict(set)
+        self.parts: dict[str, list[Mapping[str, Any]]] = {}
+        self._walk(programme.model_dump(mode="json"), ())
+
+    def _walk(self, there: Any, path: tuple[str, ...]) -> None:
+        if isinstance(there, Mapping):
+            for name, inner in there.items():
+                self._walk(inner, (*path, str(name)))
+        elif isinstance(there, list):
+            if there and isinstance(there[0], Mapping):
+                self.parts[path[-1]] = there
+            for inner in there:
+                self._walk(inner, path)
+        elif isinstance(there, str) and re.fullmatch(r"[\w.-]{1,64}", there):
+            for name in path:
+                self._under[name.removesuffix("s")].add(there)
+
+    def of(self, field: str) -> list[str]:
+        """Words that stand under a name like the field's: `block_reasons` for `reason`."""
+        last = field.removesuffix("s").removesuffix("ie")
+        found = [words for name, words in self._under.items() if last in name and len(words) < 30]
+        return sorted(set().union(*found)) if found else []
+
+
+class Sender:
+    """Makes commands, one after the other."""
+
+    def __init__(self, random: Random, programme: BaseModel, now: datetime) -> None:
+        self._random = random
+        self._programme = programme
+        self._words = Words(programme)
+        self.now = now
+        self.heard: dict[str, list[str]] = defaultdict(list)
+        """What events have told, by the field's name."""
+        self._names = sorted(COMMANDS)
+        self._word_pools: dict[str, list[str]] = {}
+
+    def hear(self, body: Mapping[str, Any]) -> None:
+        """Learn ids from an event."""
+        for name, value in body.items():
+            if isinstance(value, str) and name.endswith("_id") and len(self.heard[name]) < 300:
+                self.heard[name].append(value)
+
+    def command(self) -> tuple[Command, str]:
+        """A command, and the kind of actor who asks it."""
+        name = self._random.choice(self._names)
+        command_class = COMMANDS[name]
+        for _ in range(5):
+            fields = self._fields(command_class)
+            try:
+                command = command_class.model_validate(fields)
+            except ValidationError:
+                continue
+            return command, self._actor(command)
+        return example(command_class), "operator"
+
+    def _actor(self, command: Command) -> str:
+        chance = self._random.random()
+        if chance < 0.05:
+            return str(self._random.choice(("app", "wallet", "sms", "worker")))
+        channels = getattr(getattr(self._programme, command.worker, None), "channels", {})
+        rules = channels.get(getattr(command, "channel", None))
+        if rules is not None:
+            return str(self._random.choice(sorted(rules.actors)))
+        allowed = sorted(getattr(command, "actors", ()) or ("operator",))
+        for kind in ("operator", "pos", "system"):
+            if kind in allowed and self._random.random() < 0.6:
+                return kind
+        return str(self._random.choice(allowed))
+
+    def _fields(self, model: type[BaseModel]) -> dict[str, Any]:
+        return {
+            name: self._value(name, field)
+            for name, field in model.model_fields.items()
+            if field.is_required() or self._random.random() < 0.7
+        }
+
+    def _value(self, name: str, field: FieldInfo) -> Any:
+        random = self._random
+        pool = POOLS.get(name) or self.heard.get(name)
+        if pool and random.random() > REFUSED:
+            return random.choice(pool[-40:])
+        return self._of_type(name, field.annotation, list(field.metadata))
+
+    def _of_type(self, name: str, annotation: Any, rules: list[Any]) -> Any:
+        random = self._random
+        origin = get_origin(annotation)
+        if origin is Annotated:
+            inner, *more = get_args(annotation)
+            return self._of_type(name, inner, [*rules, *more])
+        if origin in (Union, UnionType):
+            options = [each for each in get_args(annotation) if each is not NoneType]
+            if NoneType in get_args(annotation) and random.random() < 0.2:
+                return None
+            return self._of_type(name, random.choice(options), rules)
+        if origin is tuple:
+            return self._several(name, get_args(annotation)[0])
+        if not isinstance(annotation, type):
+            return {}
+        if issubclass(annotation, BaseModel):
+            return self._fields(annotation)
+        if issubclass(annotation, Enum):
+            return random.choice(list(annotation))
+        return self._simple(name, annotation, rules)
+
+    def _several(self, name: str, each: Any) -> list[Any]:
+        """A few; where the programme lists parts of that name, one like each of them."""
+        parts = self._words.parts.get(name)
+        if parts is None or not (isinstance(each, type) and issubclass(each, BaseModel)):
+            return [self._of_type(name, each, []) for _ in range(1 + int(self._random.random() * 3))]
+        made = []
+        for part in parts:
+            fields = self._fields(each)
+            for field in fields:
+                if field in part:
+                    fields[field] = part[field]
+                elif field + "s" in part:
+                    fields[field] = self._random.choice(part[field + "s"])
+            made.append(fields)
+        return made
+
+    def _simple(self, name: str, annotation: type, rules: list[Any]) -> Any:
+        random = self._random
+        if issubclass(annotation, bool):
+            return random.random() < 0.5
+        if issubclass(annotation, int):
+            low = next((each.ge for each in _limits(rules) if getattr(each, "ge", None) is not None), 0)
+            return low + int(random.random() * random.choice((2, 4, 3_000)))
+        if issubclass(annotation, datetime):
+            return self.now - timedelta(seconds=random.choice((0, 1, 60, 4_000)))
+        if issubclass(annotation, date):
+            return self.now.date() - timedelta(days=random.choice((0, 0, 0, 1)))
+        if issubclass(annotation, str):
+            return self._text(name, rules)
+        return {}
+
+    def _text(self, name: str, rules: list[Any]) -> str:
+        if name not in self._word_pools:
+            self._word_pools[name] = self._words.of(name)
+        words = self._word_pools[name]
+        if words and self._random.random() > REFUSED:
+            return self._random.choice(words)
+        pattern = next((each.pattern for each in _limits(rules) if getattr(each, "pattern", None)), "")
+        if "{32}" in str(pattern):
+            return f"{self._random.getrandbits(128):032x}"
+        return self._random.choice(("en", "coffee", "espresso", "p-7"))
+
+
+def _limits(rules: list[Any]) -> Iterator[Any]:
+    for rule in rules:
+        if isinstance(rule, FieldInfo):
+            yield from rule.metadata
+        else:
+            yield rule

@@ -1,0 +1,231 @@
+"""A loop with a clock of its own: time passes when nobody has anything to do, and chance says whose turn it is.
+
+What belongs to a process carries it in its context, so a process can be killed (nothing of it ever runs again, not
+even a `finally`), paused and resumed from outside. Within a process callbacks keep their order, as asyncio promises.
+"""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
+from random import Random
+from typing import Any, Final
+
+from typing_extensions import override
+
+MOST_CALLBACKS: Final = 20_000_000
+
+
+class Body:
+    """A process, as the loop sees it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.ready: deque[Turn] = deque()
+        self.is_alive = True
+        self.is_paused = False
+        self.skew_seconds = 0.0
+        """How far its wall clock is off."""
+
+
+OUTSIDE: Final = Body("outside")
+BODY: Final[ContextVar[Body]] = ContextVar("body", default=OUTSIDE)
+
+
+class Turn:
+    """A callback that waits for its turn."""
+
+    __slots__ = ("at", "body", "callback", "context", "is_cancelled")
+
+    def __init__(self, callback: Callable[[], object], context: Context, body: Body, at: float = 0.0) -> None:
+        self.callback = callback
+        self.context = context
+        self.body = body
+        self.at = at
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Take it back."""
+        self.is_cancelled = True
+
+    def cancelled(self) -> bool:
+        """Whether it was taken back."""
+        return self.is_cancelled
+
+    def when(self) -> float:
+        """When it is due."""
+        return self.at
+
+
+class Blocked:
+    """What a blocking call comes to later: a thread that waits, as the loop sees it."""
+
+    def __init__(self, finish: Callable[[asyncio.Future[Any]], None]) -> None:
+        self.finish = finish
+
+
+class Loop(asyncio.AbstractEventLoop):
+    """Runs callbacks of several processes, in an order that follows from the seed."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.now = 0.0
+        self.hop_seconds: Callable[[], float] = lambda: 0.001
+        self.before_hop: Callable[[str], None] = lambda name: None
+        self.after_hop: Callable[[str], None] = lambda name: None
+        self.errors: list[str] = []
+        self.graveyard: list[Any] = []
+        """Tasks of the dead: collected later, as their `finally` would run otherwise."""
+        self.callbacks = 0
+        self._active: list[Body] = []
+        self._timers: list[tuple[float, int, Turn]] = []
+        self._count = 0
+
+    # -- what asyncio asks for
+
+    @override
+    def get_debug(self) -> bool:
+        return False
+
+    @override
+    def is_running(self) -> bool:
+        return True
+
+    @override
+    def is_closed(self) -> bool:
+        return False
+
+    @override
+    def time(self) -> float:
+        return self.now
+
+    @override
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        if context is None:
+            context = copy_context()
+        body = context.get(BODY, OUTSIDE)
+        turn = Turn((lambda: callback(*args)) if args else callback, context, body)
+        if body.is_alive:
+            if not body.ready and not body.is_paused:
+                self._active.append(body)
+            body.ready.append(turn)
+        return turn
+
+    @override
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        return self.call_at(self.now + delay, callback, *args, context=context)
+
+    @override
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        if context is None:
+            context = copy_context()
+        turn = Turn((lambda: callback(*args)) if args else callback, context, context.get(BODY, OUTSIDE), when)
+        self._count += 1
+        heapq.heappush(self._timers, (when, self._count, turn))
+        return turn
+
+    @override
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    @override
+    def create_task(self, coro: Any, *, name: Any = None, context: Context | None = None) -> Any:
+        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # the dead leave theirs pending
+        self.graveyard.append(task)
+        return task
+
+    @override
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.errors.append(f"{context.get('message')}: {context.get('exception')!r}")
+
+    @override
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+        """Run it at once in one go, some time later, as a thread would that has nobody beside it."""
+        future = self.create_future()
+
+        def run() -> None:
+            try:
+                self.before_hop(func.__name__)
+                if not BODY.get().is_alive:
+                    return
+                result = func(*args)
+            except BaseException as error:  # noqa: BLE001  # whatever it is, who waits gets it
+                if not future.done():
+                    future.set_exception(error)
+                return
+            self.after_hop(func.__name__)
+            if isinstance(result, Blocked):
+                result.finish(future)
+            elif not future.done():
+                future.set_result(result)
+
+        self.call_later(self.hop_seconds(), run)
+        return future
+
+    # -- processes
+
+    def start(self, body: Body, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run a coroutine as a process."""
+        context = copy_context()
+        context.run(BODY.set, body)
+        task: asyncio.Task[Any] = self.create_task(coroutine, context=context)
+        return task
+
+    def kill(self, body: Body) -> None:
+        """End a process: nothing of it runs any more."""
+        body.is_alive = False
+        body.ready.clear()
+        if body in self._active:
+            self._active.remove(body)
+
+    def pause(self, body: Body) -> None:
+        """Stop a process where it is."""
+        body.is_paused = True
+        if body in self._active:
+            self._active.remove(body)
+
+    def resume(self, body: Body) -> None:
+        """Let a paused process go on, unaware."""
+        if body.is_paused:
+            body.is_paused = False
+            if body.ready and body.is_alive:
+                self._active.append(body)
+
+    # -- running
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Run until this is done."""
+        asyncio._set_running_loop(self)
+        try:
+            main: asyncio.Task[Any] = self.create_task(coroutine)
+            while not main.done():
+                self._step()
+                self.callbacks += 1
+                if self.callbacks > MOST_CALLBACKS:
+                    raise RuntimeError("the simulation doesn't come to rest")
+            main.result()
+        finally:
+            asyncio._set_running_loop(None)
+
+    def _step(self) -> None:
+        timers = self._timers
+        while timers and (timers[0][0] <= self.now or not self._active):
+            at, _, turn = heapq.heappop(timers)
+            if turn.is_cancelled or not turn.body.is_alive:
+                continue
+            self.now = max(self.now, at)
+            body = turn.body
+            if not body.ready and not body.is_paused:
+                self._active.append(body)
+            body.ready.append(turn)
+        active = self._active
+        place = int(self.random.random() * len(active)) if len(active) > 1 else 0
+        body = active[place]
+        turn = body.ready.popleft()
+        if not body.ready:
+            active[place] = active[-1]
+            active.pop()
+        if not turn.is_cancelled:
+            turn.context.run(turn.callback)

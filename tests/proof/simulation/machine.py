@@ -1,0 +1,365 @@
+"""One run of the machine: processes under a supervisor, a door that sends, a storm that strikes, and the history."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any, Final
+from unittest.mock import patch
+
+import runtime.serve
+from contracts.messages import Actor, ActorKind, Envelope
+from contracts.programme import Programme
+from contracts.topics import all_topics, commands_topic
+from runtime.publishing import partition_of
+from runtime.settings import Settings
+from runtime.telemetry import Telemetry
+from tests.proof.history import History, Sent
+from tests.proof.simulation.clients import SimulatedBroker, SimulatedProducer, prompt_subscriber
+from tests.proof.simulation.commands import Sender
+from tests.proof.simulation.driver import Client
+from tests.proof.simulation.loop import BODY, Body
+from tests.proof.simulation.remains import gathered
+from tests.proof.simulation.world import World
+from workers import audit, cards, notifications, registration, rewards
+
+WORKERS: Final = tuple(each.worker for each in (registration, cards, rewards, notifications, audit))
+PROGRAMME: Final = Path(__file__).parents[3] / "programme.yaml"
+FEED_SECONDS: Final = 6.0
+REST_SECONDS: Final = 120.0
+"""How long the machine may take to come to rest after the storm."""
+JUMPS: Final = (timedelta(seconds=301), timedelta(days=1, seconds=1))
+"""By how much the wall clock goes forward once all is quiet, so that timers fire."""
+
+
+class Silent(Telemetry):
+    """Telemetry without metrics, which cost more than what they measure here."""
+
+    def __init__(self, worker: str, slot: int = 0) -> None:
+        quiet = lambda *_, **__: None  # noqa: E731  # a logger that says nothing
+        self.log = SimpleNamespace(info=quiet, warning=quiet, error=quiet)  # type: ignore[assignment]
+        self.database_is_away = self.kafka_is_away = self.is_stopped_by_dead_letters = False
+
+    def step(self, name: str) -> Any:
+        return nullcontext()
+
+    def batch(self, size: int) -> None: ...
+
+    def ended(self, records: Any) -> None: ...
+
+    def conflict(self) -> None: ...
+
+    def dead_letters(self, count: int) -> None: ...
+
+    def bug(self, message_type: str, place: str) -> None: ...
+
+    def round_trips(self, count: int) -> None: ...
+
+    def lag(self, lags: Any) -> None: ...
+
+
+@dataclass
+class Slot:
+    """A place for a process, and who fills it."""
+
+    worker: Any
+    settings: Settings
+    body: Body
+    task: asyncio.Task[Any] | None = None
+
+
+@dataclass
+class Run:
+    """One seed."""
+
+    seed: int
+    commands: int
+    is_calm: bool = False
+    sent: list[Sent] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+    mishaps: list[str] = field(default_factory=list)
+    """What should never happen to a process: an exception out of it, a machine that doesn't come to rest."""
+    replayed: History | None = None
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed ^ 0x5EED)
+        choose = self.random.choice
+        self.partitions = choose((1, 2, 2, 3))
+        self.settings = Settings(
+            prefix="sim",
+            partitions=self.partitions,
+            lanes=choose((1, 1, 2)),
+            batch_records=choose((20, 100, 500)),
+            session_timeout_ms=6_000,
+            rebalance_timeout_ms=6_000,
+            programme_file=PROGRAMME,
+        )
+        topics = all_topics("sim", self.partitions, 1.0)
+        self.world = World(self.seed, {each.name: each.partitions for each in topics})
+        self.programme = programme()
+        self.sender = Sender(self.random, self.programme, self.world.wall_clock())
+        self._told = 0
+
+    def history(self) -> History:
+        """Run it from its beginning until it is at rest."""
+        with stood_in(self.world):
+            self.world.loop.run(self._whole())
+        self.mishaps += self.world.loop.errors
+        return gathered(self.world, self.settings, WORKERS, self.sent, self.notes())
+
+    def notes(self) -> dict[str, Any]:
+        """What to remember of it."""
+        return {"seed": self.seed, "faults": dict(self.world.faults), "mishaps": list(self.mishaps)}
+
+    async def _whole(self) -> None:
+        for worker in WORKERS:
+            for slot in range(self.random.choice((1, 1, 2, 3))):
+                settings = self.settings.model_copy(update={"slot": slot})
+                self.slots.append(Slot(worker, settings, Body(f"{worker.name}-{slot}")))
+        for slot in self.slots:
+            self._start(slot)
+        supervisor = asyncio.ensure_future(self._supervise())
+        self.world.is_stormy = not self.is_calm
+        storm = asyncio.ensure_future(self._storm())
+        await self._feed()
+        await asyncio.sleep(2.0)
+        storm.cancel()
+        self._clear_up()
+        for jump in (*JUMPS, None):
+            await self._rest()
+            if jump is not None:
+                self.world.jumped += jump
+                self.world.replicas.expire(self.world.wall_clock())
+                await asyncio.sleep(2.5)
+        supervisor.cancel()
+
+    # -- processes
+
+    def _start(self, slot: Slot) -> None:
+        body = slot.body = Body(slot.body.name)
+        body.skew_seconds = self.random.uniform(-1, 1)
+
+        async def live() -> None:
+            await runtime.serve.Process(slot.worker, self.programme, slot.settings).run()
+
+        slot.task = self.world.loop.start(body, live())
+
+    async def _supervise(self) -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            for slot in self.slots:
+                task = slot.task
+                if task is not None and task.done():
+                    self.mishaps.append(f"{slot.body.name} ended: {task.exception()!r}")
+                    self.world.kill(slot.body)
+                if slot.task is not None and not slot.body.is_alive:
+                    slot.task = None
+                    after = self.random.choice((0.05, 0.3, 1.0, 8.0))
+                    self.world.loop.call_later(after, self._start, slot)
+
+    # -- what happens to them
+
+    async def _storm(self) -> None:
+        random, world = self.random, self.world
+        while True:
+            await asyncio.sleep(random.expovariate(1.2))
+            if not world.is_stormy:
+                continue
+            slot = random.choice(self.slots)
+            chance = random.random()
+            if chance < 0.3:
+                world.count("kill")
+                world.kill(slot.body)
+            elif chance < 0.55:
+                self._pause(slot.body, random.choice((0.5, 3.0, 9.0)))
+            elif chance < 0.7:
+                self._replace(slot)
+            elif chance < 0.85:
+                world.step_down()
+            else:
+                world.fail_over()
+
+    def _pause(self, body: Body, seconds: float) -> None:
+        world = self.world
+        if not body.is_alive or body.is_paused:
+            return
+        world.count("pause")
+        world.loop.pause(body)
+        if body in world.consumers:
+            world.consumers[body].is_silent()
+        world.loop.call_later(seconds, world.loop.resume, body)
+
+    def _replace(self, slot: Slot) -> None:
+        """A zombie: paused, replaced under the same name, and going on for a while when it wakes."""
+        old = slot.body
+        if not old.is_alive or old.is_paused or slot.task is None:
+            return
+        self.world.count("zombie")
+        self.world.loop.pause(old)
+        self._start(slot)
+        self.world.loop.call_later(self.random.uniform(0.2, 4.0), self.world.loop.resume, old)
+        self.world.loop.call_later(6.0, self.world.kill, old)
+
+    def _clear_up(self) -> None:
+        self.world.is_stormy = False
+        for slot in self.slots:
+            self.world.loop.resume(slot.body)
+
+    # -- what they are given
+
+    async def _feed(self) -> None:
+        left = self.commands
+        while left > 0:
+            count = min(left, self.random.choice((1, 5, 40)))
+            self._listen()
+            for _ in range(count):
+                self._send()
+            left -= count
+            await asyncio.sleep(self.random.expovariate(self.commands / 15.0 / FEED_SECONDS))
+
+    def _listen(self) -> None:
+        """Learn ids from what was said since."""
+        for worker in ("registration", "cards", "rewards", "notifications"):
+            for number in range(self.partitions):
+                for record in self.world.brokers.logs[f"sim.{worker}.events", number][-8:]:
+                    self.sender.hear(json.loads(record.value or b"{}"))
+
+    def _send(self) -> None:
+        random, world = self.random, self.world
+        command, kind = self.sender.command()
+        number = len(self.sent)
+        # Ids as doors make them, but from the seed: UUIDv7 of the moment.
+        milliseconds = world.now_ms()
+        name = f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{number & 0xFFF:03x}-8000-{random.getrandbits(48):012x}"
+        envelope = Envelope(
+            id=name,
+            type=type(command).__name__,
+            time=world.wall_clock(),
+            actor=Actor(kind=ActorKind(kind), id=f"{kind}-1"),
+            correlation_id=name,
+        )
+        key = command.key_value
+        self._put(
+            commands_topic("sim", command.worker),
+            name,
+            None if key is None else key.encode(),
+            command.encoded(),
+            envelope.headers("/sim/door"),
+        )
+
+    def _put(self, topic: str, name: str, key: bytes | None, body: bytes, headers: list[tuple[str, bytes]]) -> None:
+        """Send; sometimes twice, sometimes what is no command, sometimes under an id that was used before."""
+        random = self.random
+        chance = random.random()
+        if chance < 0.02:
+            self._append(topic, name, key, random.choice((None, b"", b"{", b"[]", body[: len(body) // 2])), headers, False)
+            return
+        if chance < 0.03:
+            unknown = [(each, b"Unheard" if each == "ce_type" else value) for each, value in headers]
+            self._append(topic, name, key, body, unknown, False)
+            return
+        if chance < 0.04:
+            self._append(topic, name, key, body, [each for each in headers if each[0] != "ce_actorkind"], False)
+            return
+        self._append(topic, name, key, body, headers, True)
+        if chance < 0.08:
+            again = self.world.latency() * random.choice((0, 10, 1_000))
+            self.world.loop.call_later(again, self._append, topic, name, key, body, headers, True)
+
+    def _append(
+        self, topic: str, name: str, key: bytes | None, body: bytes | None, headers: Any, is_decodable: bool
+    ) -> None:
+        self.sent.append(Sent(topic, name, key, body, is_decodable))
+        place = 0 if key is None else partition_of(key, self.partitions)
+        self.world.brokers.append((topic, place), [(key, body, headers)], self.world.now_ms())
+
+    # -- rest
+
+    async def _rest(self) -> None:
+        end = self.world.loop.now + REST_SECONDS
+        while not self._is_quiet():
+            if self.world.loop.now > end:
+                self.mishaps.append(f"doesn't come to rest: {self._restless()}")
+                return
+            await asyncio.sleep(0.5)
+
+    def _is_quiet(self) -> bool:
+        return not self._restless()
+
+    def _restless(self) -> list[str]:
+        found = [f"{name} lags by {group.lag}" for name, group in self.world.brokers.groups.items() if group.lag]
+        for worker in WORKERS:
+            if self.settings.group(worker.name) not in self.world.brokers.groups:
+                found.append(f"{worker.name} never joined")
+            if self.world.replicas.collections.get((self.settings.database(worker.name), "outbox")):
+                found.append(f"{worker.name} has parcels in its outbox")
+        return found
+
+
+@cache
+def programme() -> Programme:
+    """The demo programme, read once."""
+    return Programme.read(PROGRAMME)
+
+
+@contextmanager
+def stood_in(world: World) -> Iterator[None]:
+    """Put the simulated libraries, clocks and telemetry where the runtime looks for the real ones."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return world.wall_clock()
+
+    def monotonic() -> float:
+        return world.loop.now
+
+    async def no_topics(settings: Settings) -> None:
+        await asyncio.sleep(world.latency())
+
+    places: dict[str, Any] = {
+        "runtime.store.AsyncIOMotorClient": lambda *_, **__: Client(world),
+        "runtime.publishing.AIOKafkaProducer": lambda **options: SimulatedProducer(world, options),
+        "runtime.serve.make_broker": lambda *_: SimulatedBroker(world),
+        "runtime.serve.create_topics": no_topics,
+        "runtime.serve.Telemetry": Silent,
+        "runtime.wire.prompt_subscriber": prompt_subscriber,
+        "runtime.serve.datetime": Clock,
+        "runtime.store.datetime": Clock,
+        "runtime.edge.datetime": Clock,
+        "runtime.batch.datetime": Clock,
+        "runtime.serve.time": SimpleNamespace(monotonic=monotonic),
+        "runtime.pipeline.monotonic": monotonic,
+        "runtime.wire.monotonic": monotonic,
+    }
+    with ExitStack() as stack:
+        for place, replacement in places.items():
+            stack.enter_context(patch(place, replacement))
+        stack.enter_context(patch.object(notifications.worker, "companions", []))
+        stack.enter_context(contextlib.closing(_Chance(world.seed)))
+        yield
+
+
+class _Chance:
+    """Python's own chance, which tenacity takes its jitter from, follows from the seed meanwhile."""
+
+    def __init__(self, seed: int) -> None:
+        import random
+
+        self._random = random
+        self._state = random.getstate()
+        random.seed(seed)
+
+    def close(self) -> None:
+        """Give it back as it was."""
+        self._random.setstate(self._state)
+
+
+__all__ = ["BODY", "Run", "programme", "stood_in"]
