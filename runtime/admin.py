@@ -23,6 +23,8 @@ DEAD_HEADERS: Final = ("dead_reason", "dead_detail", "dead_topic", "dead_partiti
 READ_SECONDS: Final = 10
 """How long a reader waits for records that the broker says are there."""
 SETTLE_SECONDS: Final = 5
+LATEST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999: a producer may stamp its records as it likes."""
 _ALREADY_THERE: Final = 36
 
 
@@ -57,8 +59,8 @@ class DeadLetter:
         return f"{self.worker}/{self.partition}/{self.offset}"
 
     def header(self, name: str) -> str:
-        """A header as text, empty where it is missing."""
-        return next((value.decode(errors="replace") for key, value in self.headers if key == name), "")
+        """A header as text, empty where it is missing or null."""
+        return next((_text(value) for key, value in self.headers if key == name), "")
 
     @property
     def original_headers(self) -> list[tuple[str, bytes]]:
@@ -185,7 +187,7 @@ async def replay(settings: Settings, letter: DeadLetter, *, as_new: bool = False
     headers = letter.original_headers
     if as_new:
         suffix = f"/replay-{letter.partition}-{letter.offset}".encode()
-        headers = [(name, value + suffix if name == "ce_id" else value) for name, value in headers]
+        headers = [(name, (value or b"") + suffix if name == "ce_id" else value) for name, value in headers]
     producer = AIOKafkaProducer(**connection(settings), acks="all", enable_idempotence=True)
     with _told(settings):
         try:
@@ -263,7 +265,7 @@ async def _read_place(reader: AIOKafkaConsumer, worker: str, place: TopicPartiti
             worker=worker,
             partition=record.partition,
             offset=record.offset,
-            buried_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            buried_at=datetime.fromtimestamp(min(max(record.timestamp, 0), LATEST_MS) / 1000, UTC),
             key=record.key,
             value=record.value,
             headers=tuple(record.headers),

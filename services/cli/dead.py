@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from contracts.messages import WORKERS
 from runtime.admin import AdminError, DeadLetter, find_dead, read_dead, replay
@@ -28,9 +29,8 @@ def list_letters(
     table = Table("address", "when", "reason", "type", "message id")
     for letter in letters:
         when = letter.header("dead_at") or letter.buried_at.isoformat(timespec="seconds")
-        table.add_row(
-            letter.address, when, letter.header("dead_reason"), letter.header("ce_type"), letter.header("ce_id")
-        )
+        said = (when, letter.header("dead_reason"), letter.header("ce_type"), letter.header("ce_id"))
+        table.add_row(letter.address, *(Text(harmless(each)) for each in said))
     if letters:
         Console(width=None if sys.stdout.isatty() else 200).print(table)
     say(f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}")
@@ -46,7 +46,7 @@ def show(
     """Show one dead letter: its headers and size, and its bytes only when asked."""
     letter = asyncio.run(find_dead(load_settings(), address))
     for name, value in letter.headers:
-        say(f"{name}: {(value or b'').decode(errors='replace')}")
+        say(harmless(f"{name}: {(value or b'').decode(errors='replace')}"))
     say(f"key: {_size(letter.key)}")
     say(f"value: {_size(letter.value)}")
     if show_bytes and letter.value is not None:
@@ -82,3 +82,8 @@ async def _replay(settings: Settings, address: str, as_new: bool) -> str:
 
 def _size(value: bytes | None) -> str:
     return "none" if value is None else f"{len(value)} bytes"
+
+
+def harmless(text: str) -> str:
+    """A stranger's text for a terminal: what would move its cursor or turn its lines round is shown by its code."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

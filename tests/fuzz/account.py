@@ -27,7 +27,8 @@ class Sent:
 
     digest: bytes
     size: int
-    ids: tuple[str, ...]
+    id: str | None
+    """Its id, if it can be read; of a header that comes twice the last counts."""
     type: str | None
     marks: tuple[str, ...]
 
@@ -126,24 +127,22 @@ class Account:
         """How a worker ended a record, or what is wrong with that."""
         is_command = place[0] == commands_topic(self._prefix, worker.name)
         journal = aftermath.journals[worker.name]
-        finished = [each for each in sent.ids if each in journal]
-        names = [(worker.name, each) for each in sent.ids]
-        answers = [aftermath.answers[each] for each in names if each in aftermath.answers]
+        answer = None if sent.id is None else aftermath.answers.get((worker.name, sent.id))
         letter = aftermath.letters.get((worker.name, place))
         if letter is not None:
             if not letter.is_cut and letter.digest != sent.digest:
                 return f"the dead letter of {worker.name} has other bytes"
             if letter.is_cut and sent.size <= LARGEST_DEAD_BYTES // 2:
                 return f"the dead letter of {worker.name} was cut though it is small"
-            is_answered = letter.reason not in UNANSWERED and is_command and sent.ids
-            if is_answered and not answers:
-                return f"dead letter ({letter.reason}) of {worker.name} without an answer to {sent.ids}"
+            is_answered = letter.reason not in UNANSWERED and is_command and sent.id is not None
+            if is_answered and answer is None:
+                return f"dead letter ({letter.reason}) of {worker.name} without an answer to {sent.id}"
             return "failed" if is_answered else "dead letter"
         if is_command:
-            if not finished:
+            if sent.id not in journal:
                 return f"{worker.name} finished it in no way"
-            return answers[0] if answers else f"{worker.name} finished it without an answer"
-        if finished:
+            return answer or f"{worker.name} finished it without an answer"
+        if sent.id in journal:
             return "done"
         is_heard = sent.type is None or sent.type in worker.handlers
         return f"{worker.name} finished it in no way" if is_heard else "passed over"
@@ -151,13 +150,13 @@ class Account:
 
 def sent_of(shot: Shot) -> Sent:
     """What is noted of a shot."""
-    ids = [value for name, value in shot.headers if name == "ce_id" and value is not None]
-    types = [value for name, value in shot.headers if name == "ce_type"]
+    headers = dict(shot.headers)
+    message_id = headers.get("ce_id")
     return Sent(
         digest=digest_of(shot.key, shot.value, shot.headers),
         size=shot.size,
-        ids=tuple(each.decode() for each in ids if is_readable(each)),
-        type=_text(types[0]) if types else None,
+        id=message_id.decode() if message_id is not None and is_readable(message_id) else None,
+        type=_text(headers.get("ce_type")),
         marks=tuple(shot.marks),
     )
 

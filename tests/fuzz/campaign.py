@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from contracts.messages import WORKERS
 from tests.fuzz.account import Account
+from tests.fuzz.cli_door import CommandLine
 from tests.fuzz.files_door import Files
 from tests.fuzz.http_door import Order
 from tests.fuzz.http_raw import Wire
@@ -111,6 +112,9 @@ class Campaign:
             await self._rest(look)
             self._say("is it well?", 0)
             await self._is_well()
+            self._say("the command line", 0)
+            await asyncio.to_thread(self._command_line)
+            await self._rest(look)
         self.verdict.doors["provider's answers"] = provider.outcomes
         self.verdict.crashes = self._system.crashes
         self.verdict.stuck += [
@@ -194,6 +198,13 @@ class Campaign:
         self.verdict.doors["files and settings"] = files.outcomes
         self.verdict.unaccounted += files.faults
         self._say("files", self._shares.files)
+
+    def _command_line(self) -> None:
+        """What operators ask, of what lies there now."""
+        line = CommandLine(self._system.settings, self.verdict.seed)
+        line.attack()
+        self.verdict.doors["command line"] = line.outcomes
+        self.verdict.unaccounted += line.faults
 
     async def _is_well(self) -> None:
         """Commands that were taken have ended, and a till is served as ever."""

@@ -6,7 +6,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -199,7 +199,7 @@ def _note_unsent(report: Report, case: Case[Any], error: Exception) -> None:
 def main(file: Path) -> None:
     """Attack what the orders in a file say, one after the other."""
     for raw in json.loads(file.read_text(encoding="utf-8")):
-        print(json.dumps(asdict(attack(Order(**raw)))), flush=True)
+        print(json.dumps(vars(attack(Order(**raw)))), flush=True)
 
 
 if __name__ == "__main__":

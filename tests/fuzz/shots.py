@@ -16,8 +16,8 @@ from contracts.values import luhn_digit
 from services.gateway.examples import EXAMPLES
 from tests.contracts.golden.examples import example
 
-CARDS: Final = 60
-PEOPLE: Final = 40
+CARDS: Final = 500
+PEOPLE: Final = 500
 _KINDS: Final = (*ActorKind, *[ActorKind.OPERATOR] * 4, *[ActorKind.SYSTEM] * 3, *[ActorKind.POS] * 3)
 """Mostly those who may do things, so that shots come further than to the first refusal."""
 MESSAGES: Final[Mapping[str, type[Message]]] = {**COMMANDS, **EVENTS, "CommandEnded": CommandEnded}
@@ -178,7 +178,7 @@ _POOLS: Final[Mapping[str, Any]] = {
     "quantity": lambda random: random.randint(1, 12),
     "price_minor": lambda random: random.randint(1, 9_000),
     "stage": _one_of("confirmed", "pending"),
-    "channel": _one_of("point_of_sale", "mobile_app", "call", "wallet", "sms"),
+    "channel": _one_of(*["point_of_sale"] * 6, "mobile_app", "call", "wallet", "sms"),
     "category": _one_of("coffee", "beans", "normal", "employee"),
     "reason": _one_of("lost", "stolen", "found", "mistake"),
     "language": _one_of("en", "de", "fr"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -67,6 +68,20 @@ async def bury(
         await producer.stop()
 
 
+async def bury_nonsense(settings: Settings) -> None:
+    """Puts there what only somebody else can have put there."""
+    await create_topics(settings)
+    producer = AIOKafkaProducer(**connection(settings), acks="all")
+    await producer.start()
+    try:
+        nothing: Any = None
+        headers = [("ce_type", b"[/red]\x1b[2J"), ("ce_id", nothing), ("\x07bell", "\u202eevil".encode())]
+        topic = dead_topic(settings.prefix, "cards")
+        await producer.send_and_wait(topic, None, headers=headers, timestamp_ms=2**62)
+    finally:
+        await producer.stop()
+
+
 async def first_record(settings: Settings, topic: str) -> tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]:
     """The first record of a topic: key, value, headers."""
     reader = AIOKafkaConsumer(topic, **connection(settings), auto_offset_reset="earliest", enable_auto_commit=False)
@@ -100,6 +115,17 @@ class TestDead:
 
         assert all(address in listed.stdout for address in ("cards/0/0", "rewards/0/0", "audit/0/0"))
         assert "3 dead letters" in listed.stdout
+
+    def test_what_a_stranger_wrote_reaches_no_terminal_as_it_is(self, command: CliRunner, settings: Settings) -> None:
+        asyncio.run(bury_nonsense(settings))
+        listed = command.invoke(app, ["dead", "list", "--worker", "cards"])
+        shown = command.invoke(app, ["dead", "show", "cards/0/0"])
+
+        assert (listed.exit_code, shown.exit_code) == (0, 0)
+        assert "[/red]" in listed.stdout  # as text: rich would have taken it for its own
+        for text in (listed.stdout, shown.stdout):
+            assert "\\x1b[2J" in text
+            assert not {"\x1b", "\x07", "\u202e"} & set(text)
 
     def test_show_keeps_the_bytes_back_until_asked(self, command: CliRunner, settings: Settings) -> None:
         asyncio.run(bury(settings, "cards", b"4915112345678", PERSONAL))
