@@ -177,7 +177,8 @@ class Campaign:
         small = max(8, shares.requests // 50)
 
         def order(name: str, requests: int, cases: int, sockets: int) -> Order:
-            keys = list(system.keys.values()) if name == GATEWAY else []
+            mighty = [system.keys["system"], system.keys["operator"], system.keys["pos"]] * 4
+            keys = [*system.keys.values(), *mighty] if name == GATEWAY else []
             return Order(name, system.url(name), system.settings.prefix, seed, requests, cases, sockets, keys)
 
         others = 1 + len(WORKERS)

@@ -56,5 +56,7 @@ class CommandLine:
         self.outcomes[f"exit {ended.returncode}"] += 1
         if ended.returncode not in {0, 1, 2} or "Traceback" in text:
             self.faults.append(f"{arguments}: exit {ended.returncode}: {text[-300:]!r}")
+        for own in arguments:
+            text = text.replace(own, "")  # what an operator typed is theirs
         if any(not each.isprintable() and each not in HARMLESS for each in text):
             self.faults.append(f"{arguments} prints what moves a terminal")

@@ -54,7 +54,8 @@ class Wire:
             answer = await asyncio.wait_for(read_answer(self._reader), ANSWER_SECONDS)
         except (OSError, asyncio.IncompleteReadError, ValueError):
             answer = None
-        if answer is None or answer.headers.get("connection") == "close":
+        is_odd = b"Transfer-Encoding" in request or request.count(b"Content-Length") > 1
+        if answer is None or is_odd or answer.headers.get("connection") == "close":
             await self.close()
         return answer
 
@@ -70,7 +71,7 @@ class Wire:
 
 
 async def read_answer(reader: asyncio.StreamReader) -> Answer | None:
-    """One answer off a connection; None at its end.
+    """One answer off a connection, whatever was said to go on meanwhile; None at its end.
 
     Raises:
         ValueError: it is no HTTP.
@@ -85,4 +86,5 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer | None:
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
     length = int(headers.get("content-length", "0"))
     body = await reader.readexactly(length) if length else b""
-    return Answer(int(head[0].split(" ")[1]), headers, body)
+    status = int(head[0].split(" ")[1])
+    return await read_answer(reader) if status < 200 else Answer(status, headers, body)

@@ -18,7 +18,7 @@ from tests.contracts.golden.examples import example
 
 CARDS: Final = 500
 PEOPLE: Final = 500
-_KINDS: Final = (*ActorKind, *[ActorKind.OPERATOR] * 4, *[ActorKind.SYSTEM] * 3, *[ActorKind.POS] * 3)
+_KINDS: Final = (*ActorKind, *[ActorKind.OPERATOR] * 5, *[ActorKind.SYSTEM] * 3, *[ActorKind.POS] * 8)
 """Mostly those who may do things, so that shots come further than to the first refusal."""
 MESSAGES: Final[Mapping[str, type[Message]]] = {**COMMANDS, **EVENTS, "CommandEnded": CommandEnded}
 
@@ -181,7 +181,7 @@ _POOLS: Final[Mapping[str, Any]] = {
     "channel": _one_of(*["point_of_sale"] * 6, "mobile_app", "call", "wallet", "sms"),
     "category": _one_of("coffee", "beans", "normal", "employee"),
     "reason": _one_of("lost", "stolen", "found", "mistake"),
-    "language": _one_of("en", "de", "fr"),
+    "language": _one_of("en", "en", "de", "de", "fr"),
 }
 """What fields of these names are filled with; all others stay as the example has them."""
 

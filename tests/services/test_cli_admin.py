@@ -77,7 +77,7 @@ async def bury_nonsense(settings: Settings) -> None:
         nothing: Any = None
         headers = [("ce_type", b"[/red]\x1b[2J"), ("ce_id", nothing), ("\x07bell", "\u202eevil".encode())]
         topic = dead_topic(settings.prefix, "cards")
-        await producer.send_and_wait(topic, None, headers=headers, timestamp_ms=2**62)
+        await producer.send_and_wait(topic, None, key=b"k", headers=headers, timestamp_ms=2**62)
     finally:
         await producer.stop()
 
