@@ -5,7 +5,7 @@ only then commits offsets. A crash anywhere is safe: before the commit nothing h
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
@@ -40,6 +40,15 @@ class Settled:
     is_published: bool = False
 
 
+@dataclass(slots=True)
+class Prepared:
+    """A batch that was decoded, and what the journal knew of it then; None where it could not be asked."""
+
+    settled: list[Settled]
+    todo: list[Arrival]
+    finished: dict[str, JournalRecord] | None
+
+
 class Batches(Generic[P]):
     """Settles batches of records for one worker, one after the other."""
 
@@ -66,6 +75,13 @@ class Batches(Generic[P]):
 
         Returns one entry per record, in the records' order. Waits without end while MongoDB is away.
         """
+        return await self.finish(await self.prepare(records))
+
+    async def prepare(self, records: Sequence[Record]) -> Prepared:
+        """Decode a batch and look it up: what can be done while the batch before it is still being committed.
+
+        What that one finishes meanwhile isn't known yet, but the journal takes no id twice: that is a conflict then.
+        """
         settled = [Settled(record) for record in records]
         with self._telemetry.step("decode"):
             arrivals = self._decoder.decode(records)
@@ -79,11 +95,20 @@ class Batches(Generic[P]):
                 continue
             todo.append(arrival)
 
-        if todo:
-            await self._settle(todo, settled)
-        return settled
+        finished: dict[str, JournalRecord] | None = None
+        with suppress(Away, Conflict):
+            finished = await self._look_up(todo)
+        return Prepared(settled, todo, finished)
 
-    async def _settle(self, arrivals: list[Arrival], settled: list[Settled]) -> None:
+    async def finish(self, prepared: Prepared) -> list[Settled]:
+        """Settle a batch that was prepared, as `settle` does."""
+        if prepared.todo:
+            await self._settle(prepared.todo, prepared.settled, prepared.finished)
+        return prepared.settled
+
+    async def _settle(
+        self, arrivals: list[Arrival], settled: list[Settled], finished: dict[str, JournalRecord] | None = None
+    ) -> None:
         """Redo until it stands: conflicts and absences again from the journal on, lasting reasons in halves."""
         conflicts = duplicates = 0
 
@@ -109,7 +134,10 @@ class Batches(Generic[P]):
         try:
             async for attempt in retrying:
                 with attempt:
-                    await self._attempt(await self._unfinished(arrivals, settled), settled)
+                    known, finished = finished, None
+                    if known is None:
+                        known = await self._look_up(arrivals)
+                    await self._attempt(self._unfinished(arrivals, settled, known), settled)
         except (Conflict, Unfit) as error:
             if len(arrivals) > 1:
                 middle = len(arrivals) // 2
@@ -127,12 +155,16 @@ class Batches(Generic[P]):
         error = state.outcome.exception() if state.outcome else None
         self._telemetry.database_is_away = isinstance(error, Away)
 
-    async def _unfinished(self, arrivals: list[Arrival], settled: list[Settled]) -> list[Arrival]:
-        """Those that the journal doesn't know; for the others, what it says."""
+    async def _look_up(self, arrivals: list[Arrival]) -> dict[str, JournalRecord]:
         if not arrivals:
-            return []
+            return {}
         with self._telemetry.step("journal"):
-            finished = await self._store.finished([each.id for each in arrivals])
+            return await self._store.finished([each.id for each in arrivals])
+
+    def _unfinished(
+        self, arrivals: list[Arrival], settled: list[Settled], finished: dict[str, JournalRecord]
+    ) -> list[Arrival]:
+        """Those that the journal doesn't know; for the others, what it says."""
         if not finished:
             return arrivals
 

@@ -1,9 +1,10 @@
 """The pipeline of a worker: records wait, a batch is settled, what it said is published, its offsets are committed.
 
-Three stages run beside one another: while one batch is published, the next is settled, and those before are closed:
-marked as dispatched, then their offsets are committed. Each stage takes batches in order, so nothing of a key passes
-what came before it, and offsets are committed only after everything that they caused is acknowledged. They come last:
-what is not marked yet must come again, for once its offset is committed nobody would ever mark it.
+Four stages run beside one another: while one batch is published, the next is settled, the one after it is decoded, and
+those before are closed: marked as dispatched, then their offsets are committed. Each stage takes batches in order, so
+nothing of a key passes what came before it, and offsets are committed only after everything that they caused is
+acknowledged. They come last: what is not marked yet must come again, for once its offset is committed nobody would ever
+mark it.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from aiokafka.errors import KafkaError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from runtime.arrivals import Record
-from runtime.batch import Batches, Settled
+from runtime.batch import Batches, Prepared, Settled
 from runtime.mongo import Away, Conflict
 from runtime.publishing import Place, Publisher, Unsent
 from runtime.settings import Settings
@@ -71,8 +72,8 @@ class Pipeline:
         self._telemetry = telemetry
         self._pace_seconds = pace_seconds
         self.consumer: Consumer
-        self.is_settling = False
-        """Whether a batch is being decided, so that records which come now wait anyway."""
+        self._deciding = 0
+        """Batches that are prepared or settled now: one, and while there is more than it took, the next."""
         self.taken = 0
         """How many records were polled so far."""
         self._waiting: deque[Waiting] = deque()
@@ -83,6 +84,7 @@ class Pipeline:
         self._is_paused = False
         self._is_hurried = False
         self._dead: deque[tuple[float, int, int]] = deque()
+        self._prepared: asyncio.Queue[tuple[Sequence[Waiting], Prepared] | None] = asyncio.Queue(maxsize=1)
         self._settled: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
         self._published: asyncio.Queue[Batch | None] = asyncio.Queue(MOST_UNCLOSED)
 
@@ -92,6 +94,11 @@ class Pipeline:
     def is_hungry(self) -> bool:
         """Whether it waits for records and nothing else."""
         return not (self._waiting or self._in_hand or self._is_paused or self._is_stopping)
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether a batch is being decided, so that records which come now wait anyway."""
+        return self._deciding > 0
 
     async def take(self, records: Sequence[Record]) -> None:
         """Take in a poll's records; waits for room, a little, then has the partitions paused."""
@@ -143,11 +150,13 @@ class Pipeline:
     async def run(self) -> None:
         """Carry batches until `stop`; returns when everything taken in hand is closed."""
         async with asyncio.TaskGroup() as stages:
+            stages.create_task(self._prepare_batches())
             stages.create_task(self._settle_batches())
             stages.create_task(self._publish_batches())
             stages.create_task(self._close_batches())
             await self._stopped()
             await self.drained()
+            await self._prepared.put(None)
             await self._settled.put(None)
             await self._published.put(None)
 
@@ -162,32 +171,43 @@ class Pipeline:
         async with self._changed:
             await self._changed.wait_for(lambda: self._is_stopping)
 
-    async def _settle_batches(self) -> None:
+    async def _prepare_batches(self) -> None:
         while True:
             await self._pace()
             waiting = await self._next()
             if waiting is None:
                 return
             self._telemetry.batch(len(waiting))
-            self.is_settling = True
-            settled = await self._batches.settle([each.record for each in waiting])
-            await self._settled.put(Batch(waiting, settled))
-            self.is_settling = False
+            await self._prepared.put((waiting, await self._batches.prepare([each.record for each in waiting])))
+
+    async def _settle_batches(self) -> None:
+        while (next_one := await self._prepared.get()) is not None:
+            waiting, prepared = next_one
+            await self._settled.put(Batch(waiting, await self._batches.finish(prepared)))
+            async with self._changed:
+                self._deciding -= 1
+                self._changed.notify_all()
 
     async def _next(self) -> list[Waiting] | None:
         """Everything that came while the last batch was settled, up to the limit; None when stopping."""
         async with self._changed:
-            await self._changed.wait_for(
-                lambda: self._is_stopping or (self._waiting and not self._has_stopped_itself())
-            )
+            await self._changed.wait_for(lambda: self._is_stopping or self._is_due())
             if self._is_stopping:
                 return None
             count = min(len(self._waiting), self._settings.batch_records)
             batch = [self._waiting.popleft() for _ in range(count)]
             self._in_hand += 1
+            self._deciding += 1
             self._changed.notify_all()
         self._resume_with_room()
         return batch
+
+    def _is_due(self) -> bool:
+        """Whether to begin a batch: when none is in work, and ahead of time when the next one is full already."""
+        if self._telemetry.is_stopped_by_dead_letters:
+            return False
+        is_full = len(self._waiting) >= self._settings.batch_records
+        return (self._deciding == 0 and bool(self._waiting)) or (self._deciding == 1 and is_full)
 
     async def _pace(self) -> None:
         """Let a batch fill for a while, where nobody waits for it."""
@@ -203,9 +223,6 @@ class Pipeline:
         if self._is_paused and len(self._waiting) < self._settings.batch_records:
             self._is_paused = False
             self.consumer.resume(self)
-
-    def _has_stopped_itself(self) -> bool:
-        return self._telemetry.is_stopped_by_dead_letters
 
     async def _publish_batches(self) -> None:
         while (batch := await self._settled.get()) is not None:

@@ -31,14 +31,19 @@ class Transaction:
     def __init__(self, database: Database[Raw], thread: ThreadPoolExecutor) -> None:
         self._database = database
         self._thread = thread
-        self._session: ClientSession
+        self._session: ClientSession | None = None
+        self._is_committed = False
         self.round_trips = 0
 
     async def __aenter__(self) -> Self:
-        await self._hop(self._begin)
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._session is None:
+            return
+        if self._is_committed:
+            self._session.end_session()  # nothing is left to ask MongoDB for, so it needs no hop
+            return
         # Ending the session aborts what was not committed.
         await asyncio.shield(self._hop(self._session.end_session))
 
@@ -71,7 +76,8 @@ class Transaction:
         return places
 
     async def _seal(self) -> None:
-        await self._hop(self._session.commit_transaction)
+        await self._hop(self._begun().commit_transaction)
+        self._is_committed = True
         self.round_trips += 1
 
     async def _hop(self, step: Callable[..., T], *arguments: Any) -> T:
@@ -79,17 +85,19 @@ class Transaction:
 
     # -- in the thread
 
-    def _begin(self) -> None:
-        self._session = self._database.client.start_session(causal_consistency=False)
-        self._session.start_transaction(
-            read_concern=ReadConcern("snapshot"), write_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
-        )
+    def _begun(self) -> ClientSession:
+        if self._session is None:
+            self._session = self._database.client.start_session(causal_consistency=False)
+            self._session.start_transaction(
+                read_concern=ReadConcern("snapshot"), write_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
+            )
+        return self._session
 
     def _find(self, wanted: Mapping[type[Document], set[str]]) -> dict[type[Document], list[Document]]:
         found: dict[type[Document], list[Document]] = {}
         for document_class, ids in wanted.items():
             cursor = self._database[document_class.collection].find(
-                {"_id": {"$in": list(ids)}}, session=self._session, batch_size=len(ids) + 1
+                {"_id": {"$in": list(ids)}}, session=self._begun(), batch_size=len(ids) + 1
             )
             found[document_class] = [from_raw(document_class, raw) for raw in cursor]
             self.round_trips += 1
@@ -100,7 +108,7 @@ class Transaction:
         for erase in view.erased:
             erased[erase.document.collection, "_id" if erase.field == "id" else erase.field].append(erase.value)
         for (collection, field), values in erased.items():
-            self._database[collection].delete_many({field: {"$in": values}}, session=self._session)
+            self._database[collection].delete_many({field: {"$in": values}}, session=self._begun())
             self.round_trips += 1
 
         inserts: dict[str, list[Raw]] = defaultdict(list)
@@ -123,7 +131,7 @@ class Transaction:
 
     def _command(self, command: dict[str, Any], count: int) -> None:
         """One write command; PyMongo's bulk writes took twice the CPU time for the same."""
-        reply = self._database.command(command, session=self._session, codec_options=CODEC)
+        reply = self._database.command(command, session=self._begun(), codec_options=CODEC)
         self.round_trips += 1
         check_writes(reply.get("writeErrors", ()))
         if reply["n"] != count:

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.messages import Outcome
 from runtime.arrivals import Record
-from runtime.batch import Settled
+from runtime.batch import Prepared, Settled
 from runtime.journal import Outgoing
 from runtime.mongo import Away
 from runtime.pipeline import Pipeline
@@ -38,11 +38,14 @@ class Stand:
         self.pipeline = Pipeline(self, self, self, self.settings, self.telemetry)  # type: ignore[arg-type]  # stand-ins
         self.pipeline.consumer = self  # type: ignore[assignment]  # a stand-in
 
-    async def settle(self, records: Sequence[Record]) -> list[Settled]:
+    async def prepare(self, records: Sequence[Record]) -> Prepared:
         self.batches.append([each.offset for each in records])
+        return Prepared([Settled(each) for each in records], [], None)
+
+    async def finish(self, prepared: Prepared) -> list[Settled]:
         await self.go.wait()
         self.said.append("settled")
-        return [Settled(each) for each in records]
+        return prepared.settled
 
     async def publish(self, outgoing: Sequence[Any]) -> None:
         self.said.append("published")
@@ -82,16 +85,33 @@ class TestTake:
         await stand.pipeline.stop()
         await running
 
+    async def test_begins_a_full_batch_ahead_of_time_but_one_only(self) -> None:
+        stand = Stand()
+        stand.go.clear()
+        running = asyncio.create_task(stand.pipeline.run())
+        await stand.pipeline.take(records(0))
+        await until(lambda: stand.batches == [[0]], "begun")
+        await stand.pipeline.take(records(1, 2, 3))
+        await asyncio.sleep(0.01)
+        assert stand.batches == [[0]]
+        await asyncio.wait_for(stand.pipeline.take(records(*range(4, 10))), 5)
+        assert stand.batches == [[0], [1, 2, 3, 4]]
+        stand.go.set()
+        await until(lambda: stand.commits[-1:] == [{("t", 0): 10}], "committed")
+        assert stand.batches == [[0], [1, 2, 3, 4], [5, 6, 7, 8], [9]]
+        await stand.pipeline.stop()
+        await running
+
     async def test_pauses_without_room_and_resumes_with_it(self) -> None:
         stand = Stand()
         stand.go.clear()
         running = asyncio.create_task(stand.pipeline.run())
         await stand.pipeline.take(records(0))
         await until(lambda: stand.batches == [[0]], "begun")
-        await asyncio.wait_for(stand.pipeline.take(records(1, 2, 3, 4)), 5)
+        await asyncio.wait_for(stand.pipeline.take(records(*range(1, 9))), 5)
         assert stand.is_paused
         stand.go.set()
-        await until(lambda: not stand.is_paused and stand.commits[-1:] == [{("t", 0): 5}], "resumed")
+        await until(lambda: not stand.is_paused and stand.commits[-1:] == [{("t", 0): 9}], "resumed")
         await stand.pipeline.stop()
         await running
 
@@ -105,13 +125,13 @@ class TestTake:
         running = asyncio.create_task(stand.pipeline.run())
         await stand.pipeline.take(records(0))
         await until(lambda: stand.batches == [[0]], "begun")
-        taking = asyncio.create_task(stand.pipeline.take(records(1, 2, 3, 4)))
+        taking = asyncio.create_task(stand.pipeline.take(records(*range(1, 9))))
         await asyncio.sleep(0.03)
         time.sleep(0.03)  # noqa: ASYNC251  # the loop comes too late to the end of patience: both happen in one turn
         for _ in range(turns):
             await asyncio.sleep(0)
         stand.go.set()
-        await until(lambda: stand.commits[-1:] == [{("t", 0): 5}], "committed")
+        await until(lambda: stand.commits[-1:] == [{("t", 0): 9}], "committed")
         await taking
         assert not stand.is_paused
         await stand.pipeline.stop()
@@ -123,7 +143,7 @@ class TestTake:
         running = asyncio.create_task(stand.pipeline.run())
         await stand.pipeline.take(records(0))
         await until(lambda: stand.batches == [[0]], "begun")
-        await asyncio.wait_for(stand.pipeline.take(records(1, 2, 3, 4)), 5)
+        await asyncio.wait_for(stand.pipeline.take(records(*range(1, 9))), 5)
         assert stand.is_paused
         await stand.pipeline.revoked([("t", 0)])
         stand.go.set()
@@ -179,14 +199,14 @@ class TestRevoked:
 class TestOrder:
     async def test_is_settle_publish_mark_commit(self) -> None:
         stand = Stand()
-        inner = stand.settle
+        inner = stand.finish
 
-        async def settle(each: Sequence[Record]) -> list[Settled]:
+        async def finish(each: Prepared) -> list[Settled]:
             settled = await inner(each)
             settled[0].outgoing = (Outgoing("t.results", None, b"", []),)
             return settled
 
-        stand.settle = settle  # type: ignore[method-assign,assignment]  # the same, with something to say
+        stand.finish = finish  # type: ignore[method-assign,assignment]  # the same, with something to say
         running = asyncio.create_task(stand.pipeline.run())
         await stand.pipeline.take(records(0))
         await until(lambda: bool(stand.commits), "committed")
@@ -207,14 +227,14 @@ class TestOrder:
                 assert stand.commits == []
                 raise refusals.pop()
 
-        inner = stand.settle
+        inner = stand.finish
 
-        async def settle(each: Sequence[Record]) -> list[Settled]:
+        async def finish(each: Prepared) -> list[Settled]:
             settled = await inner(each)
             settled[0].outgoing = (Outgoing("t.results", None, b"", []),)
             return settled
 
-        stand.settle, stand.publish, stand.mark_dispatched = settle, publish, mark  # type: ignore[method-assign,assignment]  # faults
+        stand.finish, stand.publish, stand.mark_dispatched = finish, publish, mark  # type: ignore[method-assign,assignment]  # faults
         running = asyncio.create_task(stand.pipeline.run())
         await stand.pipeline.take(records(0))
         await until(lambda: bool(stand.commits), "committed")
