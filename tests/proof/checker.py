@@ -46,6 +46,23 @@ def each_command_has_one_outcome(case: Case) -> Found:
             yield Violation("without_answer", f"{record.type} {record.id} has no answer")
 
 
+def an_id_says_one_thing(case: Case) -> Found:
+    """Of several contents under one id only one counts; the others are dead letters."""
+    contents: dict[tuple[str, str], dict[tuple[str | None, bytes | None], list[Record]]] = defaultdict(dict)
+    for record in case.commands:
+        if record.id is not None and case.envelopes[id(record)] is not None:
+            contents[record.topic, record.id].setdefault((record.type, record.value), []).append(record)
+    for (_, name), several in contents.items():
+        counting = [copies for copies in several.values() if not all(_is_reused(case, copy) for copy in copies)]
+        if len(counting) > 1:
+            yield Violation("id_reused", f"{len(counting)} contents count under {name}")
+
+
+def _is_reused(case: Case, record: Record) -> bool:
+    letters = case.dead.get(((record.topic, record.partition), record.offset), ())
+    return any(letter.attributes.get("dead_reason") == "id_reused" for letter in letters)
+
+
 def answers_are_what_the_journal_says(case: Case) -> Found:
     """An answer has its command and says what the journal says, byte by byte."""
     known = {record.id for record in case.commands}
@@ -233,6 +250,7 @@ def _effects(case: Case, worker: str, original: Record) -> Iterator[Record]:
 RULES: Final[list[Callable[[Case], Found]]] = [
     nothing_sent_is_lost,
     each_command_has_one_outcome,
+    an_id_says_one_thing,
     answers_are_what_the_journal_says,
     copies_are_equal,
     nothing_is_said_without_a_cause,

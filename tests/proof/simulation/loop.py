@@ -8,6 +8,7 @@ import asyncio
 import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any, Final
@@ -78,6 +79,8 @@ class Loop(asyncio.AbstractEventLoop):
         self.graveyard: list[Any] = []
         """Tasks of the dead: collected later, as their `finally` would run otherwise."""
         self.callbacks = 0
+        self.is_over = False
+        OUTSIDE.ready.clear()
         self._active: list[Body] = []
         self._timers: list[tuple[float, int, Turn]] = []
         self._count = 0
@@ -106,7 +109,7 @@ class Loop(asyncio.AbstractEventLoop):
             context = copy_context()
         body = context.get(BODY, OUTSIDE)
         turn = Turn((lambda: callback(*args)) if args else callback, context, body)
-        if body.is_alive:
+        if body.is_alive and not self.is_over:
             if not body.ready and not body.is_paused:
                 self._active.append(body)
             body.ready.append(turn)
@@ -121,8 +124,9 @@ class Loop(asyncio.AbstractEventLoop):
         if context is None:
             context = copy_context()
         turn = Turn((lambda: callback(*args)) if args else callback, context, context.get(BODY, OUTSIDE), when)
-        self._count += 1
-        heapq.heappush(self._timers, (when, self._count, turn))
+        if not self.is_over:
+            self._count += 1
+            heapq.heappush(self._timers, (when, self._count, turn))
         return turn
 
     @override
@@ -207,7 +211,18 @@ class Loop(asyncio.AbstractEventLoop):
                     raise RuntimeError("the simulation doesn't come to rest")
             main.result()
         finally:
+            self._end()
             asyncio._set_running_loop(None)
+
+    def _end(self) -> None:
+        """Let everything go; what was under way ends here, and nothing that it still says is heard."""
+        self.is_over = True
+        self._timers.clear()
+        for task in self.graveyard:
+            if not task.done():
+                with suppress(BaseException):
+                    task.get_coro().close()
+        self.graveyard.clear()
 
     def _step(self) -> None:
         timers = self._timers
@@ -221,6 +236,8 @@ class Loop(asyncio.AbstractEventLoop):
                 self._active.append(body)
             body.ready.append(turn)
         active = self._active
+        if not active:
+            raise RuntimeError("nobody has anything to do any more")
         place = int(self.random.random() * len(active)) if len(active) > 1 else 0
         body = active[place]
         turn = body.ready.popleft()

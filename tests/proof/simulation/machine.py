@@ -259,7 +259,9 @@ class Run:
         random = self.random
         chance = random.random()
         if chance < 0.02:
-            self._append(topic, name, key, random.choice((None, b"", b"{", b"[]", body[: len(body) // 2])), headers, False)
+            self._append(
+                topic, name, key, random.choice((None, b"", b"{", b"[]", body[: len(body) // 2])), headers, False
+            )
             return
         if chance < 0.03:
             unknown = [(each, b"Unheard" if each == "ce_type" else value) for each, value in headers]
@@ -268,8 +270,14 @@ class Run:
         if chance < 0.04:
             self._append(topic, name, key, body, [each for each in headers if each[0] != "ce_actorkind"], False)
             return
+        if chance < 0.055 and self.sent:
+            # An id that somebody used before, for something else.
+            earlier = random.choice(self.sent)
+            if earlier.id is not None and earlier.topic == topic and earlier.is_decodable:
+                name = earlier.id
+                headers = [(each, name.encode() if each == "ce_id" else value) for each, value in headers]
         self._append(topic, name, key, body, headers, True)
-        if chance < 0.08:
+        if chance > 0.95:
             again = self.world.latency() * random.choice((0, 10, 1_000))
             self.world.loop.call_later(again, self._append, topic, name, key, body, headers, True)
 
@@ -298,7 +306,7 @@ class Run:
         for worker in WORKERS:
             if self.settings.group(worker.name) not in self.world.brokers.groups:
                 found.append(f"{worker.name} never joined")
-            if self.world.replicas.collections.get((self.settings.database(worker.name), "outbox")):
+            if self.world.replicas.scan((self.settings.database(worker.name), "outbox"), {}, self.world.replicas.time):
                 found.append(f"{worker.name} has parcels in its outbox")
         return found
 

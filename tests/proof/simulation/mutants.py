@@ -1,0 +1,294 @@
+"""Mutants: the runtime with one promise broken on purpose, by patching it from outside; the checker must catch each."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+from unittest.mock import patch
+
+from aiokafka.errors import KafkaError
+
+from runtime.arrivals import Decoder
+from runtime.batch import Batches
+from runtime.journal import JournalRecord, Outgoing, Place
+from runtime.mongo import Away, Conflict
+from runtime.pipeline import Pipeline
+from runtime.publishing import Publisher, Unsent
+from runtime.sayings import Scribe
+from runtime.store import Store
+from runtime.transaction import JOURNAL, Transaction
+from runtime.wire import Consumer
+from tests.proof.simulation.clients import SimulatedProducer
+from tests.proof.simulation.driver import Session
+
+Mutant = Callable[[], Any]
+MUTANTS: Final[dict[str, Mutant]] = {}
+
+
+def mutant(make: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
+    """File a generator of one patch under its name."""
+    MUTANTS[make.__name__] = lambda: contextmanager(make)()
+    return make
+
+
+@mutant
+def offsets_first() -> Iterator[Any]:
+    """Offsets are committed before what they caused is published."""
+    publish = Pipeline._publish
+
+    async def hasty(self: Pipeline, ours: Any) -> None:
+        await self._commit(ours)
+        await publish(self, ours)
+
+    with patch.object(Pipeline, "_publish", hasty):
+        yield
+
+
+@mutant
+def journal_outside() -> Iterator[Any]:
+    """The journal is written after the documents, in a transaction of its own."""
+    command, commit = Transaction._command, Transaction.commit
+
+    def documents_first(self: Transaction, asked: dict[str, Any], count: int) -> None:
+        late: list[tuple[dict[str, Any], int]] | None = self.__dict__.get("late")
+        if late is not None and asked.get("insert") in (JOURNAL, "outbox"):
+            late.append((asked, count))
+            return
+        command(self, asked, count)
+
+    async def twice(self: Transaction, view: Any, records: Sequence[JournalRecord]) -> list[Place]:
+        self.__dict__["late"] = late = []
+        places = await commit(self, view, records)
+        del self.__dict__["late"]
+        await self._hop(self._begin)
+        for asked, count in late:
+            await self._hop(self._command, asked, count)
+        await self._seal()
+        return places
+
+    with patch.object(Transaction, "_command", documents_first), patch.object(Transaction, "commit", twice):
+        yield
+
+
+@mutant
+def acks_1() -> Iterator[Any]:
+    """The leader alone acknowledges."""
+    init = SimulatedProducer.__init__
+
+    def careless(self: SimulatedProducer, world: Any, options: Any) -> None:
+        init(self, world, {**options, "acks": 1})
+
+    with patch.object(SimulatedProducer, "__init__", careless):
+        yield
+
+
+@mutant
+def commit_without_arguments() -> Iterator[Any]:
+    """Offsets of everything polled are committed, whatever became of it."""
+
+    async def all_of_it(self: Consumer, offsets: Any) -> None:
+        await self._aiokafka.commit()
+
+    with patch.object(Consumer, "commit", all_of_it):
+        yield
+
+
+@mutant
+def no_twins() -> Iterator[Any]:
+    """Twins in a batch are both executed, and the journal keeps one record for both."""
+    write = Transaction._write
+
+    def once(self: Transaction, view: Any, records: Sequence[JournalRecord], places: Sequence[Place]) -> None:
+        first = {record.id: number for number, record in reversed(list(enumerate(records)))}
+        kept = sorted(first.values())
+        write(self, view, [records[number] for number in kept], [places[number] for number in kept])
+
+    def decode(self: Decoder, records: Any) -> Any:
+        inner = Decoder._decode_one
+        now = self.clock()
+        return [
+            inner(self, place, record, now.replace(year=2000), now.replace(year=2100))
+            for place, record in enumerate(records)
+        ]
+
+    with patch.object(Decoder, "decode", decode), patch.object(Transaction, "_write", once):
+        yield
+
+
+@mutant
+def publishing_from_memory() -> Iterator[Any]:
+    """A commit of unknown fate counts as done, and what was decided is published."""
+    commit = Session.commit_transaction
+
+    def believing(self: Session) -> Any:
+        blocked = commit(self)
+        finish = blocked.finish
+
+        def believed(future: asyncio.Future[Any]) -> None:
+            inner: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            inner.add_done_callback(lambda done: (done.exception(), future.done() or future.set_result(None)))
+            finish(inner)
+
+        blocked.finish = believed
+        return blocked
+
+    with patch.object(Session, "commit_transaction", believing):
+        yield
+
+
+@mutant
+def no_version_check() -> Iterator[Any]:
+    """Documents are loaded outside of the snapshot, and no version is looked at when they are written."""
+    find = Transaction._find
+
+    def outside(self: Transaction, wanted: Any) -> Any:
+        own = self._session
+        self._begin()
+        try:
+            return find(self, wanted)
+        finally:
+            self._session.end_session()
+            self._session = own
+
+    with patch.object(Transaction, "_find", outside):
+        yield
+
+
+@mutant
+def marks_before_publishing() -> Iterator[Any]:
+    """The journal says dispatched before it is."""
+    publish = Pipeline._publish
+
+    async def marked(self: Pipeline, ours: Any) -> None:
+        await self._store.mark_dispatched([each.place for each in ours if each.place is not None])
+        await publish(self, ours)
+
+    with patch.object(Pipeline, "_publish", marked):
+        yield
+
+
+@mutant
+def acknowledgements_not_awaited() -> Iterator[Any]:
+    """Publishing is over when everything is handed to the producer."""
+
+    async def send(self: Publisher, topic: str, partition: int, messages: Sequence[Outgoing]) -> None:
+        producer: Any = self._producer
+        builder = producer.create_batch()
+        for each in messages:
+            builder.append(timestamp=None, key=each.key, value=each.value, headers=each.headers)
+        (await producer.send_batch(builder, topic, partition=partition)).add_done_callback(
+            lambda done: done.exception()
+        )
+
+    with patch.object(Publisher, "_send", send):
+        yield
+
+
+@mutant
+def lost_acknowledgements_are_successes() -> Iterator[Any]:
+    """An error of the broker is taken for an acknowledgement."""
+    send = Publisher._send
+
+    async def optimistic(self: Publisher, topic: str, partition: int, messages: Sequence[Outgoing]) -> None:
+        with suppress(KafkaError):
+            await send(self, topic, partition, messages)
+
+    with patch.object(Publisher, "_send", optimistic):
+        yield
+
+
+@mutant
+def others_partitions_too() -> Iterator[Any]:
+    """What became another's meanwhile is published and committed all the same."""
+    with patch.object(Pipeline, "_still_ours", lambda self, batch: list(batch.settled)):
+        yield
+
+
+@mutant
+def holdings_not_counted() -> Iterator[Any]:
+    """A partition that went and came back counts as never gone."""
+    revoked = Pipeline.revoked
+
+    async def forgetful(self: Pipeline, places: Any) -> None:
+        before = self._holdings.copy()
+        await revoked(self, places)
+        self._holdings = before
+
+    with patch.object(Pipeline, "revoked", forgetful):
+        yield
+
+
+@mutant
+def no_journal_look_up() -> Iterator[Any]:
+    """What was finished before is executed again."""
+
+    async def none(self: Batches[Any], arrivals: Any, settled: Any) -> Any:
+        return arrivals
+
+    with patch.object(Batches, "_unfinished", none):
+        yield
+
+
+@mutant
+def failed_batches_are_passed() -> Iterator[Any]:
+    """What could not be published is tried again later, and what comes after it goes first."""
+    retry = Pipeline._retry
+
+    async def later(self: Pipeline, step: Any, *batches: Any) -> None:
+        try:
+            await step([settled for batch in batches for settled in self._still_ours(batch)])
+        except (Unsent, KafkaError):
+            self.__dict__.setdefault("late", []).append(asyncio.ensure_future(_after(0.3, retry(self, step, *batches))))
+
+    with patch.object(Pipeline, "_retry", later):
+        yield
+
+
+async def _after(seconds: float, coroutine: Any) -> None:
+    await asyncio.sleep(seconds)
+    await coroutine
+
+
+@mutant
+def digests_not_compared() -> Iterator[Any]:
+    """The same id with another body counts as a repetition."""
+    finished = Store.finished
+    decode = Decoder.decode
+
+    def same(self: Decoder, records: Any) -> Any:
+        with patch("contracts.messages.Message.digest", lambda self: b"same"):
+            return decode(self, records)
+
+    with patch.object(Decoder, "decode", same), patch.object(Store, "finished", finished):
+        yield
+
+
+@mutant
+def dead_letters_dropped() -> Iterator[Any]:
+    """What can't be read is answered and forgotten."""
+    with patch.object(Scribe, "dead_letter", lambda self, arrival: ()):
+        yield
+
+
+@mutant
+def conflicts_are_done() -> Iterator[Any]:
+    """A batch that met a conflict is not tried again."""
+
+    async def once(self: Batches[Any], arrivals: Any, settled: Any) -> None:
+        with suppress(Conflict, Away):
+            await self._attempt(await self._unfinished(arrivals, settled), settled)
+
+    with patch.object(Batches, "_settle", once):
+        yield
+
+
+@mutant
+def marked_for_others() -> Iterator[Any]:
+    """Everything of a batch is marked as dispatched, published or not."""
+
+    async def all_of_them(self: Pipeline, batches: Any) -> None:
+        places = [each.place for batch in batches for each in batch.settled if each.place is not None]
+        await self._store.mark_dispatched(places)
+
+    with patch.object(Pipeline, "_mark", all_of_them):
+        yield

@@ -1,0 +1,87 @@
+"""Seeds: run one, judge it, say what came of it; in two processes, as many as are wanted."""
+
+import gc
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from multiprocessing import get_context
+from typing import Any
+
+from tests.proof.case import Violation
+from tests.proof.checker import check
+from tests.proof.history import History
+from tests.proof.simulation.machine import Run
+from tests.proof.simulation.mutants import MUTANTS
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of a seed."""
+
+    seed: int
+    commands: int
+    faults: dict[str, int]
+    violations: list[Violation] = field(default_factory=list)
+    fingerprint: str = ""
+    """The same for the same seed, or it would be no replay."""
+    ended: dict[str, int] = field(default_factory=dict)
+    """How many commands ended how."""
+
+
+def judge(seed: int, commands: int, mutant: str | None = None) -> Judged:
+    """Run a seed, of the machine or of one of its mutants."""
+    gc.disable()
+    run = Run(seed, commands)
+    try:
+        with MUTANTS[mutant]() if mutant is not None else nullcontext():
+            history = run.history()
+        violations = check(history)
+    except RuntimeError as error:
+        run.mishaps.append(str(error))
+        return Judged(seed, commands, run.world.faults, [Violation("mishap", text) for text in run.mishaps])
+    finally:
+        gc.enable()
+        gc.collect(1)
+    violations += [Violation("mishap", text) for text in run.mishaps]
+    outcomes = Counter(each.outcome for kept in history.workers.values() for each in kept.journal if each.result)
+    return Judged(seed, len(history.sent), run.world.faults, violations, fingerprint(history), dict(outcomes))
+
+
+def fingerprint(history: History) -> str:
+    """A hash of everything that was said, where and in which order."""
+    digest = blake2b(digest_size=12)
+    for record in history.records:
+        digest.update(repr((record.topic, record.partition, record.content, record.sequence)).encode())
+    return digest.hexdigest()
+
+
+def judged(seeds: range, commands: int, processes: int = 2) -> Iterator[Judged]:
+    """Many seeds, in any order."""
+    left = iter(seeds)
+    # Every process is fresh: what one imports, and how it hashes, is as in a replay.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        running: set[Any] = set()
+        try:
+            while True:
+                while len(running) < processes * 3 and (seed := next(left, None)) is not None:
+                    running.add(pool.submit(judge, seed, commands))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for each in done:
+                    yield each.result()
+        finally:
+            for each in running:
+                each.cancel()
+
+
+def caught(mutant: str, seeds: range, commands: int) -> Judged | None:
+    """The first of these seeds in which the checker catches a mutant."""
+    for seed in seeds:
+        found = judge(seed, commands, mutant)
+        if found.violations:
+            return found
+    return None
