@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from contracts.catalogue import EVENTS
 from tests.proof.case import Case, Found, Violation
-from tests.proof.history import Record
+from tests.proof.history import Place, Record
 
 Raw = Mapping[str, Any]
 Slot = tuple[str, str]
@@ -25,7 +25,32 @@ UNCHANGING: Final = ("Refused", "Repeated", "Parked")
 
 
 def versions_have_no_gaps(case: Case) -> Found:
-    """Per aggregate the versions of events go up by one, in the order of their first copies, up to the document's."""
+    """Per aggregate the versions of events go up by one, up to the document's, one change each.
+
+    In the order of first copies they go up, too, as far as their causes came from one partition.
+    """
+    for (worker, kind, name), events in _histories(case).items():
+        yield from _out_of_order(case, worker, f"{worker} {kind} {name}", events)
+        if (worker, kind) not in QUIET:
+            yield from _incomplete(case, worker, kind, name, events)
+
+
+def crossings(case: Case) -> Found:
+    """Events of one aggregate whose first copies stand in another order than their versions.
+
+    Their causes came from different partitions, and whoever committed the earlier one died before it was published.
+    """
+    for (worker, kind, name), events in _histories(case).items():
+        last = 0
+        for record in events:
+            version = int(record.attributes["ce_sequence"])
+            if version < last:
+                yield Violation("crossed", f"{worker} {kind} {name}: {record.type} {record.id}: {version} after {last}")
+            last = max(last, version)
+
+
+def _histories(case: Case) -> dict[tuple[str, str, str], list[Record]]:
+    """By worker, class and id of an aggregate, the first copies of the events about it, as they lie there."""
     histories: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     seen: set[str] = set()
     for record in case.history.records:
@@ -33,30 +58,35 @@ def versions_have_no_gaps(case: Case) -> Found:
         if event is None or not record.topic.endswith(".events") or record.id is None or record.id in seen:
             continue
         seen.add(record.id)
-        if "ce_sequence" in record.attributes:
+        if "ce_sequence" in record.attributes and (event.worker, event.about[0]) not in MORTAL:
             histories[event.worker, event.about[0], record.attributes["ce_subject"]].append(record)
-    for (worker, kind, name), events in histories.items():
-        if (worker, kind) in MORTAL:
-            continue
-        yield from _judged(case, worker, kind, name, events)
+    return histories
 
 
-def _judged(case: Case, worker: str, kind: str, name: str, events: list[Record]) -> Found:
-    last = 0
+def _out_of_order(case: Case, worker: str, what: str, events: list[Record]) -> Found:
+    last: dict[Place | None, int] = defaultdict(int)
+    for record in events:
+        origin = case.arrivals[worker].get(record.cause or "")
+        version = int(record.attributes["ce_sequence"])
+        if version < last[origin]:
+            text = f"{what}: {record.type} {record.id} is {version} after {last[origin]}, both from {origin}"
+            yield Violation("out_of_order", text)
+        last[origin] = max(last[origin], version)
+
+
+def _incomplete(case: Case, worker: str, kind: str, name: str, events: list[Record]) -> Found:
+    changes: dict[int, list[str]] = defaultdict(list)
     for record in events:
         version = int(record.attributes["ce_sequence"])
-        may_stand = (record.type or "").endswith(UNCHANGING)
-        is_next = version == last + 1 or (may_stand and version == last)
-        if (worker, kind) in QUIET:
-            is_next = version >= last
-        if not is_next:
-            code = "out_of_order" if version <= last else "gap"
-            yield Violation(code, f"{worker} {kind} {name}: {record.type} {record.id} is {version} after {last}")
-        last = max(last, version)
+        changes[version] += [] if (record.type or "").endswith(UNCHANGING) else [record.id or ""]
+    last = max(changes)
+    if sorted(changes) != list(range(1, last + 1)):
+        yield Violation("gap", f"{worker} {kind} {name}: events say only {sorted(changes)}")
+    for version, ids in changes.items():
+        if len(ids) > 1:
+            yield Violation("doubled", f"{worker} {kind} {name}: version {version} was made by {ids}")
     document = _documents(case, worker, COLLECTIONS.get(kind, "")).get(name)
-    if document is None or (worker, kind) in QUIET:
-        return
-    if document["version"] != last:
+    if document is not None and document["version"] != last:
         yield Violation("version", f"{worker} {kind} {name} has version {document['version']}, its events say {last}")
 
 

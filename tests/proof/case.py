@@ -108,6 +108,16 @@ class Case:
         return (worker, int(number)) if worker in self.history.workers and number.isdecimal() else (None, 0)
 
     @cached_property
+    def arrivals(self) -> dict[str, dict[str, Place]]:
+        """By worker and message id, from which partition it came."""
+        found: dict[str, dict[str, Place]] = {}
+        for worker, kept in self.history.workers.items():
+            topics = {topic for topic, _ in kept.ends}
+            records = [each for topic in topics for each in self.history.by_topic.get(topic, ())]
+            found[worker] = {each.id: (each.topic, each.partition) for each in reversed(records) if each.id}
+        return found
+
+    @cached_property
     def originals(self) -> dict[tuple[Place, int], Record]:
         """Every record by its place."""
         return {((each.topic, each.partition), each.offset): each for each in self.history.records}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from contracts.messages import Outcome
-from tests.proof.books import BOOKS
+from tests.proof.books import BOOKS, crossings
 from tests.proof.case import BROKEN, JOURNALLESS, UNREADABLE, Case, Found, Violation
 from tests.proof.history import History, Kept, Place, Record, Saying
 
@@ -268,6 +268,11 @@ def check(history: History) -> list[Violation]:
     """Everything that is wrong with a history; nothing, if all promises were kept."""
     case = Case(history)
     return [violation for rule in RULES for violation in rule(case)]
+
+
+def crossed(history: History) -> list[Violation]:
+    """Events that passed others about the same aggregate, from other partitions: no promise, but worth knowing."""
+    return list(crossings(Case(history)))
 
 
 def compare(before: History, after: History) -> list[Violation]:

@@ -38,7 +38,7 @@ def simulate(
         with Progress(*columns, console=console) as progress:
             bar = progress.add_task("seeds", total=seeds)
             for each in judged(range(first, first + seeds), commands, processes):
-                total.update(seeds=1, commands=each.commands, violations=len(each.violations))
+                total.update(seeds=1, commands=each.commands, violations=len(each.violations), crossed=each.crossed)
                 faults.update(each.faults)
                 if each.violations:
                     failing.append(each)
@@ -53,6 +53,7 @@ def simulate(
         "commands": total["commands"],
         "faults": dict(sorted(faults.items())),
         "violations": total["violations"],
+        "crossed": total["crossed"],
         "failing_seeds": sorted(each.seed for each in failing),
         "mutants_caught": None if found is None else f"{len(found)}/{len(MUTANTS)}",
         "seconds": round(seconds, 1),

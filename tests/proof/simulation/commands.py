@@ -173,14 +173,17 @@ class Sender:
             return self._of_type(name, random.choice(options), rules)
         if origin is tuple:
             return self._several(name, get_args(annotation)[0])
+        return self._of_class(name, annotation, rules)
+
+    def _of_class(self, name: str, annotation: Any, rules: list[Any]) -> Any:
         if annotation is AwareDatetime:
-            return self.now - timedelta(seconds=random.choice((0, 1, 60, 4_000)))
+            return self.now - timedelta(seconds=self._random.choice((0, 1, 60, 4_000)))
         if not isinstance(annotation, type):
             return {}
         if issubclass(annotation, BaseModel):
             return self._fields(annotation)
         if issubclass(annotation, Enum):
-            return random.choice(list(annotation))
+            return self._random.choice(list(annotation))
         return self._simple(name, annotation, rules)
 
     def _several(self, name: str, each: Any) -> list[Any]:

@@ -237,7 +237,8 @@ class Run:
         number = len(self.sent)
         # Ids as doors make them, but from the seed: UUIDv7 of the moment.
         milliseconds = world.now_ms()
-        name = f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{number & 0xFFF:03x}-8000-{random.getrandbits(48):012x}"
+        moment = f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}"
+        name = f"{moment}-7{number & 0xFFF:03x}-8000-{random.getrandbits(48):012x}"
         envelope = Envelope(
             id=name,
             type=type(command).__name__,

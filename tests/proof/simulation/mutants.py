@@ -27,7 +27,7 @@ MUTANTS: Final[dict[str, Mutant]] = {}
 
 def mutant(make: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
     """File a generator of one patch under its name."""
-    MUTANTS[make.__name__] = lambda: contextmanager(make)()
+    MUTANTS[make.__name__] = contextmanager(make)
     return make
 
 

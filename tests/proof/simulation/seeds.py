@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from tests.proof.case import Violation
-from tests.proof.checker import check
+from tests.proof.checker import check, crossed
 from tests.proof.history import History
 from tests.proof.simulation.machine import Run
 from tests.proof.simulation.mutants import MUTANTS
@@ -27,6 +27,8 @@ class Judged:
     violations: list[Violation] = field(default_factory=list)
     fingerprint: str = ""
     """The same for the same seed, or it would be no replay."""
+    crossed: int = 0
+    """Events that passed others about the same aggregate."""
     ended: dict[str, int] = field(default_factory=dict)
     """How many commands ended how."""
 
@@ -47,7 +49,15 @@ def judge(seed: int, commands: int, mutant: str | None = None) -> Judged:
         gc.collect(1)
     violations += [Violation("mishap", text) for text in run.mishaps]
     outcomes = Counter(each.outcome for kept in history.workers.values() for each in kept.journal if each.result)
-    return Judged(seed, len(history.sent), run.world.faults, violations, fingerprint(history), dict(outcomes))
+    return Judged(
+        seed,
+        len(history.sent),
+        run.world.faults,
+        violations,
+        fingerprint(history),
+        len(crossed(history)),
+        dict(outcomes),
+    )
 
 
 def fingerprint(history: History) -> str:
