@@ -15,9 +15,9 @@ from aiokafka.errors import KafkaError, for_code
 
 from contracts.messages import WORKERS
 from contracts.topics import Topic, all_topics, commands_topic, dead_topic
+from runtime.sayings import DEAD_CUT
 from runtime.settings import DAY_SECONDS, Settings
 
-DEAD_CUT: Final = "dead_cut_from_bytes"
 DEAD_HEADERS: Final = ("dead_reason", "dead_detail", "dead_topic", "dead_partition", "dead_offset", "dead_at", DEAD_CUT)
 """What the runtime adds to the headers of a message that it buries."""
 READ_SECONDS: Final = 10

@@ -32,6 +32,8 @@ LATEST_MS: Final = 253_402_300_799_999
 
 LARGEST_DEAD_BYTES: Final = 1_048_400
 """Key, value and headers of a dead letter: what brokers take by default, less what Kafka adds."""
+DEAD_CUT: Final = "dead_cut_from_bytes"
+"""Says of a dead letter that it isn't whole, and how large it was."""
 
 
 class TooLarge(ValueError):
@@ -108,13 +110,13 @@ class Scribe:
             "dead_offset": str(record.offset),
             "dead_at": wire_time(seen_at),
         }
-        kept = [(name, value) for name, value in record.headers if name not in reasons]
+        kept = [(name, value) for name, value in record.headers if name not in reasons and name != DEAD_CUT]
         whole = Outgoing(self._dead, record.key, record.value, kept + _encoded(reasons))
         size = _size(whole)
         if size <= LARGEST_DEAD_BYTES:
             return (whole,)
         # A record that was compressed on its way may be more than a broker takes from us; where it lies is noted.
-        reasons["dead_cut_from_bytes"] = str(size)
+        reasons[DEAD_CUT] = str(size)
         kept = [(name, (value or b"")[:1_000]) for name, value in kept if name.startswith("ce_")]
         key, value = (record.key or b"")[:1_000], (record.value or b"")[: LARGEST_DEAD_BYTES // 2]
         return (Outgoing(self._dead, key, value, kept + _encoded(reasons)),)

@@ -184,17 +184,23 @@ class TestAccept:
 class TestProblems:
     def test_notices_a_body_that_is_not_read_any_more(self) -> None:
         golden = Golden.of(BlockCard)
-        golden.bodies.append('{"card_number":"4000000000000001","reason":"lost"}')
+        golden.bodies[0] = '{"card_number":"4000000000000001","reason":"lost"}'
 
         assert any("a golden body is not read any more: card_number" in line for line in problems(golden, BlockCard))
 
     def test_notices_a_body_that_comes_to_mean_something_else(self) -> None:
         golden = Golden.of(BlockCard)
-        golden.bodies.append('{"card_number":"4000000000000002","reason":"lost","colour":"red"}')
+        golden.bodies[0] = '{"card_number":"4000000000000002","reason":"lost","colour":"red"}'
 
         assert any(
             "BlockCard.colour: a golden body says something else" in line for line in problems(golden, BlockCard)
         )
+
+    def test_notices_a_digest_that_journals_would_not_know_again(self) -> None:
+        golden = Golden.of(BlockCard)
+        golden.digests[0] = golden.digests[0][::-1]
+
+        assert any("a golden body has another digest" in line for line in problems(golden, BlockCard))
 
     def test_notices_headers_that_are_not_read_any_more(self) -> None:
         golden = Golden.of(BlockCard)

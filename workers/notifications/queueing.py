@@ -20,8 +20,13 @@ MOST_WAITING: Final = 20
 
 @worker.handles(MemberRegistered)
 def welcome_member(
-    event: MemberRegistered, waiting: Annotated[Waiting | None, Key("member_id")], context: Context
+    event: MemberRegistered,
+    known: Annotated[Contact | None, Key("member_id")],
+    waiting: Annotated[Waiting | None, Key("member_id")],
+    context: Context,
 ) -> Changes:
+    if known is not None:
+        return
     contact = Contact(
         id=event.member_id,
         phone=event.phone,

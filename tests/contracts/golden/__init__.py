@@ -26,6 +26,8 @@ class Golden:
     headers: dict[str, str]
     bodies: list[str]
     """Examples, oldest first: one more for every time that the type grew."""
+    digests: list[str]
+    """The digest of each: journals hold them, and the same message must have the same for ever."""
     schema: dict[str, Any]
 
     @classmethod
@@ -40,6 +42,7 @@ class Golden:
             personal=sorted(message_class.personal),
             headers={name: value.decode() for name, value in envelope.headers(f"/punchcard/{message_class.worker}")},
             bodies=[example_message.encoded().decode()],
+            digests=[example_message.digest().hex()],
             schema=message_class.model_json_schema(),
         )
 
@@ -78,12 +81,15 @@ def _unread(golden: Golden, message_class: type[Message]) -> Iterator[str]:
         read_envelope([(header, value.encode()) for header, value in golden.headers.items()])
     except ValueError as problem:
         yield f"{name}: its golden headers are not read any more: {problem}"
-    for body in golden.bodies:
+    for body, digest in zip(golden.bodies, golden.digests, strict=True):
         try:
-            again = json.loads(read_body(message_class, body.encode()).encoded())
+            message = read_body(message_class, body.encode())
         except ValueError as problem:
             yield f"{name}: a golden body is not read any more: {problem}"
             continue
+        if message.digest().hex() != digest:
+            yield f"{name}: a golden body has another digest: what is repeated would count as another message"
+        again = json.loads(message.encoded())
         for field, value in json.loads(body).items():
             if field not in again or again[field] != value:
                 yield f"{name}.{field}: a golden body says something else when it is read and written again"
@@ -106,6 +112,7 @@ def accept(name: str, message_class: type[Message], folder: Path = FOLDER) -> st
         raise ValueError("\n".join(found))
     if before.schema == today.schema and before.personal == today.personal:
         return "unchanged"
-    bodies = before.bodies + [body for body in today.bodies if body not in before.bodies]
-    file.write_text(Golden(**{**vars(today), "bodies": bodies}).written(), encoding="utf-8")
+    digests = dict(zip(before.bodies + today.bodies, before.digests + today.digests, strict=True))
+    grown = {**vars(today), "bodies": list(digests), "digests": list(digests.values())}
+    file.write_text(Golden(**grown).written(), encoding="utf-8")
     return "grown"
