@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench chaos docs lock clean
+.PHONY: help run demo test check bench fuzz chaos docs lock clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -40,6 +40,9 @@ bench: $(DEV) ## measure throughput and latency on this machine
 
 chaos: $(DEV) ## kill, freeze and restart everything under load, and judge what is left (KILLS=n ARGS=…)
 	@$(PYTHON) -m tests.chaos --kills $(or $(KILLS),20) $(ARGS)
+
+fuzz: $(DEV) ## attack every topic and door with bad input: make fuzz MESSAGES=200000 SEED=1
+	@$(PYTHON) -m tests.fuzz --messages $(or $(MESSAGES),200000) --seed $(or $(SEED),1)
 
 docs: $(DEV) ## write AsyncAPI, JSON Schemas, message catalogue and settings under docs/
 	@$(PYTHON) -m services.cli docs

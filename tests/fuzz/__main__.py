@@ -18,7 +18,7 @@ from rich.table import Table
 from runtime.admin import AdminError, create_topics
 from runtime.local import LocalError, LocalServers, free_port
 from runtime.settings import Settings
-from tests.fuzz.campaign import Campaign, Shares, Verdict
+from tests.fuzz.campaign import AttackFailed, Campaign, Shares, Verdict
 from tests.fuzz.system import running_system
 
 MOST_SHOWN: Final = 40
@@ -98,7 +98,7 @@ def main() -> None:
     """Run; an interrupted run leaves nothing behind."""
     try:
         code = app(standalone_mode=False)
-    except (LocalError, AdminError) as error:
+    except (LocalError, AdminError, AttackFailed) as error:
         print(f"fuzz: {error}", file=sys.stderr)
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):

@@ -12,7 +12,7 @@ from runtime.admin import DEAD_CUT, DEAD_HEADERS
 from runtime.decisions import Worker
 from runtime.sayings import LARGEST_DEAD_BYTES
 from runtime.serve import listen_topics
-from tests.fuzz.shots import Shot
+from tests.fuzz.shots import MESSAGES, Shot
 
 Place = tuple[str, int, int]
 UNANSWERED: Final = frozenset({"too_old", "id_reused"})
@@ -29,6 +29,8 @@ class Sent:
     size: int
     id: str | None
     """Its id, if it can be read; of a header that comes twice the last counts."""
+    content: bytes
+    """A hash of what it says, however it is written."""
     type: str | None
     marks: tuple[str, ...]
 
@@ -40,7 +42,6 @@ class Letter:
     reason: str
     digest: bytes
     is_cut: bool
-    cut_from: int
 
 
 @dataclass
@@ -53,8 +54,10 @@ class Aftermath:
     """By worker and command: its outcome. Workers don't know of one another's ids."""
     torn_answers: set[tuple[str, str]] = field(default_factory=set)
     """Commands whose answers differ from one another."""
-    journals: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By worker: the ids of all that it finished."""
+    journals: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By worker: the ids of all that it finished, and how."""
+    buried: set[tuple[str, str]] = field(default_factory=set)
+    """Worker and id of every letter that has one."""
     _bytes: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def take_letter(self, worker: str, record: Any) -> None:
@@ -69,11 +72,12 @@ class Aftermath:
             reason = headers["dead_reason"].decode()
         except (KeyError, ValueError, AttributeError):
             return
-        cut = headers.get(DEAD_CUT)
-        cut_from = int(cut) if cut is not None and cut.isdigit() else 0
-        letter = Letter(
-            reason, digest_of(record.key, record.value, record.headers), cut_from > LARGEST_DEAD_BYTES, cut_from
-        )
+        cut = headers.get(DEAD_CUT) or b""
+        is_cut = cut.isdigit() and int(cut) > LARGEST_DEAD_BYTES
+        letter = Letter(reason, digest_of(record.key, record.value, record.headers), is_cut)
+        message_id = headers.get("ce_id")
+        if message_id is not None:
+            self.buried.add((worker, message_id.decode(errors="replace")))
         before = self.letters.setdefault((worker, place), letter)
         if before != letter:
             self.doubled_letters.append((worker, place))
@@ -100,6 +104,10 @@ class Account:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self.sent: dict[Place, Sent] = {}
+        self._contents: dict[tuple[str, str], bytes] = {}
+        """What each worker took under each id."""
+        self._twins: set[tuple[str, str | None, bytes]] = set()
+        """What has a letter: of twins in one batch the first gets it for all."""
 
     def note(self, place: Place, shot: Shot) -> None:
         """A record was acknowledged at this place."""
@@ -114,6 +122,9 @@ class Account:
         outcomes: dict[str, Counter[str]] = defaultdict(Counter)
         unaccounted = [f"two letters that differ: {each}" for each in aftermath.doubled_letters]
         unaccounted += [f"two answers that differ: {each}" for each in sorted(aftermath.torn_answers)]
+        self._contents.clear()
+        lying = [(name, self.sent[place]) for name, place in aftermath.letters if place in self.sent]
+        self._twins = {(name, sent.id, sent.content) for name, sent in lying}
         for place, sent in self.sent.items():
             found = [self._by(worker, place, sent, aftermath) for worker in readers.get(place[0], ())]
             unaccounted += [
@@ -126,39 +137,64 @@ class Account:
     def _by(self, worker: Worker[Any], place: Place, sent: Sent, aftermath: Aftermath) -> str:
         """How a worker ended a record, or what is wrong with that."""
         is_command = place[0] == commands_topic(self._prefix, worker.name)
-        journal = aftermath.journals[worker.name]
-        answer = None if sent.id is None else aftermath.answers.get((worker.name, sent.id))
         letter = aftermath.letters.get((worker.name, place))
+        answer = None if sent.id is None else aftermath.answers.get((worker.name, sent.id))
         if letter is not None:
-            if not letter.is_cut and letter.digest != sent.digest:
-                return f"the dead letter of {worker.name} has other bytes"
-            if letter.is_cut and sent.size <= LARGEST_DEAD_BYTES // 2:
-                return f"the dead letter of {worker.name} was cut though it is small"
-            is_answered = letter.reason not in UNANSWERED and is_command and sent.id is not None
+            is_answered = is_command and sent.id is not None and letter.reason not in UNANSWERED
             if is_answered and answer is None:
                 return f"dead letter ({letter.reason}) of {worker.name} without an answer to {sent.id}"
-            return "failed" if is_answered else "dead letter"
-        if is_command:
-            if sent.id not in journal:
-                return f"{worker.name} finished it in no way"
-            return answer or f"{worker.name} finished it without an answer"
-        if sent.id in journal:
-            return "done"
-        is_heard = sent.type is None or sent.type in worker.handlers
-        return f"{worker.name} finished it in no way" if is_heard else "passed over"
+            return _fault_of(letter, sent) or ("failed" if is_answered else "dead letter")
+        if not is_command and sent.type is not None and sent.type not in worker.handlers:
+            return "passed over"
+        return self._by_journal(worker.name, sent, aftermath, is_command=is_command, answer=answer)
+
+    def _by_journal(
+        self, worker: str, sent: Sent, aftermath: Aftermath, *, is_command: bool, answer: str | None
+    ) -> str:
+        """How a worker ended a record that has no letter of its own: its id tells."""
+        outcome = None if sent.id is None else aftermath.journals[worker].get(sent.id)
+        if sent.id is None or outcome is None:
+            return f"{worker} finished it in no way"
+        if is_command and answer != outcome:
+            return f"{worker} finished it as {outcome}, and its answer is {answer}"
+        name = (worker, sent.id)
+        if outcome == "failed" or (outcome == "refused" and not is_command):
+            return outcome if name in aftermath.buried else f"{worker} failed at it without a dead letter"
+        if (*name, sent.content) in self._twins:
+            return "dead letter"
+        if self._contents.setdefault(name, sent.content) != sent.content:
+            return f"{worker} took two contents under one id"
+        return outcome
+
+
+def _fault_of(letter: Letter, sent: Sent) -> str | None:
+    """What is wrong with a letter's bytes."""
+    if not letter.is_cut and letter.digest != sent.digest:
+        return "its dead letter has other bytes"
+    if letter.is_cut and sent.size <= LARGEST_DEAD_BYTES // 2:
+        return "its dead letter was cut though it is small"
+    return None
 
 
 def sent_of(shot: Shot) -> Sent:
     """What is noted of a shot."""
     headers = dict(shot.headers)
-    message_id = headers.get("ce_id")
+    message_id, kind = headers.get("ce_id"), _text(headers.get("ce_type"))
     return Sent(
         digest=digest_of(shot.key, shot.value, shot.headers),
         size=shot.size,
         id=message_id.decode() if message_id is not None and is_readable(message_id) else None,
-        type=_text(headers.get("ce_type")),
+        content=_content(kind, shot.value),
+        type=kind,
         marks=tuple(shot.marks),
     )
+
+
+def _content(kind: str | None, value: bytes | None) -> bytes:
+    try:
+        return read_body(MESSAGES[kind or ""], value).digest()
+    except (KeyError, Malformed):
+        return blake2b(value or b"", digest_size=16).digest()
 
 
 def is_readable(raw: bytes) -> bool:

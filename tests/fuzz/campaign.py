@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +36,10 @@ MOST_BEHIND: Final = 4_000
 STUCK_SECONDS: Final = 60.0
 UNUSED_CARD: Final = 999_999
 Say = Callable[[str, int], None]
+
+
+class AttackFailed(Exception):
+    """The attack itself broke off; that says nothing about what was attacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,25 +154,12 @@ class Campaign:
 
     async def _doors(self) -> None:
         """The storm over HTTP, by another process; it says after each door what came back."""
-        file = self._folder / "orders.json"
-        file.write_text(json.dumps([asdict(order) for order in self._orders()]), encoding="utf-8")
-        command = (sys.executable, "-m", "tests.fuzz.http_door", str(file))
-        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, limit=2**26)
-        assert process.stdout is not None
-        try:
-            async for line in process.stdout:
-                report = json.loads(line)
-                self.verdict.doors[report["name"]] = Counter(report["outcomes"])
-                self.verdict.http_500 += report["faults"]
-                self.verdict.unaccounted += [f"{report['name']}: no answer to {each}" for each in report["unanswered"]]
-                self._waiting = report["waiting"] if report["name"] == GATEWAY else self._waiting
-                self._say("doors", report["sent"])
-            if await process.wait():
-                self.verdict.crashes["the attack itself"] = f"exit {process.returncode}"
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        async for report in reports(self._folder, self._orders()):
+            self.verdict.doors[report["name"]] = Counter(report["outcomes"])
+            self.verdict.http_500 += report["faults"]
+            self.verdict.unaccounted += [f"{report['name']}: no answer to {each}" for each in report["unanswered"]]
+            self._waiting = report["waiting"] if report["name"] == GATEWAY else self._waiting
+            self._say("doors", report["sent"])
 
     _waiting: list[list[str]] = []  # noqa: RUF012  # replaced as a whole
 
@@ -228,6 +219,28 @@ class Campaign:
         await wire.close()
         if answer is None or answer.status != 200 or read is None or read.status != 200:
             self.verdict.stuck.append(f"a card can't be issued any more: {answer}, {read}")
+
+
+async def reports(folder: Path, orders: Sequence[Order]) -> AsyncIterator[dict[str, Any]]:
+    """What comes back of each order, carried out by a process of its own.
+
+    Raises:
+        AttackFailed: that process did.
+    """
+    file = folder / "orders.json"
+    file.write_text(json.dumps([asdict(order) for order in orders]), encoding="utf-8")
+    command = (sys.executable, "-m", "tests.fuzz.http_door", str(file))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, limit=2**26)
+    assert process.stdout is not None
+    try:
+        async for line in process.stdout:
+            yield json.loads(line)
+        if await process.wait():
+            raise AttackFailed(f"the attack over HTTP ended with exit {process.returncode}")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def _request(method: str, path: str, key: str, body: bytes = b"") -> bytes:

@@ -1,7 +1,7 @@
 """A worker in memory: the runtime's own batches over a dictionary in place of MongoDB."""
 
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -70,14 +70,13 @@ class InMemory:
         self.notebook = Notebook()
         self.telemetry = Telemetry(name)
         self._batches = Batches(self.worker, programme, cast(Store, self.notebook), settings, self.telemetry)
-        self._offset = 0
 
-    async def settle(self, shots: Sequence[Shot]) -> list[Settled]:
-        """Settle these as one batch."""
-        return await self._batches.settle([self._taken(shot) for shot in shots])
+    async def settle(self, shots: Mapping[int, Shot]) -> list[Settled]:
+        """Settle these, by their offsets, as one batch."""
+        return await self._batches.settle([_taken(offset, shot) for offset, shot in shots.items()])
 
-    def _taken(self, shot: Shot) -> Taken:
-        self._offset += 1
-        stamp = shot.timestamp_ms if shot.timestamp_ms is not None else int(time.time() * 1_000)
-        headers = cast(Any, shot.headers)  # a header may be null: that is the point
-        return Taken(shot.topic, shot.key, shot.value, headers, offset=self._offset, timestamp=stamp)
+
+def _taken(offset: int, shot: Shot) -> Taken:
+    stamp = shot.timestamp_ms if shot.timestamp_ms is not None else int(time.time() * 1_000)
+    headers = cast(Any, shot.headers)  # a header may be null: that is the point
+    return Taken(shot.topic, shot.key, shot.value, headers, offset=offset, timestamp=stamp)

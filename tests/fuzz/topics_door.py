@@ -196,9 +196,11 @@ async def aftermath_of(settings: Settings) -> Aftermath:
     return found
 
 
-def _journals(settings: Settings) -> dict[str, frozenset[str]]:
+def _journals(settings: Settings) -> dict[str, dict[str, str]]:
     with MongoClient[dict[str, Any]](settings.mongo_url.get_secret_value()) as client:
         return {
-            name: frozenset(raw["_id"] for raw in client[settings.database(name)][JOURNAL].find({}, {"_id": 1}))
+            name: {
+                raw["_id"]: raw["outcome"] for raw in client[settings.database(name)][JOURNAL].find({}, {"outcome": 1})
+            }
             for name in WORKERS
         }
