@@ -93,6 +93,10 @@ class SimulatedProducer:
         # What is under way belongs to nobody: it arrives even if its sender dies.
         context = world.outside.copy()
         loop.call_later(latency + REPLICATION_SECONDS, replicated, context=context)
+        if world.brokers.is_failing:
+            world.brokers.is_failing = False
+            later = latency + REPLICATION_SECONDS / 2
+            loop.call_later(later, world.brokers.fail_over, context=world.outside.copy())
         body = BODY.get()
         acknowledged.add_done_callback(lambda _: world.crash_point("published", body))
         return acknowledged
@@ -135,13 +139,17 @@ class SimulatedConsumer:
             if self.group.members.get(self.instance) is None:
                 self._rejoin()
 
-    def hear_of_rebalance(self) -> None:
+    def hear_of_rebalance(self, number: int) -> None:
         """The next heartbeat's answer says that the group rebalances."""
         if self.body.is_alive:
             delay = HEARTBEAT_SECONDS * self._world.random.random()
             context = self._world.outside.copy()
             context.run(BODY.set, self.body)
-            self._world.loop.call_later(delay, self._rejoin, context=context)
+            self._world.loop.call_later(delay, self._rejoin_for, number, context=context)
+
+    def _rejoin_for(self, number: int) -> None:
+        if self.group.awaits(self, number):
+            self._rejoin()
 
     def _rejoin(self) -> None:
         if self._rejoining is None or self._rejoining.done():
@@ -308,6 +316,7 @@ class SimulatedBroker:
         self._subscriber = Subscriber()
         self._topics: tuple[str, ...] = ()
         self._options: dict[str, Any] = {}
+        self._poll: asyncio.Task[None] | None = None
 
     def subscriber(self, *topics: str, **options: Any) -> Subscriber:
         """Note what is asked for."""
@@ -337,8 +346,9 @@ class SimulatedBroker:
 
     async def stop(self) -> None:
         """Stop polling and let go of the group."""
-        if self._subscriber.consumer is not None:
+        if self._poll is not None:
             self._poll.cancel()
+        if self._subscriber.consumer is not None:
             await self._subscriber.consumer.stop()
 
 

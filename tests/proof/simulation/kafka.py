@@ -43,11 +43,17 @@ class Brokers:
     sequence: int = 0
     failovers: int = 0
     """How many times leaders changed: what was not replicated by then is gone."""
+    is_failing: bool = False
+    """Whether they change as soon as a leader has something that it hasn't replicated."""
 
     def __post_init__(self) -> None:
         for topic, count in self.partitions.items():
             for number in range(count):
                 self.logs[topic, number] = []
+
+    def fail_over(self) -> None:
+        """Change leaders."""
+        self.failovers += 1
 
     def tick(self) -> int:
         """The next number in the order of all that happens."""
@@ -110,16 +116,23 @@ class Group:
         self.rebalances += 1
         number = self._round
         for member in list(self.members.values()):
-            member.hear_of_rebalance()
+            member.hear_of_rebalance(number)
         self.brokers.loop.call_later(REBALANCE_SECONDS, self._give_up, number)
 
     def rejoined(self, consumer: Any) -> None:
         """A member has let go of what it had and waits for its new share."""
-        if self.members.get(consumer.instance) is not consumer or self._joined is None:
+        if self.members.get(consumer.instance) is not consumer:
             self.join(consumer)
+            return
+        if self._joined is None:
+            consumer.assign(self.generation, self.shares.get(consumer.instance, ()))
             return
         self._joined[consumer.instance] = consumer
         self._complete_if_all()
+
+    def awaits(self, consumer: Any, number: int) -> bool:
+        """Whether this rebalance is still under way and the member has not joined it yet."""
+        return self._joined is not None and self._round == number and consumer.instance not in self._joined
 
     def _give_up(self, number: int) -> None:
         if self._joined is not None and self._round == number:

@@ -116,7 +116,13 @@ class Run:
 
     def notes(self) -> dict[str, Any]:
         """What to remember of it."""
-        return {"seed": self.seed, "faults": dict(self.world.faults), "mishaps": list(self.mishaps)}
+        empty = sum(not parcel["parts"] for worker in WORKERS for parcel in self._parcels(worker))
+        return {
+            "seed": self.seed,
+            "faults": dict(self.world.faults),
+            "mishaps": list(self.mishaps),
+            "empty_parcels": empty,
+        }
 
     async def _whole(self) -> None:
         for worker in WORKERS:
@@ -302,13 +308,17 @@ class Run:
     def _is_quiet(self) -> bool:
         return not self._restless()
 
+    def _parcels(self, worker: Any) -> list[Any]:
+        replicas = self.world.replicas
+        return replicas.scan((self.settings.database(worker.name), "outbox"), {}, replicas.time)
+
     def _restless(self) -> list[str]:
         found = [f"{name} lags by {group.lag}" for name, group in self.world.brokers.groups.items() if group.lag]
         for worker in WORKERS:
             if self.settings.group(worker.name) not in self.world.brokers.groups:
                 found.append(f"{worker.name} never joined")
-            if self.world.replicas.scan((self.settings.database(worker.name), "outbox"), {}, self.world.replicas.time):
-                found.append(f"{worker.name} has parcels in its outbox")
+            if any(parcel["parts"] for parcel in self._parcels(worker)):
+                found.append(f"{worker.name} has something in its outbox")
         return found
 
 

@@ -286,9 +286,13 @@ def conflicts_are_done() -> Iterator[Any]:
 def marked_for_others() -> Iterator[Any]:
     """Everything of a batch is marked as dispatched, published or not."""
 
+    mark = Pipeline._mark
+
     async def all_of_them(self: Pipeline, batches: Any) -> None:
-        places = [each.place for batch in batches for each in batch.settled if each.place is not None]
-        await self._store.mark_dispatched(places)
+        for batch in batches:
+            for settled in batch.settled:
+                settled.is_published = True
+        await mark(self, batches)
 
     with patch.object(Pipeline, "_mark", all_of_them):
         yield

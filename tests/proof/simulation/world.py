@@ -79,7 +79,7 @@ class World:
         """How long a request takes, there and back."""
         chance = self.random.random()
         if self.is_stormy and chance < self.weather.slow:
-            return chance / self.weather.slow * 1.5
+            return chance / self.weather.slow * self.random.choice((0.3, 1.5, 5.0))
         return 0.0005 + 0.002 * chance
 
     # -- what goes wrong
@@ -141,6 +141,6 @@ class World:
         self.loop.call_later(0.05 + self.random.random(), elected, context=self.outside.copy())
 
     def fail_over(self) -> None:
-        """The brokers' leaders change: what is not replicated is gone."""
+        """The brokers' leaders change when next something is on its way to them: what is not replicated is gone."""
         self.count("failover")
-        self.brokers.failovers += 1
+        self.brokers.is_failing = True
