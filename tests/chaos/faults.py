@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -14,12 +14,13 @@ from runtime.local import LocalError, free_port
 from tests.chaos.fleet import TWO_OF, Fleet, Post
 from tests.chaos.servers import Servers
 
-BROKER_EVERY: Final = 10
+SERVER_EVERY: Final = 10
 """One of so many kills meets the broker, and one the database."""
 ZOMBIES_SHARE: Final = 0.1
 TWINS_SHARE: Final = 0.03
 FREEZES_SHARE: Final = 0.06
 ROLLS_SHARE: Final = 0.02
+PAIRS_SHARE: Final = 0.15
 PATIENCE_SECONDS: Final = 120.0
 """How long a fault may take until the soak gives up: then something doesn't come back."""
 TWIN_SECONDS: Final = 3.0
@@ -39,6 +40,7 @@ class Kind(StrEnum):
     ROLL = "rolling restart"
 
 
+AT_SERVERS: Final = frozenset({Kind.BROKER, Kind.DATABASE, Kind.FREEZE})
 KILLS: Final = {Kind.KILL: 1, Kind.PAIR: 2, Kind.BROKER: 1, Kind.DATABASE: 1, Kind.TWIN: 1}
 """How many `kill -9` there are in one of a kind."""
 
@@ -54,23 +56,21 @@ class Fault:
     """Which of those it may meet, and for how long: a number from 0 to 1."""
 
 
-def schedule(kills: int, seed: int) -> list[Fault]:
+def schedule(kills: int, seed: int, allowed: Collection[Kind] = tuple(Kind)) -> list[Fault]:
     """So many kills, with freezes and rolling restarts between them; the same for the same seed."""
     random = Random(f"faults/{seed}")
     kinds: list[Kind] = []
     left = kills
-    for kind in (Kind.BROKER, Kind.DATABASE):
-        count = min(left, max(1, kills // BROKER_EVERY))
+    rare = {Kind.BROKER: max(1, kills // SERVER_EVERY), Kind.DATABASE: max(1, kills // SERVER_EVERY)}
+    for kind, wanted in (rare | {Kind.TWIN: round(kills * TWINS_SHARE)}).items():
+        count = min(left, wanted) if kind in allowed else 0
         kinds += [kind] * count
         left -= count
-    others = {Kind.ZOMBIE: ZOMBIES_SHARE, Kind.FREEZE: FREEZES_SHARE, Kind.ROLL: ROLLS_SHARE}
-    for kind, share in others.items():
-        kinds += [kind] * max(1, round(kills * share))
-    twins = min(left, round(kills * TWINS_SHARE))
-    kinds += [Kind.TWIN] * twins
-    left -= twins
+    for kind, share in {Kind.ZOMBIE: ZOMBIES_SHARE, Kind.FREEZE: FREEZES_SHARE, Kind.ROLL: ROLLS_SHARE}.items():
+        kinds += [kind] * (max(1, round(kills * share)) if kind in allowed else 0)
     while left:
-        kind = Kind.PAIR if left > 1 and random.random() < 0.15 else Kind.KILL
+        is_pair = Kind.PAIR in allowed and left > 1 and random.random() < PAIRS_SHARE
+        kind = Kind.PAIR if is_pair else Kind.KILL
         kinds.append(kind)
         left -= KILLS[kind]
     random.shuffle(kinds)
@@ -87,7 +87,7 @@ class Faults:
         self,
         plan: Sequence[Fault],
         fleet: Fleet,
-        servers: Servers,
+        servers: Servers | None,
         *,
         session_seconds: float,
         gap_seconds: float,
@@ -96,7 +96,8 @@ class Faults:
     ) -> None:
         self._plan = plan
         self._fleet = fleet
-        self._servers = servers
+        assert servers is not None or not any(each.kind in AT_SERVERS for each in plan)
+        self._given_servers = servers
         self._session_seconds = session_seconds
         self._gap_seconds = gap_seconds
         self._note = note
@@ -250,6 +251,11 @@ class Faults:
             return
 
     # -- servers, one at a time
+
+    @property
+    def _servers(self) -> Servers:
+        assert self._given_servers is not None
+        return self._given_servers
 
     async def _kill_broker(self, fault: Fault) -> None:
         async with self._at_servers:

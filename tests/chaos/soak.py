@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from runtime.serve import listen_topics
 from runtime.settings import Settings
 from runtime.store import Library
 from tests.chaos.commands import Commands
-from tests.chaos.faults import Faults, schedule
+from tests.chaos.faults import Faults, Kind, schedule
 from tests.chaos.fleet import Fleet
 from tests.chaos.gathering import gather, rewind
 from tests.chaos.sending import Ear, Sender
@@ -62,6 +62,10 @@ class Wish:
     replay: bool = False
     texts: bool = True
     """Whether to wait until every text has reached its provider."""
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    """What may be done."""
+    processes: Mapping[str, int] | None = None
+    """How many processes of each worker; None: two of some."""
 
 
 @dataclass(slots=True)
@@ -86,34 +90,40 @@ Say = Callable[[str], None]
 class Soak:
     """One soak in a folder of its own."""
 
-    def __init__(self, wish: Wish, folder: Path, say: Say) -> None:
+    def __init__(self, wish: Wish, folder: Path, say: Say, named: Settings | None = None) -> None:
+        """On servers of its own, else on those that `named` names: these are left as they are."""
         self._wish = wish
         self._say = say
         self._folder = folder
         self.workers: list[Worker[Any]] = all_workers()
         self._watchdog = Watchdog(folder)
-        self.servers = Servers(folder, self._watchdog)
-        self.settings = Settings(
-            prefix=f"chaos-{wish.seed}",
-            kafka_servers=self.servers.kafka_servers,
-            mongo_url=SecretStr(self.servers.mongo_url),
-            partitions=PARTITIONS,
-            session_timeout_ms=SESSION_MS,
-            state_dir=folder,
-            keys_file=folder / "keys.yaml",
-        )
-        self.fleet = Fleet(self.settings, folder / "logs", self._watchdog)
+        self.servers = Servers(folder, self._watchdog) if named is None else None
+        self.settings = named or self._settings()
+        self.fleet = Fleet(self.settings, folder / "logs", self._watchdog, wish.processes)
         self.sender = Sender(self.settings, wish.rate)
         self.ear = Ear(self.settings)
         self.course = Course()
         self.wrong: list[str] = []
         """What broke promises, as lines."""
 
+    def _settings(self) -> Settings:
+        assert self.servers is not None
+        return Settings(
+            prefix=f"chaos-{self._wish.seed}",
+            kafka_servers=self.servers.kafka_servers,
+            mongo_url=SecretStr(self.servers.mongo_url),
+            partitions=PARTITIONS,
+            session_timeout_ms=SESSION_MS,
+            state_dir=self._folder,
+            keys_file=self._folder / "keys.yaml",
+        )
+
     async def close(self) -> None:
         """End all that runs."""
         await self.sender.stop()
         await self.fleet.end()
-        await self.servers.stop()
+        if self.servers is not None:
+            await self.servers.stop()
 
     def release(self) -> None:
         """Let the watchdog end what may be left, and remove the files."""
@@ -189,8 +199,9 @@ class Soak:
             NoRest: it does not come to rest.
         """
         began = time.monotonic()
-        self._say("starting Apache Kafka and MongoDB")
-        await self.servers.start()
+        if self.servers is not None:
+            self._say("starting Apache Kafka and MongoDB")
+            await self.servers.start()
         await create_topics(self.settings)
         self._say("starting the workers")
         await self.fleet.start()
@@ -211,13 +222,13 @@ class Soak:
         programme = Programme.read(self.settings.programme_file)
         yesterday = (datetime.now(UTC).astimezone(programme.zone) - timedelta(days=1)).date()
         commands = Commands(wish.seed, programme, self.settings, wish.commands, yesterday)
-        plan = schedule(wish.kills, wish.seed)
+        plan = schedule(wish.kills, wish.seed, wish.kinds)
         total = max(wish.commands, round(len(plan) * wish.gap_seconds * wish.rate))
         faults = Faults(
             plan,
             self.fleet,
             self.servers,
-            session_seconds=SESSION_MS / 1_000,
+            session_seconds=self.settings.session_timeout_ms / 1_000,
             gap_seconds=wish.gap_seconds,
             note=self._say,
             broker_is_back=self.ear.reopen,
@@ -253,7 +264,8 @@ class Soak:
     async def _say_again(self) -> None:
         """Heal everything."""
         self._say("healing")
-        await self.servers.heal()
+        if self.servers is not None:
+            await self.servers.heal()
         await self.fleet.until_ready()
 
     async def come_to_rest(self) -> None:

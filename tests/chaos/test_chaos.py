@@ -1,0 +1,166 @@
+"""The soak itself: its schedule, its watchdog, its verdict, and a short run on the servers that the tests have."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import date
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from contracts.catalogue import COMMANDS
+from contracts.messages import WORKERS
+from contracts.programme import Programme
+from runtime.settings import Settings
+from services.demo.sending import Sending
+from tests.chaos.commands import Commands
+from tests.chaos.faults import AT_SERVERS, KILLS, Kind, schedule
+from tests.chaos.soak import Soak, Wish
+from tests.chaos.verdict import FIGURES, figures, given_again
+from tests.proof.case import Violation
+from tests.proof.history import History, Kept, Record
+from tests.servers import Servers
+
+SESSION_MS = 4_000
+EMPTY = Kept(frozenset(), {}, (), {}, {})
+
+
+def said(*records: Record) -> History:
+    return History("test", (), records, {"rewards": EMPTY})
+
+
+def record(topic: str, offset: int, **headers: str) -> Record:
+    return Record(
+        f"test.{topic}", 0, offset, None, b"{}", tuple((name, text.encode()) for name, text in headers.items())
+    )
+
+
+class TestSchedule:
+    @pytest.mark.parametrize("kills", [1, 2, 7, 40, 200])
+    def test_has_as_many_kills_as_were_asked_for(self, kills: int) -> None:
+        assert sum(KILLS.get(fault.kind, 0) for fault in schedule(kills, seed=3)) == kills
+
+    def test_follows_from_its_seed(self) -> None:
+        assert schedule(40, seed=3) == schedule(40, seed=3) != schedule(40, seed=4)
+
+    def test_knows_every_kind_and_comes_in_order(self) -> None:
+        plan = schedule(40, seed=3)
+        assert {fault.kind for fault in plan} == set(Kind)
+        assert [fault.share for fault in plan] == sorted(fault.share for fault in plan)
+        assert all(0 <= fault.share < 1 for fault in plan)
+
+    def test_does_only_what_it_may(self) -> None:
+        assert {fault.kind for fault in schedule(40, seed=3, allowed=(Kind.KILL,))} == {Kind.KILL}
+
+
+class TestCommands:
+    def test_cover_every_worker_and_every_command_of_the_contracts(self) -> None:
+        programme = Programme.read(Path("programme.yaml"))
+        commands = Commands(1, programme, Settings(), 1_500, date(2026, 11, 20))
+        sent = list(islice(commands.all({}), 1_500))
+        assert {each.kind for each in sent if isinstance(each, Sending)} == set(COMMANDS)
+        counts = Counter(each.command.worker for each in sent if isinstance(each, Sending))
+        assert set(counts) == set(WORKERS)
+        assert any(count > 1 for count in Counter(each.id for each in sent).values()), "nothing is repeated"
+
+
+class TestVerdict:
+    @pytest.mark.parametrize("name", FIGURES)
+    def test_counts_each_finding_once(self, name: str) -> None:
+        for code in FIGURES[name]:
+            found = figures(said(), [Violation(code, "…")])
+            assert [found[each] for each in FIGURES] == [int(each == name) for each in FIGURES]
+            assert found["otherwise_wrong"] == 0
+
+    def test_counts_what_it_has_no_figure_for(self) -> None:
+        assert figures(said(), [Violation("trail", "…")])["otherwise_wrong"] == 1
+
+    def test_says_by_how_much_the_ledger_is_off(self) -> None:
+        documents: dict[str, tuple[dict[str, object], ...]] = {
+            "ledger_entries": ({"account_id": "a", "unit": "points", "amount": 7},),
+            "accounts": (
+                {"_id": "a", "holdings": [{"unit": "points", "balance": 4}, {"unit": "stamps", "balance": 1}]},
+            ),
+        }
+        history = History("test", (), (), {"rewards": Kept(frozenset(), documents, (), {}, {})})
+        assert figures(history, [])["ledger_difference"] == 4
+
+    def test_does_not_take_a_replay_for_one_that_gave_no_answer_again(self) -> None:
+        answer = record("results", 0, ce_subject="1", ce_id="1/result")
+        again = record("results", 1, ce_subject="1", ce_id="1/result")
+        assert [each.code for each in given_again(said(answer), said(answer))] == ["not_replayed"]
+        assert list(given_again(said(answer), said(answer, again))) == []
+
+    def test_finds_what_a_replay_buries(self) -> None:
+        letter = record("cards.dead", 0, dead_reason="id_reused")
+        assert [each.code for each in given_again(said(), said(letter))] == ["replay_buried"]
+
+
+class TestWatchdog:
+    def test_ends_what_a_killed_soak_left_even_if_it_is_frozen(self, tmp_path: Path) -> None:
+        folder = tmp_path / "soak"
+        folder.mkdir()
+        program = (
+            "import subprocess, sys, time, os, signal\n"
+            "from pathlib import Path\n"
+            "from tests.chaos.watchdog import Watchdog\n"
+            f"watchdog = Watchdog(Path({str(folder)!r}))\n"
+            "child = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
+            "watchdog.hold(child.pid)\n"
+            "os.kill(child.pid, signal.SIGSTOP)\n"
+            "print(child.pid, flush=True)\n"
+            "time.sleep(300)\n"
+        )
+        parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+        parent.stdout.close()
+        end = time.monotonic() + 10
+        while (is_there(child) or folder.exists()) and time.monotonic() < end:
+            time.sleep(0.05)
+        if is_there(child):
+            os.killpg(child, signal.SIGKILL)
+            pytest.fail("the frozen process outlived the soak")
+        assert not folder.exists()
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for doesn't."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class TestSoak:
+    @pytest.mark.timeout(180)
+    async def test_keeps_every_promise_through_six_kills(
+        self, servers: Servers, settings: Settings, tmp_path: Path
+    ) -> None:
+        # The local default's broker evicts nobody, so there only kills tell something.
+        at_workers = tuple(kind for kind in Kind if kind not in AT_SERVERS | {Kind.ROLL})
+        kinds = at_workers if servers.kafka_is_apache else (Kind.KILL,)
+        processes = None if servers.kafka_is_apache else dict.fromkeys(WORKERS, 1)
+        wish = Wish(6, 1_500, 200, 6, 1.0, 0, texts=False, kinds=kinds, processes=processes)
+        told: list[str] = []
+        named = settings.model_copy(update={"session_timeout_ms": SESSION_MS, "lanes": 1})
+        folder = tmp_path / "soak"
+        folder.mkdir()
+        soak = Soak(wish, folder, told.append, named)
+        try:
+            await soak.run()
+            found = await soak.judged()
+        finally:
+            await soak.close()
+            soak.release()
+        assert soak.wrong == []
+        assert found["kills"] == 6
+        assert found["commands"] >= 1_400
+        assert min(found["commands_by_worker"].values()) > 10
+        assert found["ended_unasked"] == {}
