@@ -23,6 +23,7 @@ from tests.chaos.soak import Soak, Wish
 
 NO_KAFKA: Final = 2
 INTERRUPTED: Final = 130
+SELDOM_SECONDS: Final = 10.0
 
 console = Console(width=None if sys.stdout.isatty() else 140)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -40,12 +41,14 @@ class Shown:
         )
         self.bar = Progress(*columns, console=console, transient=True)
         self._task = self.bar.add_task("", total=None, figures="")
-        self._began = time.monotonic()
+        self._began = self._told_at = time.monotonic()
 
     def say(self, text: str) -> None:
         """Show what is done now."""
         self.bar.update(self._task, description=text)
-        if not console.is_terminal and not text.startswith("coming to rest"):
+        is_small = text.startswith("coming to rest") and time.monotonic() - self._told_at < SELDOM_SECONDS
+        if not console.is_terminal and not is_small:
+            self._told_at = time.monotonic()
             console.print(f"{time.monotonic() - self._began:7.1f} s  {text}", highlight=False)
 
     async def follow(self, figures: Callable[[], str]) -> None:

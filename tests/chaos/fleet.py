@@ -1,6 +1,7 @@
 """The fleet: all workers as real processes, and a supervisor that starts again at once whatever ended."""
 
 import asyncio
+import math
 import os
 import signal
 import sys
@@ -25,6 +26,10 @@ LOOK_SECONDS: Final = 0.05
 BETWEEN_STARTS_SECONDS: Final = 0.5
 READY_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 40.0
+GRACE_SECONDS: Final = 90.0
+"""How long one may take to stop in the middle of a soak, servers away meanwhile; then it is killed, as anywhere."""
+CONFESS_SECONDS: Final = 1.0
+CONFESSION: Final = Path(__file__).parent / "confession"
 
 
 @dataclass(slots=True)
@@ -61,7 +66,10 @@ class Fleet:
         self._supervisor: asyncio.Task[None] | None = None
         self.ended_unasked: Counter[str] = Counter()
         """Processes that ended without having been told to, with their exit code."""
+        self.overdue: Counter[str] = Counter()
+        """Processes that were killed in the middle of a soak as they did not stop in time."""
         self._is_asked: set[int] = set()
+        self._asked_at: dict[int, float] = {}
 
     def _post(self, worker: str, slot: int) -> Post:
         port = free_port(self._settings.host)
@@ -85,6 +93,7 @@ class Fleet:
             "PUNCHCARD_LANES": str(own.lanes),
             "PUNCHCARD_SESSION_TIMEOUT_MS": str(own.session_timeout_ms),
             "PUNCHCARD_STATE_DIR": str(own.state_dir),
+            "PYTHONPATH": str(CONFESSION),
         }
         command = [sys.executable, "-m", "services.cli", *arguments]
         return Child(name, command, self._logs / f"{name}.log", environment)
@@ -138,9 +147,13 @@ class Fleet:
             self.signal(post, signal.SIGCONT)
             self._is_asked.add(id(post))
             post.child.ask_to_stop()
-        waits = [asyncio.to_thread(post.child.wait_stopped, STOP_SECONDS) for post in self.posts]
-        stopped = await asyncio.gather(*waits)
-        return [post.name for post, is_clean in zip(self.posts, stopped, strict=True) if not is_clean]
+        end = time.monotonic() + STOP_SECONDS
+        while any(post.runs for post in self.posts) and time.monotonic() < end:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(LOOK_SECONDS)
+        stubborn = [post for post in self.posts if post.runs]
+        for post in stubborn:
+            await self._kill_overdue(post)
+        return [post.name for post in stubborn]
 
     async def end(self) -> None:
         """End everybody at once."""
@@ -156,6 +169,9 @@ class Fleet:
         while True:
             for post in [self._sms, *self.posts]:
                 code = post.child.ended()
+                if not post.is_held and time.monotonic() > self._asked_at.get(id(post), math.inf) + GRACE_SECONDS:
+                    self.overdue[post.name] += 1
+                    await self._kill_overdue(post)
                 if post.is_held or code is None or time.monotonic() - post.started_at < BETWEEN_STARTS_SECONDS:
                     continue
                 if id(post) not in self._is_asked:
@@ -163,11 +179,19 @@ class Fleet:
                 self.start_post(post)
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def _kill_overdue(self, post: Post) -> None:
+        """`kill -9` of one that does not stop, once it has written down what it waits for."""
+        self._asked_at.pop(id(post), None)
+        self.signal(post, signal.SIGUSR1)
+        await asyncio.sleep(CONFESS_SECONDS)
+        await asyncio.to_thread(post.child.kill)
+
     # -- one by one
 
     def start_post(self, post: Post) -> None:
         """Start one, in this thread: a child ends with the thread that started it."""
         self._is_asked.discard(id(post))
+        self._asked_at.pop(id(post), None)
         post.child.start()
         post.started_at = time.monotonic()
         self._watchdog.hold(post.child.pid)
@@ -184,6 +208,7 @@ class Fleet:
     def ask_to_stop(self, post: Post) -> None:
         """SIGTERM; the supervisor starts it again."""
         self._is_asked.add(id(post))
+        self._asked_at.setdefault(id(post), time.monotonic())
         post.child.ask_to_stop()
 
     def signal(self, post: Post, number: signal.Signals) -> None:

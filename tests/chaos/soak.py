@@ -147,7 +147,8 @@ class Soak:
         self._say("reading everything")
         history = await self.gathered()
         self._say(f"judging {len(history.records):,} records")
-        violations = check(history)
+        violations = await asyncio.to_thread(check, history)
+        violations += [Violation("stubborn", f"{name} did not stop in time") for name in self.course.stubborn]
         if self._wish.replay:
             violations += await self._replayed(history)
         course = self.course
@@ -168,7 +169,7 @@ class Soak:
             "commands_by_worker": covered(history),
             "publishings_again": course.publishings_again,
             "ended_unasked": course.ended_unasked,
-            "stubborn": course.stubborn,
+            "killed_as_overdue": dict(self.fleet.overdue),
             "waited_for_outcomes": course.waited_for_outcomes,
             "held": not violations,
         }
@@ -187,7 +188,8 @@ class Soak:
         await self.come_to_rest()
         self._say("comparing")
         after = await self.gathered()
-        return [*given_again(before, after), *compare(before, after)]
+        found = await asyncio.to_thread(compare, before, after)
+        return [*given_again(before, after), *found]
 
     # -- the course
 
