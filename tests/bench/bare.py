@@ -1,9 +1,10 @@
 """The bare pipe: the bytes that ours writes and sends, with nothing that decides what they are.
 
-`python -m tests.bench.bare WORKER PLAN`: poll, one transaction of bulk writes, publish, commit offsets. No message is
-decoded, no journal looked up, no document loaded and no handler called: what each record comes to was rehearsed and
-stands in the plan by partition and offset. Like ours it publishes one batch while it writes the next, and then
-takes what it published out of the outbox. It is how fast this design could be if deciding cost nothing.
+`python -m tests.bench.bare [--overlapped] WORKER PLAN`: poll, one transaction of bulk writes, publish, take what was
+published out of the outbox, commit offsets. No message is decoded, no journal looked up, no document loaded and no
+handler called: what each record comes to was rehearsed and stands in the plan by partition and offset. Overlapped it
+publishes and closes one batch while it writes the next, as ours does: how fast this design could be if deciding cost
+nothing.
 """
 
 import asyncio
@@ -36,7 +37,10 @@ Batch = tuple[Sequence[Played], dict[TopicPartition, int]]
 class Bare:
     """The pipe."""
 
-    def __init__(self, settings: Settings, worker: str, plan: dict[tuple[int, int], Played]) -> None:
+    def __init__(
+        self, settings: Settings, worker: str, plan: dict[tuple[int, int], Played], *, is_overlapped: bool
+    ) -> None:
+        self._is_overlapped = is_overlapped
         self._settings = settings
         self._plan = plan
         self._client = connect(settings)
@@ -51,7 +55,7 @@ class Bare:
         self._consumer: AIOKafkaConsumer
 
     async def run(self) -> None:
-        """Poll and write, while what was written is published, until cancelled."""
+        """Poll, write, publish and close, in turn or overlapped, until cancelled."""
         self._consumer = AIOKafkaConsumer(
             self._topic,
             **connection(self._settings),
@@ -64,8 +68,9 @@ class Bare:
         await self._consumer.start()
         _ask_politely(self._consumer, lambda: False)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._publish())
-            tasks.create_task(self._close())
+            if self._is_overlapped:
+                tasks.create_task(self._publish_written())
+                tasks.create_task(self._close_published())
             while True:
                 polled = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.batch_records)
                 if not polled:
@@ -73,7 +78,11 @@ class Bare:
                 played = [self._plan[each.partition, each.offset] for records in polled.values() for each in records]
                 await self._write(played)
                 offsets = {place: records[-1].offset + 1 for place, records in polled.items()}
-                await self._written.put((played, offsets))
+                if self._is_overlapped:
+                    await self._written.put((played, offsets))
+                    continue
+                await self._publish(played)
+                await self._close([(played, offsets)])
 
     async def _write(self, batch: Sequence[Played]) -> None:
         """One transaction; what several messages change in a document is written once, as by ours."""
@@ -110,27 +119,33 @@ class Bare:
                 await self._database.command({"insert": collection, "documents": documents}, **options)
             await session.commit_transaction()
 
-    async def _publish(self) -> None:
+    async def _publish(self, batch: Sequence[Played]) -> None:
+        await self._publisher.publish([each for played in batch for each in played.outgoing])
+
+    async def _close(self, batches: Sequence[Batch]) -> None:
+        """Take what was published out of the outbox, and commit its offsets."""
+        outbox = self._database[OUTBOX].with_options(write_concern=WriteConcern(1))
+        await outbox.delete_many({"_id": {"$in": [batch[0].journal["parcel"] for batch, _ in batches]}})
+        await self._consumer.commit({place: offset for _, offsets in batches for place, offset in offsets.items()})
+
+    async def _publish_written(self) -> None:
         while True:
             batch, offsets = await self._written.get()
-            await self._publisher.publish([each for played in batch for each in played.outgoing])
+            await self._publish(batch)
             self._published.put_nowait((batch, offsets))
 
-    async def _close(self) -> None:
-        """Take what was published meanwhile out of the outbox, and commit its offsets."""
-        outbox = self._database[OUTBOX].with_options(write_concern=WriteConcern(1))
+    async def _close_published(self) -> None:
         while True:
             batches = [await self._published.get()]
             while not self._published.empty():
                 batches.append(self._published.get_nowait())
-            await outbox.delete_many({"_id": {"$in": [batch[0].journal["parcel"] for batch, _ in batches]}})
-            await self._consumer.commit({place: offset for _, offsets in batches for place, offset in offsets.items()})
+            await self._close(batches)
 
 
-async def main(worker: str, plan_file: Path) -> None:
+async def main(worker: str, plan_file: Path, *, is_overlapped: bool) -> None:
     """Run until SIGTERM."""
     plan = pickle.loads(plan_file.read_bytes())  # our own
-    task = asyncio.create_task(Bare(Settings(), worker, plan).run())
+    task = asyncio.create_task(Bare(Settings(), worker, plan, is_overlapped=is_overlapped).run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     await asyncio.wait([task])
     if not task.cancelled():
@@ -138,4 +153,4 @@ async def main(worker: str, plan_file: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main(sys.argv[1], Path(sys.argv[2])))
+    run(main(sys.argv[-2], Path(sys.argv[-1]), is_overlapped="--overlapped" in sys.argv))

@@ -23,6 +23,7 @@ WAYS: Final = {
     "usual": "the usual way",
     "usual_parallel": "the usual way, partitions in parallel",
     "bare": "the bare pipe",
+    "bare_overlapped": "the bare pipe, overlapped",
 }
 PROCESSES: Final = ("worker", "database", "broker")
 MAIN_RATE: Final = 200

@@ -42,6 +42,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "usual": ("-m", "tests.bench.usual"),
     "usual_parallel": ("-m", "tests.bench.usual"),
     "bare": ("-m", "tests.bench.bare"),
+    "bare_overlapped": ("-m", "tests.bench.bare", "--overlapped"),
 }
 
 
@@ -139,7 +140,7 @@ class Run:
         if profile is not None:
             interpreter += ["-m", "cProfile", "-o", str(profile)]
         arguments = [*COMMANDS[self._way], self._workload.worker]
-        if self._way == "bare":
+        if self._way.startswith("bare"):
             arguments.append(str(plan))
         if self._way == "usual_parallel":
             arguments.append(str(self._settings.partitions))
@@ -161,7 +162,7 @@ class Run:
             await publisher.publish(commands[start : start + 500])
         await publisher.stop()
         file = self._logs / "plan.pickle"
-        if self._way == "bare":
+        if self._way.startswith("bare"):
             file.write_bytes(pickle.dumps(plan))
         return file
 
