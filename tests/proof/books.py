@@ -169,6 +169,20 @@ def claims_agree(case: Case) -> Found:
             yield Violation("claim", f"card {number} is not listed by whose it is")
 
 
+def others_know_the_same(case: Case) -> Found:
+    """What other workers know of a card, from events, is what the cards worker says of it."""
+    own = _documents(case, "cards", "cards")
+    for worker, collection in (("rewards", "cards"), ("registration", "known_cards")):
+        for number, known in _documents(case, worker, collection).items():
+            card = own.get(number)
+            if card is None or known.get("state") is None:
+                continue
+            for name in ("state", "member_id"):
+                if known.get(name) != card.get(name):
+                    text = f"{worker} has {name} {known.get(name)} for {number}, the cards worker {card.get(name)}"
+                    yield Violation("stale_copy", text)
+
+
 def the_trail_is_whole(case: Case) -> Found:
     """Audit's chains hold together, and have one entry for every event and every outcome."""
     kept = case.history.workers.get("audit")
@@ -219,5 +233,6 @@ BOOKS: Final[list[Callable[[Case], Found]]] = [
     the_ledger_adds_up,
     receipts_count_once,
     claims_agree,
+    others_know_the_same,
     the_trail_is_whole,
 ]

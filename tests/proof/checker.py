@@ -53,7 +53,7 @@ def an_id_says_one_thing(case: Case) -> Found:
         if record.id is not None and case.envelopes[id(record)] is not None:
             contents[record.topic, record.id].setdefault((record.type, record.value), []).append(record)
     for (_, name), several in contents.items():
-        counting = [copies for copies in several.values() if not all(_is_reused(case, copy) for copy in copies)]
+        counting = [copies for copies in several.values() if not any(_is_reused(case, copy) for copy in copies)]
         if len(counting) > 1:
             yield Violation("id_reused", f"{len(counting)} contents count under {name}")
 
@@ -240,11 +240,14 @@ def _commits_in_time(case: Case, worker: str, kept: Kept) -> Found:
 
 def _effects(case: Case, worker: str, original: Record) -> Iterator[Record]:
     """The first copies of all that a record caused."""
+    letters = case.dead.get(((original.topic, original.partition), original.offset), ())
+    own = [each for each in letters if case.worker_of(each.topic) == worker]
+    yield from own[:1]
+    if any(each.attributes.get("dead_reason") in JOURNALLESS for each in own):
+        return
     yield from case.followers.get((worker, original.id or ""), {}).values()
     if original.topic == f"{case.history.prefix}.{worker}.commands":
         yield from case.answers.get(original.id or "", ())[:1]
-    letters = case.dead.get(((original.topic, original.partition), original.offset), ())
-    yield from [each for each in letters if case.worker_of(each.topic) == worker][:1]
 
 
 RULES: Final[list[Callable[[Case], Found]]] = [

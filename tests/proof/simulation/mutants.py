@@ -285,7 +285,6 @@ def conflicts_are_done() -> Iterator[Any]:
 @mutant
 def marked_for_others() -> Iterator[Any]:
     """Everything of a batch is marked as dispatched, published or not."""
-
     mark = Pipeline._mark
 
     async def all_of_them(self: Pipeline, batches: Any) -> None:
