@@ -29,21 +29,21 @@ class CardCommand(Command, worker="cards", key="card_number", actors=ANYBODY):
     card_number: CardNumber
 
 
-class IssueCard(CardCommand):
+class IssueCard(CardCommand, right="cards.issuers"):
     """Make a card known: it can be given to a member, and earns from now on."""
 
     kind: CardKind = CardKind.PHYSICAL
     category: Code = "normal"
 
 
-class BlockCard(CardCommand):
+class BlockCard(CardCommand, right="cards.blockers"):
     """Stop a card from earning, spending and identifying."""
 
     reason: Code
     comment: Text | None = None
 
 
-class UnblockCard(CardCommand):
+class UnblockCard(CardCommand, right="cards.unblockers"):
     """Let a blocked card work again."""
 
     reason: Code

@@ -107,10 +107,17 @@ class Command(Message):
     actors: ClassVar[frozenset[ActorKind]] = frozenset()
     """Who may ask it: nobody until the class says so. The runtime refuses all others before any rule is looked at."""
 
-    def __init_subclass__(cls, *, actors: frozenset[ActorKind] | None = None, **kwargs: Any) -> None:
+    right: ClassVar[str | None] = None
+    """Where the programme says who of them: the place of a list of kinds in it, `cards.blockers`."""
+
+    def __init_subclass__(
+        cls, *, actors: frozenset[ActorKind] | None = None, right: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init_subclass__(**kwargs)
         if actors is not None:
             cls.actors = actors
+        if right is not None:
+            cls.right = right
 
 
 class Event(Message):

@@ -126,7 +126,7 @@ class RewardsCommand(Command, worker="rewards", key="card_number", actors=ANYBOD
     card_number: CardNumber
 
 
-class ReceiptCommand(RewardsCommand):
+class ReceiptCommand(RewardsCommand, right="rewards.recorders"):
     """Something to do with the purchase that a till knows by its receipt."""
 
     store: Reference
@@ -186,20 +186,20 @@ class RefundPurchase(ReceiptCommand):
         return self
 
 
-class RedeemReward(RewardsCommand):
+class RedeemReward(RewardsCommand, right="rewards.spenders"):
     """Buy a reward with stamps or points."""
 
     reward: Code
 
 
-class UseReward(RewardsCommand):
+class UseReward(RewardsCommand, right="rewards.givers"):
     """Hand an outstanding reward out at a till."""
 
     reward_id: RewardId
     store: Reference | None = None
 
 
-class RemoveReward(RewardsCommand):
+class RemoveReward(RewardsCommand, right="rewards.removers"):
     """Undo an outstanding reward: its price comes back."""
 
     reward_id: RewardId

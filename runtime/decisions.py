@@ -280,6 +280,20 @@ def _read_need(
     )
 
 
+def refuse_asker(command: Command, context: Context[Any]) -> None:
+    """Let pass who may ask a command: by its contract, and where that leaves it to the programme by the programme.
+
+    Raises:
+        Refused: `actor_not_allowed`.
+    """
+    asked_by = context.asked_by
+    is_allowed = asked_by in command.actors
+    if is_allowed and command.right is not None:
+        is_allowed = asked_by in attrgetter(command.right)(context.programme)
+    if not is_allowed:
+        raise Refused("actor_not_allowed", actor=asked_by.value)
+
+
 def decide(handler: Handler, message: Message, context: Context[Any], view: View) -> Decision:
     """Run one decision against what the view holds; the view stays as it is.
 
@@ -288,8 +302,8 @@ def decide(handler: Handler, message: Message, context: Context[Any], view: View
         NotLoaded: it needs documents that the view was never asked for.
         Exception: anything else is a bug of the handler's.
     """
-    if isinstance(message, Command) and context.asked_by not in message.actors:
-        raise Refused("actor_not_allowed", actor=context.asked_by.value)
+    if isinstance(message, Command):
+        refuse_asker(message, context)
     arguments = handler.arguments(message, view)
     if handler.context_name is not None:
         arguments[handler.context_name] = context

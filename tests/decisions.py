@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 import pytest
 
 from contracts.messages import Actor, ActorKind, Command, Envelope, Event, Message
-from runtime.decisions import Changes, Context, Refused
+from runtime.decisions import Changes, Context, Refused, refuse_asker
 from runtime.documents import Document, Erase
 
 D = TypeVar("D", bound=Document)
@@ -55,7 +55,12 @@ def context(
 def decide(
     handler: Callable[..., Changes], message: Message, /, *, context: Context[Any] | None = None, **documents: Any
 ) -> Told:
-    """Run a handler on a message and the documents that it needs; those not given don't exist."""
+    """Run a handler on a message and the documents that it needs; those not given don't exist.
+
+    Where the programme says who may ask, others are refused first, as the runtime does it.
+    """
+    if isinstance(message, Command) and message.right is not None and context is not None:
+        refuse_asker(message, context)
     hints = get_type_hints(handler, include_extras=True)
     arguments: dict[str, Any] = {}
     for name in list(inspect.signature(handler).parameters)[1:]:

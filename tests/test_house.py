@@ -122,8 +122,8 @@ class TestRefusals:
         used = {code for source in sources("workers").values() for code in house.refusal_codes(source)}
         assert used - set(REFUSALS) == set()
 
-    def test_every_code_of_the_catalogue_appears_in_a_worker_and_in_a_test(self) -> None:
-        said = frozenset().union(*(house.texts(source) for source in sources("workers").values()))
+    def test_every_code_of_the_catalogue_appears_where_decisions_are_made_and_in_a_test(self) -> None:
+        said = frozenset().union(*(house.texts(source) for source in sources("workers", "runtime").values()))
         loaded = {code for code in REFUSALS if code.startswith("unknown_")}
         assert set(REFUSALS) - said - loaded == set()
         tested = frozenset().union(*(house.texts(source) for source in sources("tests").values()))

@@ -84,7 +84,8 @@ def _facts(message: type[Message], places: list[HandlerPlace]) -> str:
         document, field = message.about
         facts.append(f"About: `{document}` `{field}`.")
     if issubclass(message, Command):
-        facts.append(f"Asked by: {', '.join(kind for kind in ActorKind if kind in message.actors)}.")
+        kinds = ", ".join(kind for kind in ActorKind if kind in message.actors)
+        facts.append(f"Asked by: {kinds}" + (f", if in the programme's `{message.right}`." if message.right else "."))
     links = ", ".join(f"[`{each.function}`](../../{each.file}) in {each.worker}" for each in places)
     if links:
         facts.append(f"Handled by {links}.")

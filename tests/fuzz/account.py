@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from contracts.messages import WORKERS, CommandEnded, Malformed, read_body
 from contracts.topics import commands_topic
-from runtime.admin import DEAD_CUT, DEAD_HEADERS
+from runtime.admin import DEAD_HEADERS
 from runtime.decisions import Worker
-from runtime.sayings import LARGEST_DEAD_BYTES
+from runtime.sayings import DEAD_CUT, LARGEST_DEAD_BYTES
 from runtime.serve import listen_topics
 from tests.fuzz.shots import MESSAGES, Shot
 

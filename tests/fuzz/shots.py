@@ -20,6 +20,12 @@ CARDS: Final = 500
 PEOPLE: Final = 500
 _KINDS: Final = (*ActorKind, *[ActorKind.OPERATOR] * 5, *[ActorKind.SYSTEM] * 3, *[ActorKind.POS] * 8)
 """Mostly those who may do things, so that shots come further than to the first refusal."""
+_AT_CHANNEL: Final[Mapping[str, ActorKind]] = {
+    "point_of_sale": ActorKind.POS,
+    "mobile_app": ActorKind.APP,
+    "call": ActorKind.OPERATOR,
+    "wallet": ActorKind.WALLET,
+}
 MESSAGES: Final[Mapping[str, type[Message]]] = {**COMMANDS, **EVENTS, "CommandEnded": CommandEnded}
 
 
@@ -112,13 +118,14 @@ class Valid:
         random = self._random
         root = message_id(random, now)
         is_event = isinstance(message, Event)
+        fitting = _AT_CHANNEL.get(str(getattr(message, "channel", ""))) if random.random() < 0.8 else None
         return Envelope(
             id=f"{root}/{message.worker}-1" if is_event else root,
             type=name,
             time=now - timedelta(seconds=random.random() * 60),
-            actor=Actor(kind=random.choice(_KINDS), id=random.choice(("till-1", "olga", "app", "clock"))),
+            actor=Actor(kind=fitting or random.choice(_KINDS), id=random.choice(("till-1", "olga", "app", "clock"))),
             correlation_id=root,
-            causation_id=root if is_event or random.random() < 0.2 else None,
+            causation_id=root if is_event or random.random() < 0.05 else None,
             hops=random.choice((0, 0, 0, 1, 2, 15, 16)),
             schema_version=message.schema_version,
             subject=message.aggregate_id if isinstance(message, Event) else None,

@@ -27,7 +27,6 @@ from workers.rewards.receipts import (
     instant,
     is_same,
     receipt_of,
-    refuse_actor,
     refuse_card,
     refuse_receipt,
 )
@@ -42,7 +41,6 @@ def record_purchase(
     account: Annotated[Account | None, Key("card.account_id")],
     context: Context,
 ) -> Changes:
-    refuse_actor(context.programme.rewards.recorders, context)
     refuse_receipt(command, context)
     if card is None or account is None:
         yield from parked(command, card, purchase, context)
@@ -156,7 +154,6 @@ def confirm_purchase(
     account: Annotated[Account | None, Key("purchase.account_id")],
     context: Context,
 ) -> Changes:
-    refuse_actor(context.programme.rewards.recorders, context)
     refuse_unknown(card, purchase)
     if account is None:
         yield from confirmed_while_parked(purchase, card)
@@ -194,7 +191,6 @@ def cancel_purchase(
     account: Annotated[Account | None, Key("purchase.account_id")],
     context: Context,
 ) -> Changes:
-    refuse_actor(context.programme.rewards.recorders, context)
     refuse_unknown(card, purchase)
     if account is None:
         yield from unparked(purchase, card, "purchase_already_cancelled", context)

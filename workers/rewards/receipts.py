@@ -5,7 +5,6 @@ from hashlib import blake2b
 from typing import Final
 
 from contracts.cards import CardState
-from contracts.messages import ActorKind
 from contracts.rewards import PurchaseState, RecordPurchase, Stage
 from runtime.decisions import Refused
 from workers import Context
@@ -14,16 +13,6 @@ from workers.rewards.documents import Card, Purchase
 GONE: Final = (CardState.REPLACED, CardState.DELETED)
 MOST_REVISIONS: Final = 50
 """Contents that one receipt may have had."""
-
-
-def refuse_actor(allowed: tuple[ActorKind, ...], context: Context) -> None:
-    """Refuse who may not do this.
-
-    Raises:
-        Refused: `actor_not_allowed`.
-    """
-    if context.actor.kind not in allowed:
-        raise Refused("actor_not_allowed", actor=context.actor.kind.value)
 
 
 def refuse_receipt(command: RecordPurchase, context: Context) -> None:

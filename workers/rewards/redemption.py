@@ -21,7 +21,6 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Lot, Reward
 from workers.rewards.ledger import Tally, balances, settled
-from workers.rewards.receipts import refuse_actor
 from workers.rewards.worker import worker
 
 
@@ -33,7 +32,6 @@ def redeem_reward(
     context: Context,
 ) -> Changes:
     rules = context.programme.rewards
-    refuse_actor(rules.spenders, context)
     if account is None:
         raise Refused("unknown_card")
     refuse_spending(card)
@@ -94,7 +92,6 @@ def use_reward(
     context: Context,
 ) -> Changes:
     rules = context.programme.rewards
-    refuse_actor(rules.givers, context)
     if card.account_id != account.id:
         raise Refused("unknown_reward")
     refuse_spending(card)
@@ -125,7 +122,6 @@ def remove_reward(
     context: Context,
 ) -> Changes:
     rules = context.programme.rewards
-    refuse_actor(rules.removers, context)
     if card.account_id != account.id:
         raise Refused("unknown_reward")
     refuse_ended(reward, context)

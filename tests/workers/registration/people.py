@@ -31,6 +31,7 @@ MORNING = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
 OPERATOR = Actor(kind=ActorKind.OPERATOR, id="olga")
 APP = Actor(kind=ActorKind.APP, id="shop-app")
+ITSELF = Actor(kind=ActorKind.WORKER, id="registration")
 WALLET = Actor(kind=ActorKind.WALLET, id="wallet")
 ACTORS = {
     Channel.PERSONAL_ACCOUNT: APP,

@@ -76,7 +76,7 @@ class House:
         events = [said for said in decision.messages if isinstance(said, Event)]
         self.answers[envelope.id] = [(type(event), without_personal(event)) for event in events]
         for number, said in enumerate(decision.messages):
-            follows = envelope.model_copy(update={"id": f"{envelope.id}/x-{number}"})
+            follows = envelope.model_copy(update={"id": f"{envelope.id}/x-{number}", "causation_id": envelope.id})
             for name, other in WORKERS.items():
                 if type(said).__name__ in other.handlers:
                     author = queue[0] if isinstance(said, Event) else f"{queue[0]} asks"

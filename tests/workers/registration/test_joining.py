@@ -20,10 +20,10 @@ from runtime.documents import Erase, View
 from tests.decisions import NOON, Told, decide, refused
 from tests.workers.registration.people import (
     ANA,
-    APP,
     BEN,
     CONSENTS,
     EMAIL,
+    ITSELF,
     MORNING,
     NUMBER,
     OTHER_PHONE,
@@ -282,7 +282,7 @@ class TestEnrolMember:
         view = View()
         view.loaded((Registration, "r-1"), None)
         with refused("unknown_registration"):
-            run(worker.handlers["EnrolMember"], EnrolMember(registration_id="r-1"), at(actor=APP), view)
+            run(worker.handlers["EnrolMember"], EnrolMember(registration_id="r-1"), at(actor=ITSELF), view)
 
 
 def refusing(command: RegisterMember, channel: Channel = Channel.POINT_OF_SALE, **rules: Any) -> None:
