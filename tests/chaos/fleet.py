@@ -24,7 +24,7 @@ TWO_OF: Final = ("rewards", "audit")
 SMS: Final = "sms-standin"
 LOOK_SECONDS: Final = 0.05
 BETWEEN_STARTS_SECONDS: Final = 0.5
-READY_SECONDS: Final = 90.0
+READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 40.0
 GRACE_SECONDS: Final = 90.0
 """How long one may take to stop in the middle of a soak, servers away meanwhile; then it is killed, as anywhere."""

@@ -15,6 +15,7 @@ import pytest
 from contracts.catalogue import COMMANDS
 from contracts.messages import WORKERS
 from contracts.programme import Programme
+from runtime.local import LocalError
 from runtime.settings import Settings
 from services.demo.sending import Sending
 from tests.chaos.commands import Commands
@@ -25,7 +26,10 @@ from tests.proof.case import Violation
 from tests.proof.history import History, Kept, Record
 from tests.servers import Servers
 
-SESSION_MS = 4_000
+SESSION_MS = 6_000
+"""The shortest that brokers allow unless they are told otherwise."""
+LINES = 30
+"""Of each process's log, shown when the soak gets nowhere."""
 EMPTY = Kept(frozenset(), {}, (), {}, {})
 
 
@@ -149,13 +153,18 @@ class TestSoak:
         processes = None if servers.kafka_is_apache else dict.fromkeys(WORKERS, 1)
         wish = Wish(6, 1_500, 200, 6, 1.0, 0, texts=False, kinds=kinds, processes=processes)
         told: list[str] = []
-        named = settings.model_copy(update={"session_timeout_ms": SESSION_MS, "lanes": 1})
+        session_ms = SESSION_MS if servers.kafka_is_apache else settings.session_timeout_ms
+        named = settings.model_copy(update={"session_timeout_ms": session_ms, "lanes": 1})
         folder = tmp_path / "soak"
         folder.mkdir()
         soak = Soak(wish, folder, told.append, named)
         try:
             await soak.run()
             found = await soak.judged()
+        except LocalError:
+            for log in (folder / "logs").glob("*.log"):
+                print(log.name, *log.read_text(errors="replace").splitlines()[-LINES:], sep="\n  ")
+            raise
         finally:
             await soak.close()
             soak.release()
