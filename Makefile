@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench fuzz chaos docs lock clean
+.PHONY: help run demo test check bench simulate fuzz chaos docs lock clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -43,6 +43,10 @@ chaos: $(DEV) ## kill, freeze and restart everything under load, and judge what 
 
 fuzz: $(DEV) ## attack every topic and door with bad input: make fuzz MESSAGES=200000 SEED=1
 	@$(PYTHON) -m tests.fuzz --messages $(or $(MESSAGES),200000) --seed $(or $(SEED),1)
+
+simulate: $(DEV) ## the machine on simulated servers: SEEDS=2000, again SEED=7, COMMANDS=500, MUTANTS=1
+	@$(PYTHON) -m tests.proof.simulation --commands $(or $(COMMANDS),500) --seeds $(or $(SEEDS),100) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(MUTANTS),--mutants)
 
 docs: $(DEV) ## write AsyncAPI, JSON Schemas, message catalogue and settings under docs/
 	@$(PYTHON) -m services.cli docs

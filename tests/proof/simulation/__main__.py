@@ -38,7 +38,13 @@ def simulate(
         with Progress(*columns, console=console) as progress:
             bar = progress.add_task("seeds", total=seeds)
             for each in judged(range(first, first + seeds), commands, processes):
-                total.update(seeds=1, commands=each.commands, violations=len(each.violations), crossed=each.crossed)
+                total.update(
+                    seeds=1,
+                    commands=each.commands,
+                    violations=len(each.violations),
+                    crossed=each.crossed,
+                    parcels=each.empty_parcels,
+                )
                 faults.update(each.faults)
                 if each.violations:
                     failing.append(each)
@@ -54,6 +60,7 @@ def simulate(
         "faults": dict(sorted(faults.items())),
         "violations": total["violations"],
         "crossed": total["crossed"],
+        "empty_parcels": total["parcels"],
         "failing_seeds": sorted(each.seed for each in failing),
         "mutants_caught": None if found is None else f"{len(found)}/{len(MUTANTS)}",
         "seconds": round(seconds, 1),
@@ -63,7 +70,7 @@ def simulate(
 
 
 def _again(seed: int, commands: int, mutant: str | None) -> None:
-    found = judge(seed, commands, mutant)
+    found = judge(seed, commands, mutant, is_replay=True)
     _show(found, commands)
     report = {"seed": seed, "faults": found.faults, "ended": found.ended, "violations": len(found.violations)}
     print(json.dumps({**report, "fingerprint": found.fingerprint}))
@@ -81,7 +88,7 @@ def _show(found: Judged, commands: int) -> None:
 def _mutants(commands: int) -> dict[str, int]:
     found: dict[str, int] = {}
     for name in MUTANTS:
-        hit = caught(name, range(40), commands)
+        hit = caught(name, 40, commands)
         if hit is None:
             console.print(f"{name}: not caught")
             continue

@@ -72,7 +72,7 @@ class SimulatedProducer:
         acknowledged: asyncio.Future[None] = loop.create_future()
         fate = world.strikes("kafka")
         failovers = world.brokers.failovers
-        is_lost_unsent = fate and world.random.random() < 0.4
+        is_lost_unsent = (fate and world.random.random() < 0.4) or world.is_cut_off()
 
         def replicated() -> None:
             if is_lost_unsent or world.brokers.failovers != failovers:

@@ -130,6 +130,11 @@ class Group:
         self._joined[consumer.instance] = consumer
         self._complete_if_all()
 
+    def unsettle(self) -> None:
+        """Rebalance for no reason that members can see, as when the coordinator moves."""
+        if self._joined is None and self.members:
+            self._begin()
+
     def awaits(self, consumer: Any, number: int) -> bool:
         """Whether this rebalance is still under way and the member has not joined it yet."""
         return self._joined is not None and self._round == number and consumer.instance not in self._joined

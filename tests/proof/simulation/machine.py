@@ -82,11 +82,13 @@ class Run:
     seed: int
     commands: int
     is_calm: bool = False
+    is_replayed: bool = False
     sent: list[Sent] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
     mishaps: list[str] = field(default_factory=list)
     """What should never happen to a process: an exception out of it, a machine that doesn't come to rest."""
-    replayed: History | None = None
+    before: History | None = None
+    """Where the whole input is replayed at the end: how things stood before that."""
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed ^ 0x5EED)
@@ -105,13 +107,15 @@ class Run:
         self.world = World(self.seed, {each.name: each.partitions for each in topics})
         self.programme = programme()
         self.sender = Sender(self.random, self.programme, self.world.wall_clock())
-        self._told = 0
 
     def history(self) -> History:
         """Run it from its beginning until it is at rest."""
         with stood_in(self.world):
             self.world.loop.run(self._whole())
         self.mishaps += self.world.loop.errors
+        return self._gathered()
+
+    def _gathered(self) -> History:
         return gathered(self.world, self.settings, WORKERS, self.sent, self.notes())
 
     def notes(self) -> dict[str, Any]:
@@ -144,6 +148,12 @@ class Run:
                 self.world.jumped += jump
                 self.world.replicas.expire(self.world.wall_clock())
                 await asyncio.sleep(2.5)
+        if self.is_replayed:
+            self.before = self._gathered()
+            for group in self.world.brokers.groups.values():
+                group.committed.clear()
+                group.unsettle()
+            await self._rest()
         supervisor.cancel()
 
     # -- processes
@@ -185,9 +195,11 @@ class Run:
                 world.kill(slot.body)
             elif chance < 0.55:
                 self._pause(slot.body, random.choice((0.5, 3.0, 9.0)))
-            elif chance < 0.7:
+            elif chance < 0.65:
                 self._replace(slot)
-            elif chance < 0.85:
+            elif chance < 0.78:
+                self._cut_off(slot)
+            elif chance < 0.9:
                 world.step_down()
             else:
                 world.fail_over()
@@ -202,6 +214,15 @@ class Run:
             world.consumers[body].is_silent()
         world.loop.call_later(seconds, world.loop.resume, body)
 
+    def _cut_off(self, slot: Slot) -> None:
+        """Nothing that a process sends arrives, and in the middle of that its group rebalances."""
+        group = self.world.brokers.groups.get(self.settings.group(slot.worker.name))
+        if group is None:
+            return
+        self.world.count("cut")
+        self.world.cut_until[slot.body] = self.world.loop.now + self.random.uniform(1.0, 9.0)
+        self.world.loop.call_later(self.random.uniform(0.0, 1.0), group.unsettle)
+
     def _replace(self, slot: Slot) -> None:
         """A zombie: paused, replaced under the same name, and going on for a while when it wakes."""
         old = slot.body
@@ -215,6 +236,7 @@ class Run:
 
     def _clear_up(self) -> None:
         self.world.is_stormy = False
+        self.world.cut_until.clear()
         for slot in self.slots:
             self.world.loop.resume(slot.body)
 

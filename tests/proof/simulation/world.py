@@ -50,8 +50,8 @@ class World:
         self.jumped = timedelta()
         """How far the wall clock was put forward."""
         self.consumers: dict[Body, Any] = {}
-        self.crashed: list[Body] = []
-        """Processes that just died, for the supervisor."""
+        self.cut_until: dict[Body, float] = {}
+        """Processes whose messages reach no leader for a while, though the group still hears of them."""
         self.promised: dict[str, list[bytes]] = {}
         """By database, every part of an outbox that a commit which stood put there."""
         self.replicas.on_applied = self._note_promise
@@ -110,7 +110,6 @@ class World:
         consumer = self.consumers.get(body)
         if consumer is not None:
             consumer.is_silent()
-        self.crashed.append(body)
         self.loop.call_later(0.2 + 3 * self.random.random(), self._abort, body, context=self.outside.copy())
 
     def _abort(self, body: Body) -> None:
@@ -139,6 +138,10 @@ class World:
             self.replicas.is_electing = False
 
         self.loop.call_later(0.05 + self.random.random(), elected, context=self.outside.copy())
+
+    def is_cut_off(self) -> bool:
+        """Whether what this process sends reaches nobody."""
+        return self.cut_until.get(BODY.get(), 0.0) > self.loop.now
 
     def fail_over(self) -> None:
         """The brokers' leaders change when next something is on its way to them: what is not replicated is gone."""
