@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.conn import create_conn
+from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
 from contracts.messages import WORKERS
 from contracts.topics import Topic, all_topics, commands_topic, dead_topic
@@ -23,6 +24,7 @@ DEAD_HEADERS: Final = ("dead_reason", "dead_detail", "dead_topic", "dead_partiti
 READ_SECONDS: Final = 10
 """How long a reader waits for records that the broker says are there."""
 SETTLE_SECONDS: Final = 5
+ASK_WHY_MS: Final = 5_000
 LATEST_MS: Final = 253_402_300_799_999
 """The end of the year 9999: a producer may stamp its records as it likes."""
 _ALREADY_THERE: Final = 36
@@ -298,7 +300,7 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**connection(settings))
     with _told(settings):
         try:
-            await admin.start()
+            await _started(admin, settings)
             yield admin
             await _settled(admin._client)  # noqa: SLF001
         finally:
@@ -310,11 +312,32 @@ async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     reader = AIOKafkaConsumer(**connection(settings), enable_auto_commit=False, auto_offset_reset="earliest")
     with _told(settings):
         try:
-            await reader.start()
+            await _started(reader, settings)
             yield reader
             await _settled(reader._client)  # noqa: SLF001
         finally:
             await reader.stop()
+
+
+async def _started(client: Any, settings: Settings) -> None:
+    """Start a client; where none of the brokers lets it in, say why, which aiokafka keeps to itself."""
+    try:
+        await client.start()
+    except KafkaConnectionError as error:
+        raise AdminError(f"Kafka at {settings.kafka_servers}: {await why_not(settings)}") from error
+
+
+async def why_not(settings: Settings) -> str:
+    """Why the first broker lets nobody in who comes with these settings: in its own words, or those of TLS."""
+    host, _, port = settings.kafka_servers.partition(",")[0].strip().rpartition(":")
+    arguments = connection(settings)
+    del arguments["bootstrap_servers"]
+    try:
+        opened = await create_conn(host.strip("[]"), int(port), request_timeout_ms=ASK_WHY_MS, **arguments)
+    except (KafkaError, OSError, ValueError) as error:
+        return " ".join(str(error).split()) or type(error).__name__
+    opened.close()
+    return "it couldn't be reached, and answers now"
 
 
 async def _settled(client: Any) -> None:

@@ -17,6 +17,7 @@ from pymongo.errors import (
     InvalidOperation,
     OperationFailure,
     PyMongoError,
+    ServerSelectionTimeoutError,
 )
 from pymongo.write_concern import WriteConcern
 
@@ -131,7 +132,7 @@ async def sorted_errors() -> AsyncIterator[None]:
     except ConnectionFailure as error:
         if error.has_error_label("UnknownTransactionCommitResult"):
             raise Conflict("the commit's fate is unknown") from error
-        raise Away(type(error).__name__) from error
+        raise Away(_why_away(error)) from error
     except OperationFailure as error:
         raise _sort_failure(error) from error
     except InvalidOperation as error:
@@ -153,6 +154,13 @@ def check_writes(errors: Iterable[Mapping[str, Any]]) -> None:
         raise Unfit(f"codes {codes & LASTING_CODES}")
     if codes:
         raise Away(f"{len(codes)} kinds of write errors")
+
+
+def _why_away(error: ConnectionFailure) -> str:
+    """What kept us from a server, TLS's own words included; nothing of what should have been said there."""
+    if isinstance(error, ServerSelectionTimeoutError):
+        return str(error).partition(", Timeout:")[0].partition(" (configured")[0]
+    return type(error).__name__
 
 
 def _sort_failure(error: OperationFailure) -> Exception:

@@ -57,8 +57,8 @@ class LastingEdge:
                     self._edge = edge
                     log.info("gateway_connected")
                     await _until_lost(edge)
-            except Away:
-                log.warning("gateway_waits_for_kafka")
+            except Away as error:
+                log.warning("gateway_waits_for_kafka", text=str(error.__cause__ or error)[:200])
             except Exception as error:  # noqa: BLE001  # whatever it was: who stops trying stays away for good
                 log.error("gateway_lost_kafka", error=type(error).__name__)  # noqa: TRY400  # no trace: it may hold values
             finally:

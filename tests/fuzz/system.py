@@ -85,8 +85,10 @@ class System:
 
 
 @contextmanager
-def running_system(settings: Settings, logs: Path, *, more: Mapping[str, str] | None = None) -> Iterator[System]:
-    """The five workers, the gateway and the stand-in, ready; keys of every kind, and of kinds with single scopes.
+def running_system(
+    settings: Settings, logs: Path, *, more: Mapping[str, Mapping[str, str]] | None = None
+) -> Iterator[System]:
+    """The five workers, the gateway and the stand-in, ready, and keys of every kind; `more` is for single processes.
 
     Raises:
         LocalError: one can't start.
@@ -102,7 +104,7 @@ def running_system(settings: Settings, logs: Path, *, more: Mapping[str, str] | 
             port = free_port(settings.host)
             own = settings.model_copy(update={"health_port": port, "gateway_port": port, "sms_port": port})
             command = [sys.executable, "-m", "services.cli", *arguments]
-            child = Child(name, command, logs / f"{name}.log", environment_of(own) | dict(more or {}))
+            child = Child(name, command, logs / f"{name}.log", environment_of(own) | dict((more or {}).get(name, {})))
             system.children[name], system.ports[name] = child, port
             child.start()
         system.until_ready()
