@@ -190,7 +190,8 @@ def fill(settings: Settings, worker: str, one: Mapping[str, Sequence[Mapping[str
     encoded = {
         collection: [bson.encode(each, codec_options=CODEC) for each in found] for collection, found in one.items()
     }
-    classes = {each.name: each.documents for each in all_workers()}[worker]
+    (own,) = [each for each in all_workers() if each.name == worker]
+    classes = {each.collection: each for each in own.documents.values()}
     with ExitStack() as stack:
         client: MongoClient[RawBSONDocument] = stack.enter_context(
             MongoClient(settings.mongo_url.get_secret_value(), document_class=RawBSONDocument)
