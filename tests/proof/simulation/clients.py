@@ -17,6 +17,17 @@ REPLICATION_SECONDS: Final = 0.004
 BATCH_BYTES: Final = 1_000_000
 
 
+def place_of(partition: TopicPartition) -> Place:
+    """A partition as histories name it."""
+    return partition.topic, partition.partition
+
+
+def done(future: asyncio.Future[None]) -> None:
+    """Let a future be done, if it isn't."""
+    if not future.done():
+        future.set_result(None)
+
+
 class Builder:
     """A batch for one partition."""
 
@@ -89,7 +100,7 @@ class SimulatedProducer:
 
         latency = world.latency()
         if self._acks == 1 and not fate:
-            loop.call_later(latency, lambda: acknowledged.done() or acknowledged.set_result(None))
+            loop.call_later(latency, done, acknowledged)
         # What is under way belongs to nobody: it arrives even if its sender dies.
         context = world.outside.copy()
         loop.call_later(latency + REPLICATION_SECONDS, replicated, context=context)
@@ -208,7 +219,7 @@ class SimulatedConsumer:
         for place in self.tps:
             if place not in self._paused:
                 world.brokers.waiters[place].append(waiter)
-        handle = world.loop.call_later(5.0, lambda: waiter.done() or waiter.set_result(None))
+        handle = world.loop.call_later(5.0, done, waiter)
         await waiter
         handle.cancel()
         await asyncio.sleep(world.latency())
@@ -245,11 +256,11 @@ class SimulatedConsumer:
 
     def pause(self, *partitions: TopicPartition) -> None:
         """Give no records of these."""
-        self._paused |= {tuple(each) for each in partitions}
+        self._paused |= {place_of(each) for each in partitions}
 
     def resume(self, *partitions: TopicPartition) -> None:
         """Give records of these again."""
-        self._paused -= {tuple(each) for each in partitions}
+        self._paused -= {place_of(each) for each in partitions}
         for place in self.tps:
             for waiter in self._world.brokers.waiters.pop(place, ()):
                 if not waiter.done():
@@ -257,11 +268,11 @@ class SimulatedConsumer:
 
     def highwater(self, partition: TopicPartition) -> int:
         """The end of a partition."""
-        return len(self._world.brokers.logs[tuple(partition)])
+        return len(self._world.brokers.logs[place_of(partition)])
 
     def state_value(self, partition: TopicPartition) -> Any:
         """Where it stands in a partition."""
-        return SimpleNamespace(has_valid_position=True, position=self.positions.get(tuple(partition), 0))
+        return SimpleNamespace(has_valid_position=True, position=self.positions.get(place_of(partition), 0))
 
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The ends of partitions."""
@@ -269,7 +280,7 @@ class SimulatedConsumer:
 
     async def position(self, partition: TopicPartition) -> int:
         """Where it stands in a partition."""
-        return self.positions.get(tuple(partition), 0)
+        return self.positions.get(place_of(partition), 0)
 
     async def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
         """Commit offsets; without any, of everything that it was given.
@@ -279,7 +290,7 @@ class SimulatedConsumer:
             CommitFailedError: the group went on without us.
         """
         world = self._world
-        given = dict(self.positions) if offsets is None else {tuple(each): at for each, at in offsets.items()}
+        given = dict(self.positions) if offsets is None else {place_of(each): at for each, at in offsets.items()}
         if any(place not in self.tps for place in given):
             raise IllegalStateError("a partition is not assigned")
         world.crash_point("offsets")

@@ -257,8 +257,12 @@ class AsyncCollection:
 
     async def _applied(self, writes: Mapping[Slot, Raw | None]) -> None:
         stands = self._world.loop.create_future()
-        applied = self._world.replicas.apply(writes, lambda stood: stands.done() or stands.set_result(stood))
-        self._world.confirm_later(applied)
+
+        def settle(stood: bool) -> None:
+            if not stands.done():
+                stands.set_result(stood)
+
+        self._world.confirm_later(self._world.replicas.apply(writes, settle))
         if not await stands:
             raise AutoReconnect("rolled back")
 

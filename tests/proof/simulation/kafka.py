@@ -96,6 +96,10 @@ class Group:
         """How many records lie beyond what is committed."""
         return sum(len(self.brokers.logs[place]) - self.committed.get(place, 0) for place in self.places)
 
+    def has(self, consumer: Any) -> bool:
+        """Whether it is this very consumer that holds its slot's place."""
+        return self.members.get(consumer.instance) is consumer
+
     def join(self, consumer: Any) -> None:
         """Take a consumer in: a static member that comes back gets what it had, anybody else makes a rebalance."""
         name = consumer.instance
@@ -121,7 +125,7 @@ class Group:
 
     def rejoined(self, consumer: Any) -> None:
         """A member has let go of what it had and waits for its new share."""
-        if self.members.get(consumer.instance) is not consumer:
+        if not self.has(consumer):
             self.join(consumer)
             return
         if self._joined is None:
@@ -180,7 +184,7 @@ class Group:
         Raises:
             CommitFailedError: it has.
         """
-        if self.members.get(consumer.instance) is not consumer or consumer.generation != self.generation:
+        if not self.has(consumer) or consumer.generation != self.generation:
             raise CommitFailedError
         for place, offset in offsets.items():
             self.committed[place] = offset

@@ -11,9 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from random import Random
-from typing import Any, Final
-
-from typing_extensions import override
+from typing import Any, Final, cast
 
 MOST_CALLBACKS: Final = 20_000_000
 
@@ -66,8 +64,11 @@ class Blocked:
         self.finish = finish
 
 
-class Loop(asyncio.AbstractEventLoop):
-    """Runs callbacks of several processes, in an order that follows from the seed."""
+class Loop:
+    """Runs callbacks of several processes, in an order that follows from the seed.
+
+    It has what asyncio calls, and no more: nothing here has sockets, signals or children.
+    """
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -87,24 +88,24 @@ class Loop(asyncio.AbstractEventLoop):
 
     # -- what asyncio asks for
 
-    @override
     def get_debug(self) -> bool:
+        """Never."""
         return False
 
-    @override
     def is_running(self) -> bool:
+        """Always."""
         return True
 
-    @override
     def is_closed(self) -> bool:
+        """Never."""
         return False
 
-    @override
     def time(self) -> float:
+        """The virtual time, in seconds."""
         return self.now
 
-    @override
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        """Have it called in its turn."""
         if context is None:
             context = copy_context()
         body = context.get(BODY, OUTSIDE)
@@ -115,12 +116,12 @@ class Loop(asyncio.AbstractEventLoop):
             body.ready.append(turn)
         return turn
 
-    @override
     def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        """Have it called after so many seconds."""
         return self.call_at(self.now + delay, callback, *args, context=context)
 
-    @override
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        """Have it called then."""
         if context is None:
             context = copy_context()
         turn = Turn((lambda: callback(*args)) if args else callback, context, context.get(BODY, OUTSIDE), when)
@@ -129,22 +130,21 @@ class Loop(asyncio.AbstractEventLoop):
             heapq.heappush(self._timers, (when, self._count, turn))
         return turn
 
-    @override
     def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)
+        """A future of this loop."""
+        return asyncio.Future(loop=cast(Any, self))
 
-    @override
     def create_task(self, coro: Any, *, name: Any = None, context: Context | None = None) -> Any:
-        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        """A task of this loop, in the process of whoever makes it."""
+        task = asyncio.Task(coro, loop=cast(Any, self), name=name, context=context)
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # the dead leave theirs pending
         self.graveyard.append(task)
         return task
 
-    @override
     def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Note what nobody caught."""
         self.errors.append(f"{context.get('message')}: {context.get('exception')!r}")
 
-    @override
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
         """Run it at once in one go, some time later, as a thread would that has nobody beside it."""
         future = self.create_future()
@@ -201,7 +201,7 @@ class Loop(asyncio.AbstractEventLoop):
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Run until this is done."""
-        asyncio._set_running_loop(self)
+        asyncio._set_running_loop(cast(Any, self))
         try:
             main: asyncio.Task[Any] = self.create_task(coroutine)
             while not main.done():

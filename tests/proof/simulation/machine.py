@@ -130,9 +130,9 @@ class Run:
 
     async def _whole(self) -> None:
         for worker in WORKERS:
-            for slot in range(self.random.choice((1, 1, 2, 3))):
-                settings = self.settings.model_copy(update={"slot": slot})
-                self.slots.append(Slot(worker, settings, Body(f"{worker.name}-{slot}")))
+            for number in range(self.random.choice((1, 1, 2, 3))):
+                settings = self.settings.model_copy(update={"slot": number})
+                self.slots.append(Slot(worker, settings, Body(f"{worker.name}-{number}")))
         for slot in self.slots:
             self._start(slot)
         supervisor = asyncio.ensure_future(self._supervise())

@@ -63,7 +63,8 @@ def journal_outside() -> Iterator[Any]:
         command(self, asked, count)
 
     async def twice(self: Transaction, view: Any, records: Sequence[JournalRecord]) -> list[Place]:
-        self.__dict__["late"] = late = []
+        late: list[tuple[dict[str, Any], int]] = []
+        self.__dict__["late"] = late
         places = await commit(self, view, records)
         del self.__dict__["late"]
         self._session = None
@@ -132,7 +133,13 @@ def publishing_from_memory() -> Iterator[Any]:
 
         def believed(future: asyncio.Future[Any]) -> None:
             inner: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            inner.add_done_callback(lambda done: (done.exception(), future.done() or future.set_result(None)))
+
+            def believe(result: asyncio.Future[Any]) -> None:
+                result.exception()
+                if not future.done():
+                    future.set_result(None)
+
+            inner.add_done_callback(believe)
             finish(inner)
 
         blocked.finish = believed
