@@ -69,6 +69,8 @@ class Arrival:
     detail: str = ""
     is_command: bool = False
     is_skipped: bool = False
+    is_late: bool = False
+    """Whether another one in the batch, with another body, came first under its id: the journal decides then."""
 
     def forget_decision(self) -> None:
         """Forget what an attempt that came to nothing found out; what decoding found stays."""
@@ -126,17 +128,14 @@ class Decoder:
         newest = now + CLOCK_SKEW
         arrivals = [self._decode_one(position, record, oldest, newest) for position, record in enumerate(records)]
 
-        first: dict[str, Arrival] = {}
+        digests: dict[str, set[bytes]] = {}
         for arrival in arrivals:
             if arrival.journal_id is None or arrival.is_skipped:
                 continue
-            earlier = first.setdefault(arrival.journal_id, arrival)
-            if earlier is arrival:
-                continue
-            if earlier.digest == arrival.digest:
-                arrival.is_skipped = True
-            else:
-                arrival.fail(Problem.REUSED, f"first used for {earlier.type}")
+            earlier = digests.setdefault(arrival.journal_id, set())
+            arrival.is_skipped = arrival.digest in earlier
+            arrival.is_late = bool(earlier) and not arrival.is_skipped
+            earlier.add(arrival.digest)
         return arrivals
 
     def _decode_one(self, position: int, record: Record, oldest: datetime, newest: datetime) -> Arrival:

@@ -46,6 +46,8 @@ class Prepared:
 
     settled: list[Settled]
     todo: list[Arrival]
+    late: list[Arrival]
+    """Reused ids, after the rest: which body was the first one only the journal knows when a batch comes again."""
     finished: dict[str, JournalRecord] | None
 
 
@@ -87,23 +89,26 @@ class Batches(Generic[P]):
             arrivals = self._decoder.decode(records)
 
         todo: list[Arrival] = []
+        late: list[Arrival] = []
         for arrival in arrivals:
             if arrival.is_skipped:
                 continue
-            if arrival.journal_id is None or arrival.problem is Problem.REUSED:
+            if arrival.journal_id is None:
                 settled[arrival.position].outgoing = self._scribe.dead_letter(arrival)
                 continue
-            todo.append(arrival)
+            (late if arrival.is_late else todo).append(arrival)
 
         finished: dict[str, JournalRecord] | None = None
         with suppress(Away, Conflict):
             finished = await self._look_up(todo)
-        return Prepared(settled, todo, finished)
+        return Prepared(settled, todo, late, finished)
 
     async def finish(self, prepared: Prepared) -> list[Settled]:
         """Settle a batch that was prepared, as `settle` does."""
         if prepared.todo:
             await self._settle(prepared.todo, prepared.settled, prepared.finished)
+        for arrival in prepared.late:
+            await self._settle([arrival], prepared.settled)
         return prepared.settled
 
     async def _settle(

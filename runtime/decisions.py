@@ -41,10 +41,12 @@ class Key:
 class Context(Generic[P]):
     """What a decision may know besides the message: who, when, under which programme, and ids that redoing repeats."""
 
-    __slots__ = ("_ids", "actor", "asked_by", "correlation_id", "id", "now", "programme", "time")
+    __slots__ = ("_ids", "actor", "asked_by", "correlation_id", "id", "now", "programme", "time", "version")
 
     def __init__(self, envelope: Envelope, now: datetime, programme: P) -> None:
         self.id = envelope.id
+        self.version = envelope.version
+        """Of an event: the version of its aggregate it tells of. News may come in another order than they happened."""
         self.actor: Actor = envelope.actor
         self.asked_by = envelope.asked_by
         self.correlation_id = envelope.correlation_id

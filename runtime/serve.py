@@ -41,6 +41,7 @@ DUE_EVERY_SECONDS: Final = 1.0
 DUE_AT_ONCE: Final = 500
 FIRE_AGAIN_SECONDS: Final = 60.0
 """How long a command that time brought is waited for before it is sent again, under the same id."""
+SAY_AT_ONCE: Final = 1_000
 WATCH_EVERY_SECONDS: Final = 10.0
 HANGING_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 2.0
@@ -140,12 +141,22 @@ class Process:
                 await create_topics(self._settings)
                 await self.store.open()
                 await self.publisher.start()
-            except (Away, AdminError, KafkaError, OSError) as error:
+                await self._say_again()
+            except (Away, AdminError, KafkaError, OSError, Unsent) as error:
                 self.telemetry.log.warning("waiting for servers", error=type(error).__name__, text=str(error)[:200])
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), RETRY_SECONDS)
             else:
                 return
+
+    async def _say_again(self) -> None:
+        """Publish what a crash left unsaid, before anything is decided on top of it: what follows would overtake it.
+
+        Its records come again and have it marked; what is said twice until then is the same, byte by byte.
+        """
+        left = await self.store.undispatched()
+        for start in range(0, len(left), SAY_AT_ONCE):
+            await self.publisher.publish(left[start : start + SAY_AT_ONCE])
 
     def _beside(self) -> list[Any]:
         deps = Beside(

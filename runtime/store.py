@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from runtime.documents import Document
-from runtime.journal import JournalRecord, Outgoing, Place, ended, record_from_raw
+from runtime.journal import JournalRecord, Outgoing, Place, ended, record_from_raw, unpack
 from runtime.mongo import (
     CODEC,
     MAJORITY,
@@ -79,6 +79,8 @@ class Store:
                 await self._create(name)
             await self._expire_journal(int(self._settings.journal_days * DAY_SECONDS))
             await self._database[LEASES].create_index("until", expireAfterSeconds=0)
+            # A process that died between taking a parcel's last part and the parcel left an empty one.
+            await self._database[OUTBOX].delete_many({"parts": {}})
             for document_class in self._documents:
                 for index in document_class.indexes:
                     fields = [("_id" if field == "id" else field, 1) for field in index.fields]
@@ -146,6 +148,17 @@ class Store:
                 yield transaction
         finally:
             self._threads.append(thread)
+
+    async def undispatched(self) -> list[Outgoing]:
+        """What lies in the outbox, in the order in which it was committed.
+
+        Raises:
+            Away: MongoDB can't be reached.
+        """
+        async with sorted_errors():
+            parcels = await self._database[OUTBOX].find({}).sort("at", 1).to_list(None)
+        parts = [parcel["parts"][part] for parcel in parcels for part in sorted(parcel["parts"], key=int)]
+        return [outgoing for part in parts for outgoing in unpack(part)]
 
     async def mark_dispatched(self, places: Iterable[Place]) -> None:
         """Note that everything said at these places is acknowledged: its bytes leave the outbox.

@@ -45,10 +45,15 @@ class Told:
 
 
 def context(
-    programme: Any = None, *, message_id: str = "m-1", actor: Actor = TILL, now: datetime = NOON
+    programme: Any = None,
+    *,
+    message_id: str = "m-1",
+    actor: Actor = TILL,
+    now: datetime = NOON,
+    version: int | None = None,
 ) -> Context[Any]:
-    """A context as the runtime would make it."""
-    envelope = Envelope(id=message_id, type="Test", time=now, actor=actor, correlation_id=message_id)
+    """A context as the runtime would make it; `version` is that of an event's aggregate."""
+    envelope = Envelope(id=message_id, type="Test", time=now, actor=actor, correlation_id=message_id, version=version)
     return Context(envelope, now, programme)
 
 

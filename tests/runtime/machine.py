@@ -48,14 +48,21 @@ class FakeRecord:
 
 
 def message(
-    settings: Settings, id: str, body: Message, *, time: datetime | None = None, hops: int = 0, topic: str | None = None
+    settings: Settings,
+    id: str,
+    body: Message,
+    *,
+    time: datetime | None = None,
+    hops: int = 0,
+    topic: str | None = None,
+    actor: Actor = TILL,
 ) -> Outgoing:
     """A message as its author sends it."""
     envelope = Envelope(
         id=id,
         type=type(body).__name__,
         time=time or datetime.now(UTC),
-        actor=TILL,
+        actor=actor,
         correlation_id=id,
         hops=hops,
         traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",

@@ -46,7 +46,7 @@ class TestDecode:
         same, other = replace(sent, value=b'{ "by": 1, "counter": "a" }'), replace(sent, value=b'{"counter": "b"}')
         arrivals = decode(sent, same, other)
         assert [each.is_skipped for each in arrivals] == [False, True, False]
-        assert [each.problem for each in arrivals] == [None, None, Problem.REUSED]
+        assert [each.is_late for each in arrivals] == [False, False, True]
 
     def test_takes_no_command_among_events_and_no_event_among_commands(self) -> None:
         topic = commands_topic(SETTINGS.prefix, "cards")

@@ -149,6 +149,19 @@ class TestIdReuse:
             assert await bench.total("a") == 1
 
     @pytest.mark.parametrize("is_dispatched", [False, True])
+    async def test_costs_the_first_one_nothing_when_it_comes_again_behind_the_other(
+        self, settings: Settings, is_dispatched: bool
+    ) -> None:
+        async with Bench(settings) as bench:
+            done = await bench.settle(("c1", Count(counter="a")))
+            if is_dispatched:
+                await bench.dispatched(*done)
+            other, again = await bench.settle(("c1", Count(counter="a", by=9)), ("c1", Count(counter="a")))
+            assert reasons([other]) == ["id_reused"]
+            assert again.outgoing == (done[0].outgoing[-1:] if is_dispatched else done[0].outgoing)
+            assert await bench.total("a") == 1
+
+    @pytest.mark.parametrize("is_dispatched", [False, True])
     async def test_across_batches_is_a_dead_letter_and_never_executed(
         self, settings: Settings, is_dispatched: bool
     ) -> None:

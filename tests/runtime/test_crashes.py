@@ -74,6 +74,27 @@ class TestCrash:
             assert heard.answers()["c1"].outcome is Outcome.DONE
             assert list(heard.copies(".cards.events")) == ["c1/cards-1"]
 
+    async def test_has_what_was_left_unsaid_said_before_anything_is_decided_on_top_of_it(
+        self, settings: Settings
+    ) -> None:
+        async with Machine(settings) as machine:
+            await machine.send(*((f"c{number}", Count(counter="a")) for number in range(3)))
+            process = machine.process()
+            faults.STEPS["settled"](process)
+            with pytest.raises(BaseExceptionGroup):
+                await asyncio.wait_for(process.run(), 30)
+            assert (await machine.heard()).on(".cards.events") == []
+            process = machine.process()
+            await process._open()
+            assert list((await machine.heard()).copies(".cards.events")) == [
+                f"c{number}/cards-1" for number in range(3)
+            ]
+            await process.publisher.stop()
+            process.store.close()
+            async with machine.running(machine.process()):
+                await machine.quiet()
+            await machine.check()
+
     async def test_by_kill_9_again_and_again_loses_nothing(self, settings: Settings) -> None:
         async with Machine(settings) as machine:
             for number in range(3):

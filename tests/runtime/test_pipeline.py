@@ -40,7 +40,7 @@ class Stand:
 
     async def prepare(self, records: Sequence[Record]) -> Prepared:
         self.batches.append([each.offset for each in records])
-        return Prepared([Settled(each) for each in records], [], None)
+        return Prepared([Settled(each) for each in records], [], [], None)
 
     async def finish(self, prepared: Prepared) -> list[Settled]:
         await self.go.wait()

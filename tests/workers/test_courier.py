@@ -323,11 +323,10 @@ class TestOnServers:
             deciding = asyncio.Lock()
             reported = asyncio.Event()
 
-            async def publish(command: Command, *, id: str, **_: Any) -> None:
+            async def publish(command: Command, *, id: str, actor: Actor, **_: Any) -> None:
+                topic = commands_topic(settings.prefix, worker.name)
                 async with deciding:
-                    await bench.settle(
-                        machine_message(settings, id, command, topic=commands_topic(settings.prefix, worker.name))
-                    )
+                    await bench.settle(machine_message(settings, id, command, topic=topic, actor=actor))
                 reported.set()
 
             views = NotificationViews(bench.store.reader)

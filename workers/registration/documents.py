@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from contracts.cards import CardState
 from contracts.messages import ActorKind
@@ -113,3 +113,11 @@ class KnownCard(Document):
     """Whose it is."""
     claimed_by: str | None = None
     """The registration or the member that is to get it, until the cards worker says yes or no."""
+    news: int = 0
+    """The card's own version of which the newest event about it told."""
+
+    def now(self, version: int | None, state: CardState) -> Self:
+        """The card as an event tells; older news than it has had change nothing."""
+        if version is not None and version <= self.news:
+            return self
+        return self.evolve(state=state, news=self.news if version is None else version)

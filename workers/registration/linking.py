@@ -21,9 +21,10 @@ def give_card(
     event: CardLinked,
     card: Annotated[KnownCard | None, Key("card_number")],
     member: Annotated[Member | None, Key("member_id")],
+    context: Context,
 ) -> Changes:
     known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE)
-    yield known.evolve(state=CardState.ACTIVE, member_id=event.member_id, claimed_by=None)
+    yield known.now(context.version, CardState.ACTIVE).evolve(member_id=event.member_id, claimed_by=None)
     if member is not None and event.card_number not in member.card_numbers:
         yield member.evolve(card_numbers=(*member.card_numbers, event.card_number))
 
@@ -46,12 +47,14 @@ def release_card(
 
 
 @worker.handles(CardBlocked)
-def note_block(event: CardBlocked, card: Annotated[KnownCard | None, Key("card_number")]) -> Changes:
+def note_block(event: CardBlocked, card: Annotated[KnownCard | None, Key("card_number")], context: Context) -> Changes:
     known = card or KnownCard(id=event.card_number, state=CardState.BLOCKED, member_id=event.member_id)
-    yield known.evolve(state=CardState.BLOCKED)
+    yield known.now(context.version, CardState.BLOCKED)
 
 
 @worker.handles(CardUnblocked)
-def note_unblock(event: CardUnblocked, card: Annotated[KnownCard | None, Key("card_number")]) -> Changes:
+def note_unblock(
+    event: CardUnblocked, card: Annotated[KnownCard | None, Key("card_number")], context: Context
+) -> Changes:
     known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE, member_id=event.member_id)
-    yield known.evolve(state=CardState.ACTIVE)
+    yield known.now(context.version, CardState.ACTIVE)

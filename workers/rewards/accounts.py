@@ -18,23 +18,27 @@ def open_account(event: CardIssued, card: Annotated[Card | None, Key("card_numbe
     account = Account(id=context.new_id(), card_number=event.card_number, opened_at=context.now)
     known = card or Card(id=event.card_number)
     yield account
-    state = known.state or CardState.TO_ISSUE
-    yield known.evolve(state=state, account_id=account.id, category=event.category, waiting=())
+    category = event.category if known.state is None else known.category
+    issued = known.now(context.version, CardState.TO_ISSUE) if known.state is None else known
+    yield issued.evolve(account_id=account.id, category=category, waiting=())
     yield AccountOpened(account_id=account.id, card_number=event.card_number)
     for purchase_id in known.waiting:
         yield ResumePurchase(card_number=event.card_number, purchase_id=purchase_id)
 
 
 @worker.handles(CardLinked)
-def let_card_spend(event: CardLinked, card: Annotated[Card, Key("card_number")]) -> Changes:
-    yield card.evolve(state=CardState.ACTIVE, member_id=event.member_id, category=event.category)
+def let_card_spend(event: CardLinked, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.now(context.version, CardState.ACTIVE).evolve(member_id=event.member_id, category=event.category)
 
 
 @worker.handles(CardBlocked)
-def stop_card(event: CardBlocked, card: Annotated[Card, Key("card_number")], context: Context) -> Changes:
-    yield card.evolve(state=CardState.BLOCKED, blocked_at=context.time)
+def stop_card(event: CardBlocked, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.now(context.version, CardState.BLOCKED, blocked_at=context.time)
 
 
 @worker.handles(CardUnblocked)
-def let_card_work(event: CardUnblocked, card: Annotated[Card, Key("card_number")]) -> Changes:
-    yield card.evolve(state=CardState.ACTIVE, blocked_at=None)
+def let_card_work(event: CardUnblocked, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.now(context.version, CardState.ACTIVE)

@@ -10,7 +10,7 @@ and in the purchase, so a lot's origins are never lost.
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from contracts.cards import CardState
 from contracts.messages import Actor
@@ -33,8 +33,16 @@ class Card(Document):
     member_id: str | None = None
     category: str = "normal"
     blocked_at: datetime | None = None
+    news: int = 0
+    """The card's own version of which the newest event about it told."""
     waiting: tuple[str, ...] = ()
     """Ids of the purchases that wait for the card."""
+
+    def now(self, version: int | None, state: CardState, blocked_at: datetime | None = None) -> Self:
+        """The card as an event tells; older news than it has had change nothing."""
+        if version is not None and version <= self.news:
+            return self
+        return self.evolve(state=state, blocked_at=blocked_at, news=self.news if version is None else version)
 
 
 class Terms(Part):

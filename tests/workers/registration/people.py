@@ -98,11 +98,16 @@ def joining(channel: Channel = Channel.POINT_OF_SALE, **changes: Any) -> Registe
 
 
 def at(
-    channel: Channel = Channel.POINT_OF_SALE, *, actor: Actor | None = None, now: datetime = NOON, **rules: Any
+    channel: Channel = Channel.POINT_OF_SALE,
+    *,
+    actor: Actor | None = None,
+    now: datetime = NOON,
+    version: int | None = None,
+    **rules: Any,
 ) -> Context[Any]:
     """A context of the actor of a channel, under these rules with some of them changed."""
     programme = DEMO.model_copy(update={"registration": RULES.model_copy(update=rules)})
-    return context(programme, actor=actor or ACTORS[channel], now=now)
+    return context(programme, actor=actor or ACTORS[channel], now=now, version=version)
 
 
 def known(state: CardState = CardState.TO_ISSUE, **changes: Any) -> KnownCard:

@@ -81,6 +81,19 @@ class TestCardBlocked:
         assert decide(note_block, event).documents == [kept]
 
 
+class TestOldNews:
+    def test_change_nothing(self) -> None:
+        lost = CardBlocked(card_number=NUMBER, member_id=ANA, reason="lost")
+        blocked = decide(note_block, lost, context=at(version=3)).document(KnownCard)
+
+        late = decide(give_card, LINKED, card=blocked, context=at(version=2)).document(KnownCard)
+        assert (late.state, late.member_id) == (CardState.BLOCKED, ANA)
+        found = CardUnblocked(card_number=NUMBER, member_id=ANA, reason="found")
+        assert (
+            decide(note_unblock, found, card=late, context=at(version=4)).document(KnownCard).state is CardState.ACTIVE
+        )
+
+
 class TestCardUnblocked:
     def test_is_known(self) -> None:
         event = CardUnblocked(card_number=NUMBER, member_id=ANA, reason="found")

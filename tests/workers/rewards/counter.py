@@ -49,10 +49,10 @@ RULES = RewardRules.model_validate(
 PROGRAMME = Programme.read(Path("programme.yaml")).model_copy(update={"rewards": RULES})
 
 
-def by(actor: Actor = TILL, now: datetime = NOON, **rules: Any) -> Context[Any]:
+def by(actor: Actor = TILL, now: datetime = NOON, version: int | None = None, **rules: Any) -> Context[Any]:
     """A context of these rules, some of them changed."""
     changed = RULES.model_copy(update=rules) if rules else RULES
-    return context(PROGRAMME.model_copy(update={"rewards": changed}), actor=actor, now=now)
+    return context(PROGRAMME.model_copy(update={"rewards": changed}), actor=actor, now=now, version=version)
 
 
 def card(state: CardState | None = CardState.ACTIVE, **changes: Any) -> Card:

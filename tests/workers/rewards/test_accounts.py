@@ -35,6 +35,19 @@ class TestCardLinked:
 
         assert (said.document(Card).state, said.document(Card).member_id) == (CardState.ACTIVE, ANA)
 
+    def test_lets_no_card_spend_that_was_blocked_since(self) -> None:
+        linked = CardLinked(card_number=NUMBER, member_id=ANA, category="normal")
+        blocked = decide(
+            stop_card,
+            CardBlocked(card_number=NUMBER, member_id=ANA, reason="lost"),
+            card=card(CardState.TO_ISSUE, member_id=None),
+            context=by(version=3),
+        ).document(Card)
+        said = decide(let_card_spend, linked, card=blocked, context=by(version=2))
+
+        late = said.document(Card)
+        assert (late.state, late.blocked_at, late.member_id) == (CardState.BLOCKED, NOON, ANA)
+
 
 class TestCardBlocked:
     def test_stops_the_card_from_then_on(self) -> None:
@@ -43,6 +56,14 @@ class TestCardBlocked:
         )
 
         assert (said.document(Card).state, said.document(Card).blocked_at) == (CardState.BLOCKED, NOON)
+
+    def test_is_not_forgotten_when_it_comes_before_the_card(self) -> None:
+        lost = CardBlocked(card_number=NUMBER, member_id=ANA, reason="lost")
+        blocked = decide(stop_card, lost, context=by(version=3)).document(Card)
+        said = decide(open_account, ISSUED, card=blocked, context=by(version=1))
+
+        known = said.document(Card)
+        assert (known.state, known.blocked_at, known.account_id) == (CardState.BLOCKED, NOON, said.document(Account).id)
 
 
 class TestCardUnblocked:
