@@ -182,9 +182,9 @@ class Cursor:
         self._limit = limit
         self._sort: Sequence[tuple[str, int]] = ()
 
-    def sort(self, fields: Sequence[tuple[str, int]]) -> Self:
-        """Sort by these."""
-        self._sort = fields
+    def sort(self, fields: str | Sequence[tuple[str, int]], direction: int = 1) -> Self:
+        """Sort by one field, or by these."""
+        self._sort = [(fields, direction)] if isinstance(fields, str) else fields
         return self
 
     async def to_list(self, _: int | None) -> list[Raw]:

@@ -1,18 +1,13 @@
 """One run of the machine: processes under a supervisor, a door that sends, a storm that strikes, and the history."""
 
 import asyncio
-import contextlib
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any, Final
-from unittest.mock import patch
 
 import runtime.serve
 from contracts.messages import Actor, ActorKind, Envelope
@@ -20,13 +15,11 @@ from contracts.programme import Programme
 from contracts.topics import all_topics, commands_topic
 from runtime.publishing import partition_of
 from runtime.settings import Settings
-from runtime.telemetry import Telemetry
 from tests.proof.history import History, Sent
-from tests.proof.simulation.clients import SimulatedBroker, SimulatedProducer, prompt_subscriber
 from tests.proof.simulation.commands import Sender
-from tests.proof.simulation.driver import Client
-from tests.proof.simulation.loop import BODY, Body
+from tests.proof.simulation.loop import Body
 from tests.proof.simulation.remains import gathered
+from tests.proof.simulation.stand_ins import stood_in
 from tests.proof.simulation.world import World
 from workers import audit, cards, notifications, registration, rewards
 
@@ -37,32 +30,6 @@ REST_SECONDS: Final = 120.0
 """How long the machine may take to come to rest after the storm."""
 JUMPS: Final = (timedelta(seconds=301), timedelta(days=1, seconds=1))
 """By how much the wall clock goes forward once all is quiet, so that timers fire."""
-
-
-class Silent(Telemetry):
-    """Telemetry without metrics, which cost more than what they measure here."""
-
-    def __init__(self, worker: str, slot: int = 0) -> None:
-        quiet = lambda *_, **__: None  # noqa: E731  # a logger that says nothing
-        self.log = SimpleNamespace(info=quiet, warning=quiet, error=quiet)  # type: ignore[assignment]
-        self.database_is_away = self.kafka_is_away = self.is_stopped_by_dead_letters = False
-
-    def step(self, name: str) -> Any:
-        return nullcontext()
-
-    def batch(self, size: int) -> None: ...
-
-    def ended(self, records: Any) -> None: ...
-
-    def conflict(self) -> None: ...
-
-    def dead_letters(self, count: int) -> None: ...
-
-    def bug(self, message_type: str, place: str) -> None: ...
-
-    def round_trips(self, count: int) -> None: ...
-
-    def lag(self, lags: Any) -> None: ...
 
 
 @dataclass
@@ -348,59 +315,3 @@ class Run:
 def programme() -> Programme:
     """The demo programme, read once."""
     return Programme.read(PROGRAMME)
-
-
-@contextmanager
-def stood_in(world: World) -> Iterator[None]:
-    """Put the simulated libraries, clocks and telemetry where the runtime looks for the real ones."""
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return world.wall_clock()
-
-    def monotonic() -> float:
-        return world.loop.now
-
-    async def no_topics(settings: Settings) -> None:
-        await asyncio.sleep(world.latency())
-
-    places: dict[str, Any] = {
-        "runtime.store.AsyncIOMotorClient": lambda *_, **__: Client(world),
-        "runtime.publishing.AIOKafkaProducer": lambda **options: SimulatedProducer(world, options),
-        "runtime.serve.make_broker": lambda *_: SimulatedBroker(world),
-        "runtime.serve.create_topics": no_topics,
-        "runtime.serve.Telemetry": Silent,
-        "runtime.wire.prompt_subscriber": prompt_subscriber,
-        "runtime.serve.datetime": Clock,
-        "runtime.store.datetime": Clock,
-        "runtime.edge.datetime": Clock,
-        "runtime.batch.datetime": Clock,
-        "runtime.serve.time": SimpleNamespace(monotonic=monotonic),
-        "runtime.pipeline.monotonic": monotonic,
-        "runtime.wire.monotonic": monotonic,
-    }
-    with ExitStack() as stack:
-        for place, replacement in places.items():
-            stack.enter_context(patch(place, replacement))
-        stack.enter_context(patch.object(notifications.worker, "companions", []))
-        stack.enter_context(contextlib.closing(_Chance(world.seed)))
-        yield
-
-
-class _Chance:
-    """Python's own chance, which tenacity takes its jitter from, follows from the seed meanwhile."""
-
-    def __init__(self, seed: int) -> None:
-        import random
-
-        self._random = random
-        self._state = random.getstate()
-        random.seed(seed)
-
-    def close(self) -> None:
-        """Give it back as it was."""
-        self._random.setstate(self._state)
-
-
-__all__ = ["BODY", "Run", "programme", "stood_in"]
