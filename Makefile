@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench simulate fuzz chaos docs lock clean
+.PHONY: help run demo test check bench simulate fuzz chaos load docs lock clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -40,6 +40,9 @@ bench: $(DEV) ## measure throughput and latency on this machine
 
 chaos: $(DEV) ## kill, freeze and restart everything under load, and judge what is left (KILLS=n ARGS=…)
 	@$(PYTHON) -m tests.chaos --kills $(or $(KILLS),20) $(ARGS)
+
+load: $(DEV) ## saturation, then a share of it for long: memory, lag, latency (ARGS="--minutes 30 --share 0.7")
+	@$(PYTHON) -m tests.load $(ARGS)
 
 fuzz: $(DEV) ## attack every topic and door with bad input: make fuzz MESSAGES=200000 SEED=1
 	@$(PYTHON) -m tests.fuzz --messages $(or $(MESSAGES),200000) --seed $(or $(SEED),1)
