@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 from zlib import crc32
@@ -19,6 +20,7 @@ LARGEST_REQUEST_BYTES: Final = 1_000_000
 REQUEST_TIMEOUT_MS: Final = 15_000
 PUBLISH_SECONDS: Final = 10.0
 """How long everything may take to be acknowledged; without a limit aiokafka tries on in silence while Kafka is away."""
+CUT_OFF_SECONDS: Final = 5.0
 Place = tuple[str, int]
 """A topic and one of its partitions."""
 
@@ -79,27 +81,21 @@ class Publisher:
             Unsent: an error stopped it; to be called again with the same messages.
         """
         async with self._turn:
-            await self._publish(outgoing)
+            try:
+                async with asyncio.timeout(PUBLISH_SECONDS):
+                    await self._publish(outgoing)
+            except (KafkaError, OSError) as error:  # a timeout is an OSError
+                await self._restart()
+                raise Unsent(type(error).__name__) from error
 
     async def _publish(self, outgoing: Sequence[Outgoing]) -> None:
-        try:
-            if self._producer is None:
-                await self.start()
-            parts: dict[Place, list[Outgoing]] = defaultdict(list)
-            for each in outgoing:
-                parts[each.topic, await self._choose(each)].append(each)
-            async with asyncio.timeout(PUBLISH_SECONDS):
-                results = await asyncio.gather(
-                    *(self._send(topic, partition, each) for (topic, partition), each in parts.items()),
-                    return_exceptions=True,
-                )
-        except (KafkaError, OSError) as error:
-            await self._restart()
-            raise Unsent(type(error).__name__) from error
-        for result in results:
-            if isinstance(result, KafkaError | OSError):
-                await self._restart()
-                raise Unsent(type(result).__name__) from result
+        if self._producer is None:
+            await self.start()
+        parts: dict[Place, list[Outgoing]] = defaultdict(list)
+        for each in outgoing:
+            parts[each.topic, await self._choose(each)].append(each)
+        sending = (self._send(topic, partition, each) for (topic, partition), each in parts.items())
+        for result in await asyncio.gather(*sending, return_exceptions=True):
             if result is not None:
                 raise result
 
@@ -113,9 +109,11 @@ class Publisher:
         if producer is None:
             return
         producer._closed = True  # noqa: SLF001  # aiokafka has no door for this
-        if producer._sender is not None:  # noqa: SLF001
-            await producer._sender.close()  # noqa: SLF001
-        await producer.client.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CUT_OFF_SECONDS):
+                if producer._sender is not None:  # noqa: SLF001
+                    await producer._sender.close()  # noqa: SLF001
+                await producer.client.close()
 
     async def _choose(self, outgoing: Outgoing) -> int:
         count = self._counts.get(outgoing.topic)

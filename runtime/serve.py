@@ -118,9 +118,7 @@ class Process:
             async with asyncio.TaskGroup() as tasks:
                 lanes = tasks.create_task(self.lanes.run())
                 beside = [tasks.create_task(each) for each in self._beside()]
-                await self.consumer.start()
-                self._is_started = True
-                self.telemetry.log.info("started")
+                await self._join()
                 await self._stop.wait()
                 await self.lanes.stop()
                 await lanes
@@ -147,6 +145,21 @@ class Process:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), RETRY_SECONDS)
             else:
+                return
+
+    async def _join(self) -> None:
+        """Begin to poll; again and again if Kafka went away meanwhile."""
+        while not self._stop.is_set():
+            try:
+                await self.consumer.start()
+            except (KafkaError, OSError) as error:
+                self.telemetry.log.warning("waiting for servers", error=type(error).__name__, text=str(error)[:200])
+                await self.consumer.stop()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), RETRY_SECONDS)
+            else:
+                self._is_started = True
+                self.telemetry.log.info("started")
                 return
 
     async def _say_again(self) -> None:

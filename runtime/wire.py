@@ -12,6 +12,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
+    KafkaTimeoutError,
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
@@ -40,6 +41,7 @@ POLL_MS: Final = 250
 SHORTEST_WAIT_SECONDS: Final = 0.002
 LONGEST_WAIT_SECONDS: Final = 0.02
 BUSY_WAIT_SECONDS: Final = 0.01
+COMMIT_SECONDS: Final = 10.0
 
 
 class Unowned(Exception):
@@ -204,7 +206,10 @@ class Consumer:
         if consumer is None:
             raise Unowned("stopped")
         try:
-            await consumer.commit(explicit)
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await consumer.commit(explicit)
+        except TimeoutError as error:  # aiokafka looks for the group's coordinator without end
+            raise KafkaTimeoutError("offsets") from error
         except (IllegalStateError, CommitFailedError, RebalanceInProgressError, UnknownMemberIdError) as error:
             raise Unowned(type(error).__name__) from error
 
