@@ -1,7 +1,7 @@
 """What every test may ask for: `servers`, once per run, and `settings`, with names of its own per test."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from pymongo import MongoClient
 
 from runtime.settings import Settings
+from tests.security.scan import shown
 from tests.servers import Servers, running_servers
 
 
@@ -17,6 +18,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "servers" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.servers)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fails a test that showed something personal on its way, as the system that it ran would have in its logs."""
+    report = yield
+    whens = ("setup", "call") if call.when == "call" else (call.when,)
+    kinds = shown((kind, text) for when, kind, text in item._report_sections if when in whens)
+    if report.passed and kinds:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} shows something personal on {', '.join(kinds)}"
+    return report
 
 
 @pytest.fixture(scope="session")

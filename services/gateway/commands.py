@@ -115,7 +115,7 @@ class Commands:
         try:
             command = command_class.__pydantic_validator__.validate_json(body, extra="forbid")
         except ValidationError as error:
-            raise invalid(error) from None
+            raise invalid(error, command_class.personal) from None
         command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
         sent = Sent(caller.actor, command_class.__name__, command.digest())
         before = self._memory.get(command_id)

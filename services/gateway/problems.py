@@ -1,6 +1,7 @@
 """Problems: what a caller is told when something is wrong (RFC 9457), never with the values that it sent."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -47,9 +48,15 @@ class Problem(Exception):
         )
 
 
-def invalid(error: ValidationError) -> Problem:
-    """The answer to input that broke rules: every field with its rule, or that it is no JSON at all."""
+def invalid(error: ValidationError, personal: AbstractSet[str] = frozenset()) -> Problem:
+    """The answer to input that broke rules: every field with its rule, or that it is no JSON at all.
+
+    Within a personal field no names are repeated: a member's answers are an object, and anything can be a name in it.
+    """
     broken = error.errors(include_url=False, include_input=False)
+    for each in broken:
+        if each["loc"] and each["loc"][0] in personal:
+            each["loc"] = (each["loc"][0], *(part for part in each["loc"][1:] if isinstance(part, int)))
     if broken[0]["type"] == "json_invalid":
         where = broken[0]["msg"].removeprefix("Invalid JSON: ")
         return Problem(HTTPStatus.BAD_REQUEST, "malformed_json", f"The body is not valid JSON: {where}.")
