@@ -56,6 +56,6 @@ class TestScan:
             cwd=tmp_path,
         )
 
-        assert "4 failed, 1 passed" in ended.stdout, ended.stderr
+        assert "3 failed, 1 passed, 1 error" in ended.stdout, ended.stderr
         for name, kind in (("prints", "stdout"), ("writes", "stderr"), ("logs", "log"), ("prepares", "stdout")):
             assert f"test_{name} shows something personal on {kind}" in ended.stdout
