@@ -36,7 +36,7 @@ from tests.proof.history import History
 SESSION_MS: Final = 4_000
 PARTITIONS: Final = 4
 AHEAD_SECONDS: Final = 20.0
-"""How far the load may run ahead of the faults, in its own time: it makes up for outages, and doesn't end before they come."""
+"""How far the load may run ahead of the faults, in its own time: it makes up for outages, and doesn't end too soon."""
 PATIENCE_SECONDS: Final = 150.0
 """How long nothing may change until a soak says that it does not come to rest; a text that was lost with its courier
 is taken up after 60 seconds."""
