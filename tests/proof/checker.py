@@ -224,8 +224,6 @@ def _commits_in_time(case: Case, worker: str, kept: Kept) -> Found:
     for commit in kept.commits:
         place = (commit.topic, commit.partition)
         low = reached.get(place, 0)
-        if commit.offset < low:
-            yield Violation("offset_back", f"{worker} went back from {low} to {commit.offset} in {place}")
         for offset in range(low, commit.offset):
             original = case.originals.get((place, offset))
             if original is None:
