@@ -116,7 +116,7 @@ class KnownCard(Document):
     news: int = 0
     """The card's own version of which the newest event about it told."""
 
-    def now(self, version: int | None, state: CardState) -> Self:
+    def told(self, version: int | None, state: CardState) -> Self:
         """The card as an event tells; older news than it has had change nothing."""
         if version is not None and version <= self.news:
             return self

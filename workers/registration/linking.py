@@ -24,7 +24,7 @@ def give_card(
     context: Context,
 ) -> Changes:
     known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE)
-    yield known.now(context.version, CardState.ACTIVE).evolve(member_id=event.member_id, claimed_by=None)
+    yield known.told(context.version, CardState.ACTIVE).evolve(member_id=event.member_id, claimed_by=None)
     if member is not None and event.card_number not in member.card_numbers:
         yield member.evolve(card_numbers=(*member.card_numbers, event.card_number))
 
@@ -49,7 +49,7 @@ def release_card(
 @worker.handles(CardBlocked)
 def note_block(event: CardBlocked, card: Annotated[KnownCard | None, Key("card_number")], context: Context) -> Changes:
     known = card or KnownCard(id=event.card_number, state=CardState.BLOCKED, member_id=event.member_id)
-    yield known.now(context.version, CardState.BLOCKED)
+    yield known.told(context.version, CardState.BLOCKED)
 
 
 @worker.handles(CardUnblocked)
@@ -57,4 +57,4 @@ def note_unblock(
     event: CardUnblocked, card: Annotated[KnownCard | None, Key("card_number")], context: Context
 ) -> Changes:
     known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE, member_id=event.member_id)
-    yield known.now(context.version, CardState.ACTIVE)
+    yield known.told(context.version, CardState.ACTIVE)

@@ -19,7 +19,7 @@ def open_account(event: CardIssued, card: Annotated[Card | None, Key("card_numbe
     known = card or Card(id=event.card_number)
     yield account
     category = event.category if known.state is None else known.category
-    issued = known.now(context.version, CardState.TO_ISSUE) if known.state is None else known
+    issued = known.told(context.version, CardState.TO_ISSUE) if known.state is None else known
     yield issued.evolve(account_id=account.id, category=category, waiting=())
     yield AccountOpened(account_id=account.id, card_number=event.card_number)
     for purchase_id in known.waiting:
@@ -29,16 +29,16 @@ def open_account(event: CardIssued, card: Annotated[Card | None, Key("card_numbe
 @worker.handles(CardLinked)
 def let_card_spend(event: CardLinked, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
     known = card or Card(id=event.card_number)
-    yield known.now(context.version, CardState.ACTIVE).evolve(member_id=event.member_id, category=event.category)
+    yield known.told(context.version, CardState.ACTIVE).evolve(member_id=event.member_id, category=event.category)
 
 
 @worker.handles(CardBlocked)
 def stop_card(event: CardBlocked, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
     known = card or Card(id=event.card_number)
-    yield known.now(context.version, CardState.BLOCKED, blocked_at=context.time)
+    yield known.told(context.version, CardState.BLOCKED, blocked_at=context.time)
 
 
 @worker.handles(CardUnblocked)
 def let_card_work(event: CardUnblocked, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
     known = card or Card(id=event.card_number)
-    yield known.now(context.version, CardState.ACTIVE)
+    yield known.told(context.version, CardState.ACTIVE)

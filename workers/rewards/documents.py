@@ -38,7 +38,7 @@ class Card(Document):
     waiting: tuple[str, ...] = ()
     """Ids of the purchases that wait for the card."""
 
-    def now(self, version: int | None, state: CardState, blocked_at: datetime | None = None) -> Self:
+    def told(self, version: int | None, state: CardState, blocked_at: datetime | None = None) -> Self:
         """The card as an event tells; older news than it has had change nothing."""
         if version is not None and version <= self.news:
             return self
