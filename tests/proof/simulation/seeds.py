@@ -100,7 +100,7 @@ def judged(seeds: range, commands: int, processes: int = 2) -> Iterator[Judged]:
 def caught(mutant: str, seeds: int, commands: int) -> Judged | None:
     """The first seed in which the checker catches a mutant, the one that caught it before first."""
     known = KNOWN.get(mutant, (0, 150))
-    for seed, count in (known, *((seed, commands) for seed in range(seeds))):
+    for seed, count in (known, *((seed, max(commands, known[1])) for seed in range(seeds))):
         found = judge(seed, count, mutant)
         if found.violations:
             return found
