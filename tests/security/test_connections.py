@@ -22,6 +22,7 @@ from runtime.local.database import mongo_url
 from tests.fuzz.system import GATEWAY, environment_of, running_system
 from tests.journeys.test_journey import card_number, joining
 from tests.security.secured import HOST, PASSWORD, Secured, secured_servers, why_not
+from tests.servers import Servers
 
 PATIENCE_SECONDS = 40.0
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
@@ -42,12 +43,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+def secured(tmp_path_factory: pytest.TempPathFactory, servers: Servers) -> Iterator[Secured]:
+    if not servers.kafka_is_apache:
+        pytest.skip("takes a minute; runs where Apache Kafka is under test, in .ci/run")
     reason = why_not()
     if reason is not None:
         pytest.skip(f"needs Apache Kafka itself: {reason}")
-    with secured_servers(tmp_path_factory.mktemp("secured")) as servers:
-        yield servers
+    with secured_servers(tmp_path_factory.mktemp("secured")) as own:
+        yield own
 
 
 class TestServers:
