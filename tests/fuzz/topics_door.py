@@ -72,7 +72,9 @@ class Shooter:
 class Topics:
     """A producer that writes what is no message, and knows where each of it lies."""
 
-    def __init__(self, settings: Settings, account: Account) -> None:
+    def __init__(self, settings: Settings, account: Account, *, takes_any_time: bool = True) -> None:
+        self._takes_any_time = takes_any_time
+        """Whether the broker takes a record of the far future; Apache Kafka refuses whole requests for one."""
         self._settings = settings
         self._account = account
         self._counts = {topic.name: topic.partitions for topic in needed_topics(settings)}
@@ -107,6 +109,11 @@ class Topics:
             return shot.partition % count
         return partition_of(shot.key or b"", count)
 
+    def _stamp(self, shot: Shot) -> int | None:
+        stamp = shot.timestamp_ms
+        is_fit = stamp is None or 0 <= stamp <= time.time() * 1_000
+        return stamp if is_fit or self._takes_any_time else None
+
     async def _send(self, topic: str, partition: int, shots: Sequence[Shot]) -> None:
         producer = self._producer
         assert producer is not None
@@ -116,7 +123,7 @@ class Topics:
             for shot in rest:
                 # aiokafka writes null headers though its types say bytes.
                 fields: dict[str, Any] = {"key": shot.key, "value": shot.value, "headers": shot.headers}
-                if builder.append(timestamp=shot.timestamp_ms, **fields) is None:
+                if builder.append(timestamp=self._stamp(shot), **fields) is None:
                     break
                 taken += 1
             assert taken, f"no request takes {rest[0].marks}, {rest[0].size} bytes"
