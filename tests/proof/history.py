@@ -33,17 +33,17 @@ class Record:
         """The headers as text; of one that comes twice the last counts, as everywhere."""
         return {name: (value or b"").decode(errors="replace") for name, value in self.headers}
 
-    @property
+    @cached_property
     def id(self) -> str | None:
         """The message's id, where it has one."""
         return self.attributes.get("ce_id")
 
-    @property
+    @cached_property
     def type(self) -> str | None:
         """The message's type, where it has one."""
         return self.attributes.get("ce_type")
 
-    @property
+    @cached_property
     def cause(self) -> str | None:
         """The id of the message that it follows from; None for what came from outside or from a clock."""
         return self.attributes.get("ce_causationid")
