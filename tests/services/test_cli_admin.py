@@ -12,6 +12,7 @@ from contracts.topics import commands_topic, dead_topic, events_topic
 from runtime.admin import connection, create_topics, needed_topics, show_topics
 from runtime.settings import Settings
 from services.cli.commands import app
+from tests.servers import Servers
 
 PERSONAL = b'{"phone":"+4915112345678"}'
 
@@ -68,7 +69,7 @@ async def bury(
         await producer.stop()
 
 
-async def bury_nonsense(settings: Settings) -> None:
+async def bury_nonsense(settings: Settings, stamp_ms: int | None) -> None:
     """Puts there what only somebody else can have put there."""
     await create_topics(settings)
     producer = AIOKafkaProducer(**connection(settings), acks="all")
@@ -77,7 +78,7 @@ async def bury_nonsense(settings: Settings) -> None:
         nothing: Any = None
         headers = [("ce_type", b"[/red]\x1b[2J"), ("ce_id", nothing), ("\x07bell", "\u202eevil".encode())]
         topic = dead_topic(settings.prefix, "cards")
-        await producer.send_and_wait(topic, None, key=b"k", headers=headers, timestamp_ms=2**62)
+        await producer.send_and_wait(topic, None, key=b"k", headers=headers, timestamp_ms=stamp_ms)
     finally:
         await producer.stop()
 
@@ -116,8 +117,11 @@ class TestDead:
         assert all(address in listed.stdout for address in ("cards/0/0", "rewards/0/0", "audit/0/0"))
         assert "3 dead letters" in listed.stdout
 
-    def test_what_a_stranger_wrote_reaches_no_terminal_as_it_is(self, command: CliRunner, settings: Settings) -> None:
-        asyncio.run(bury_nonsense(settings))
+    def test_what_a_stranger_wrote_reaches_no_terminal_as_it_is(
+        self, command: CliRunner, servers: Servers, settings: Settings
+    ) -> None:
+        # Apache Kafka takes no record of the far future.
+        asyncio.run(bury_nonsense(settings, None if servers.kafka_is_apache else 2**62))
         listed = command.invoke(app, ["dead", "list", "--worker", "cards"])
         shown = command.invoke(app, ["dead", "show", "cards/0/0"])
 
