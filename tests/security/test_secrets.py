@@ -103,7 +103,7 @@ class TestSystem:
         said += await asyncio.to_thread(trails, settings)
 
         markers = {name: text for each in marked() for name, text in each.markers.items()}
-        secrets = {f"key {kind}": key.rpartition("_")[2] for kind, key in system.keys.items()}
+        secrets = {f"key {kind}": key.split("_", 2)[2] for kind, key in system.keys.items()}
         found = [(where, name) for where, text in said for name in seen(markers | secrets, text)]
         assert found == [], [text[:400] for _, text in said if seen(markers | secrets, text)][:5]
         assert {where.partition(" ")[0] for where, _ in said} == {
