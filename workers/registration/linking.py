@@ -2,7 +2,15 @@
 
 from typing import Annotated
 
-from contracts.cards import CardBlocked, CardIssued, CardLinked, CardLinkRefused, CardState, CardUnblocked
+from contracts.cards import (
+    CardBlocked,
+    CardIssued,
+    CardLinked,
+    CardLinkRefused,
+    CardReplaced,
+    CardState,
+    CardUnblocked,
+)
 from contracts.registration import MemberCardRefused
 from runtime.decisions import Key
 from workers import Changes, Context
@@ -58,3 +66,11 @@ def note_unblock(
 ) -> Changes:
     known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE, member_id=event.member_id)
     yield known.told(context.version, CardState.ACTIVE)
+
+
+@worker.handles(CardReplaced)
+def note_replacement(
+    event: CardReplaced, card: Annotated[KnownCard | None, Key("card_number")], context: Context
+) -> Changes:
+    known = card or KnownCard(id=event.card_number, state=CardState.REPLACED, member_id=event.member_id)
+    yield known.told(context.version, CardState.REPLACED)

@@ -90,7 +90,7 @@ def recorded_again(
     command: RecordPurchase, card: Card, account: Account, purchase: Purchase, context: Context
 ) -> Changes:
     """Answer a receipt that is known: as before, as a confirmation, or as a revision."""
-    if purchase.account_id != account.id:
+    if not account.owns(purchase.account_id):
         raise Refused("purchase_of_another_card")
     same = is_same(command, purchase)
     if same and purchase.state is PurchaseState.PENDING and command.stage is Stage.CONFIRMED:
@@ -151,11 +151,11 @@ def confirm_purchase(
     command: ConfirmPurchase,
     card: Annotated[Card, Key("card_number")],
     purchase: Annotated[Purchase, Key("purchase_id")],
-    account: Annotated[Account | None, Key("purchase.account_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     context: Context,
 ) -> Changes:
-    refuse_unknown(card, purchase)
-    if account is None:
+    refuse_unknown(card, account, purchase)
+    if account is None or purchase.account_id is None:
         yield from confirmed_while_parked(purchase, card)
         return
     if purchase.state is PurchaseState.CANCELLED:
@@ -188,11 +188,11 @@ def cancel_purchase(
     command: CancelPurchase,
     card: Annotated[Card, Key("card_number")],
     purchase: Annotated[Purchase, Key("purchase_id")],
-    account: Annotated[Account | None, Key("purchase.account_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     context: Context,
 ) -> Changes:
-    refuse_unknown(card, purchase)
-    if account is None:
+    refuse_unknown(card, account, purchase)
+    if account is None or purchase.account_id is None:
         yield from unparked(purchase, card, "purchase_already_cancelled", context)
         return
     if purchase.is_confirmed:
@@ -219,7 +219,7 @@ def cancelled(account: Account, purchase: Purchase, context: Context, *, card: C
     )
 
 
-def refuse_unknown(card: Card, purchase: Purchase) -> None:
+def refuse_unknown(card: Card, account: Account | None, purchase: Purchase) -> None:
     """Refuse a purchase of which only refunds are known, or that was on another card.
 
     Raises:
@@ -227,6 +227,6 @@ def refuse_unknown(card: Card, purchase: Purchase) -> None:
     """
     if purchase.state is PurchaseState.AWAITED:
         raise Refused("unknown_purchase")
-    is_its_card = purchase.awaited_card == card.id or purchase.account_id == card.account_id is not None
+    is_its_card = purchase.awaited_card == card.id or (account is not None and account.owns(purchase.account_id))
     if not is_its_card:
         raise Refused("purchase_of_another_card")

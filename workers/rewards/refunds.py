@@ -22,15 +22,15 @@ def refund_purchase(
     command: RefundPurchase,
     card: Annotated[Card | None, Key("card_number")],
     purchase: Annotated[Purchase | None, Key("purchase_id")],
-    account: Annotated[Account | None, Key("purchase.account_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     context: Context,
 ) -> Changes:
-    if purchase is None or account is None:
+    if purchase is None or purchase.account_id is None:
         yield from refund_parked(command, purchase, context)
         return
-    if card is None or card.account_id is None:
+    if card is None or account is None:
         raise Refused("unknown_card")
-    if purchase.account_id != card.account_id:
+    if not account.owns(purchase.account_id):
         raise Refused("purchase_of_another_card")
     if is_known(command, purchase):
         yield repeated(card, purchase)

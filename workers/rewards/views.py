@@ -67,11 +67,17 @@ class RewardsViews:
             return None
         return CardBalance(card, account, balances(account, now, shortfall))
 
+    async def accounts_of(self, account_id: str) -> tuple[str, ...]:
+        """The account and those that went into it: what was collected there is its own now."""
+        account = await self._reader.get(Account, account_id)
+        return (account_id,) if account is None else (account_id, *account.absorbed)
+
     async def purchases(
         self, account_id: str, *, sort: Sequence[tuple[str, int]] = NEWEST_PURCHASE, limit: int = 100
     ) -> list[Purchase]:
         """An account's purchases, the newest first, else by one of the sorts above."""
-        return await self._reader.find(Purchase, {"account_id": account_id}, sort=sort, limit=_bounded(limit))
+        where = {"account_id": {"$in": await self.accounts_of(account_id)}}
+        return await self._reader.find(Purchase, where, sort=sort, limit=_bounded(limit))
 
     async def purchase(self, purchase_id: str) -> Purchase | None:
         """The purchase with a business key."""
@@ -84,7 +90,8 @@ class RewardsViews:
 
     async def rewards(self, account_id: str, *, state: RewardState | None = None, limit: int = 100) -> list[Reward]:
         """An account's rewards, the newest first; those in one state if it is given."""
-        where = {"account_id": account_id} | ({} if state is None else {"state": state.value})
+        where: dict[str, Any] = {"account_id": {"$in": await self.accounts_of(account_id)}}
+        where |= {} if state is None else {"state": state.value}
         return await self._reader.find(Reward, where, sort=(("issued_at", -1), ("_id", 1)), limit=_bounded(limit))
 
     async def reward(self, reward_id: str) -> Reward | None:
@@ -94,7 +101,8 @@ class RewardsViews:
     async def ledger(self, account_id: str, limit: int = 100) -> list[LedgerEntry]:
         """An account's movements, the newest first."""
         sort = (("at", -1), ("_id", 1))
-        return await self._reader.find(LedgerEntry, {"account_id": account_id}, sort=sort, limit=_bounded(limit))
+        where = {"account_id": {"$in": await self.accounts_of(account_id)}}
+        return await self._reader.find(LedgerEntry, where, sort=sort, limit=_bounded(limit))
 
 
 async def ledger_matches_balances(reader: Reader) -> Reconciliation:

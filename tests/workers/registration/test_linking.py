@@ -6,6 +6,7 @@ from contracts.cards import (
     CardKind,
     CardLinked,
     CardLinkRefused,
+    CardReplaced,
     CardState,
     CardUnblocked,
 )
@@ -13,7 +14,7 @@ from contracts.registration import MemberCardRefused
 from tests.decisions import NOON, decide
 from tests.workers.registration.people import ANA, BEN, NUMBER, at, known, member
 from workers.registration.documents import KnownCard, Member, RefusedCard
-from workers.registration.linking import give_card, know_card, note_block, note_unblock, release_card
+from workers.registration.linking import give_card, know_card, note_block, note_replacement, note_unblock, release_card
 
 ISSUED = CardIssued(card_number=NUMBER, kind=CardKind.PHYSICAL, category="normal")
 LINKED = CardLinked(card_number=NUMBER, member_id=ANA, category="normal")
@@ -101,3 +102,18 @@ class TestCardUnblocked:
 
         assert decide(note_unblock, event, card=known(CardState.BLOCKED, member_id=ANA)).documents == [kept]
         assert decide(note_unblock, event).documents == [kept]
+
+
+class TestCardReplaced:
+    def test_is_known_and_stays_the_member_s(self) -> None:
+        event = CardReplaced(
+            card_number=NUMBER,
+            member_id=ANA,
+            new_card_number="5500005555555559",
+            first_card_number=NUMBER,
+            stopped_at=NOON,
+        )
+        kept = known(CardState.REPLACED, member_id=ANA)
+
+        assert decide(note_replacement, event, card=known(CardState.BLOCKED, member_id=ANA)).documents == [kept]
+        assert decide(note_replacement, event).documents == [kept]
