@@ -21,14 +21,16 @@ class Act(StrEnum):
     REPLACE = "replace"
     TAKE_OVER = "take_over"
     """Become the replacement of another."""
+    DELETE = "delete"
+    RESTORE = "restore"
 
 
 MAY: Final[Mapping[CardState, frozenset[Act]]] = {
     CardState.TO_ISSUE: frozenset({Act.EARN, Act.FINISH, Act.LINK, Act.TAKE_OVER}),
-    CardState.ACTIVE: frozenset({Act.EARN, Act.SPEND, Act.IDENTIFY, Act.FINISH, Act.BLOCK}),
-    CardState.BLOCKED: frozenset({Act.FINISH, Act.UNBLOCK, Act.REPLACE}),
+    CardState.ACTIVE: frozenset({Act.EARN, Act.SPEND, Act.IDENTIFY, Act.FINISH, Act.BLOCK, Act.DELETE}),
+    CardState.BLOCKED: frozenset({Act.FINISH, Act.UNBLOCK, Act.REPLACE, Act.DELETE}),
     CardState.REPLACED: frozenset({Act.FINISH}),
-    CardState.DELETED: frozenset({Act.FINISH}),
+    CardState.DELETED: frozenset({Act.FINISH, Act.RESTORE}),
 }
 """All that isn't here is refused. To issue earns and doesn't spend, and can be neither blocked nor replaced."""
 

@@ -57,6 +57,18 @@ class ReplaceCard(CardCommand, right="cards.replacers"):
     comment: Text | None = None
 
 
+class DeleteCard(CardCommand, right="cards.deleters"):
+    """Take a card out of use and hide what it collected; it can be restored."""
+
+    comment: Text | None = None
+
+
+class RestoreCard(CardCommand, right="cards.restorers"):
+    """Make a deleted card what it was, with what it had collected."""
+
+    comment: Text | None = None
+
+
 class CardEvent(Event, worker="cards", key="card_number", about=("Card", "card_number")):
     """Something that happened to one card."""
 
@@ -109,3 +121,20 @@ class CardReplaced(CardEvent):
     """Where its chain of replacements began: all of them lead to that card's account."""
     stopped_at: Instant
     """When it was blocked: what was bought before that counts."""
+
+
+class CardDeleted(CardEvent):
+    """A card was taken out of use, and what it collected is hidden."""
+
+    member_id: MemberId | None
+    stopped_at: Instant
+    """When it stopped working, by this or by a block: what was bought before that counts."""
+
+
+class CardRestored(CardEvent):
+    """A deleted card is what it was."""
+
+    member_id: MemberId
+    state: CardState
+    stopped_at: Instant | None
+    """When it was blocked, where it is."""

@@ -25,6 +25,8 @@ class CardRules(BaseModel):
     blockers: tuple[ActorKind, ...] = (*OFFICE, ActorKind.APP)
     unblockers: tuple[ActorKind, ...] = OFFICE
     replacers: tuple[ActorKind, ...] = OFFICE
+    deleters: tuple[ActorKind, ...] = OFFICE
+    restorers: tuple[ActorKind, ...] = OFFICE
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:

@@ -177,6 +177,7 @@ async def balance(card_number: CardNumber, visit: CardVisit) -> BalanceShown:
         member_id=found.card.member_id,
         account_id=found.account.id,
         balances=found.balances,
+        is_hidden=found.is_hidden,
     )
 
 

@@ -80,6 +80,7 @@ class CardShown(Shape):
     linked_at: datetime | None
     blocked_at: datetime | None
     block_reason: str | None
+    deleted_at: datetime | None
     replaces: str | None
     replaced_by: str | None
     replaced_at: datetime | None
@@ -104,6 +105,8 @@ class BalanceShown(Shape):
     member_id: str | None
     account_id: str
     balances: tuple[UnitBalance, ...]
+    is_hidden: bool
+    """Whether the card was deleted: what it collected is kept, and shown again when it is restored."""
 
 
 class EarningShown(Shape):

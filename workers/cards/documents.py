@@ -21,6 +21,9 @@ class Card(Document):
     linked_at: datetime | None = None
     blocked_at: datetime | None = None
     block_reason: str | None = None
+    deleted_at: datetime | None = None
+    deleted_from: CardState | None = None
+    """What it was, and is again when it is restored."""
     replaced_by: str | None = None
     """The next card in its chain."""
     replaced_at: datetime | None = None
@@ -38,7 +41,7 @@ class Card(Document):
 class LinkedCards(Document):
     """The cards that a member has in use, by the member's id; it makes their limit hold whoever links two at once.
 
-    A card that was replaced takes no place here, though it is still known whose it was.
+    A card that was replaced or deleted takes no place here, though it is still known whose it was.
     """
 
     collection: ClassVar = "linked_cards"
@@ -48,3 +51,7 @@ class LinkedCards(Document):
     def with_place_of(self, old: str, new: str) -> Self:
         """The same with one card in the place of another."""
         return self.evolve(card_numbers=tuple(new if each == old else each for each in self.card_numbers))
+
+    def without(self, number: str) -> Self:
+        """The same without a card."""
+        return self.evolve(card_numbers=tuple(each for each in self.card_numbers if each != number))

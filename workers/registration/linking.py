@@ -4,10 +4,12 @@ from typing import Annotated
 
 from contracts.cards import (
     CardBlocked,
+    CardDeleted,
     CardIssued,
     CardLinked,
     CardLinkRefused,
     CardReplaced,
+    CardRestored,
     CardState,
     CardUnblocked,
 )
@@ -74,3 +76,19 @@ def note_replacement(
 ) -> Changes:
     known = card or KnownCard(id=event.card_number, state=CardState.REPLACED, member_id=event.member_id)
     yield known.told(context.version, CardState.REPLACED)
+
+
+@worker.handles(CardDeleted)
+def note_deletion(
+    event: CardDeleted, card: Annotated[KnownCard | None, Key("card_number")], context: Context
+) -> Changes:
+    known = card or KnownCard(id=event.card_number, state=CardState.DELETED, member_id=event.member_id)
+    yield known.told(context.version, CardState.DELETED)
+
+
+@worker.handles(CardRestored)
+def note_restoration(
+    event: CardRestored, card: Annotated[KnownCard | None, Key("card_number")], context: Context
+) -> Changes:
+    known = card or KnownCard(id=event.card_number, state=event.state, member_id=event.member_id)
+    yield known.told(context.version, event.state)

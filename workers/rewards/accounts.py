@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from contracts.cards import CardBlocked, CardIssued, CardLinked, CardState, CardUnblocked
+from contracts.cards import CardBlocked, CardDeleted, CardIssued, CardLinked, CardRestored, CardState, CardUnblocked
 from contracts.rewards import AccountOpened, JoinAccount, ResumePurchase
 from runtime.decisions import Key
 from workers import Changes, Context
@@ -46,3 +46,15 @@ def stop_card(event: CardBlocked, card: Annotated[Card | None, Key("card_number"
 def let_card_work(event: CardUnblocked, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
     known = card or Card(id=event.card_number)
     yield known.told(context.version, CardState.ACTIVE)
+
+
+@worker.handles(CardDeleted)
+def hide_card(event: CardDeleted, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.told(context.version, CardState.DELETED, blocked_at=event.stopped_at)
+
+
+@worker.handles(CardRestored)
+def show_card(event: CardRestored, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.told(context.version, event.state, blocked_at=event.stopped_at)

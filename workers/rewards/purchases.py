@@ -29,6 +29,7 @@ from workers.rewards.receipts import (
     receipt_of,
     refuse_card,
     refuse_receipt,
+    shown,
 )
 from workers.rewards.worker import worker
 
@@ -67,7 +68,7 @@ def recorded(sale: Purchase, card: Card, account: Account, context: Context) -> 
         stage=Stage.CONFIRMED if sale.is_confirmed else Stage.PENDING,
         earned=earned(gross),
         taken_back=taken_back(gross.evolve(refunds=()), net) if gross.refunds else (),
-        balances=net.purchase.balances,
+        balances=shown(card, net.purchase.balances),
     )
 
 
@@ -129,7 +130,7 @@ def revised(command: RecordPurchase, card: Card, account: Account, purchase: Pur
         stage=Stage.CONFIRMED if is_confirmed else Stage.PENDING,
         earned=earned(now),
         changes=changes(purchase, now),
-        balances=net.purchase.balances,
+        balances=shown(card, net.purchase.balances),
     )
 
 
@@ -142,7 +143,7 @@ def repeated(card: Card, purchase: Purchase) -> PurchaseRepeated:
         member_id=card.member_id,
         state=purchase.state,
         earned=earned(purchase),
-        balances=purchase.balances,
+        balances=shown(card, purchase.balances),
     )
 
 
@@ -179,7 +180,7 @@ def confirmed(card: Card, account: Account, purchase: Purchase, context: Context
         member_id=card.member_id,
         purchase_id=purchase.id,
         earned=earned(purchase),
-        balances=net.purchase.balances,
+        balances=shown(card, net.purchase.balances),
     )
 
 
@@ -215,7 +216,7 @@ def cancelled(account: Account, purchase: Purchase, context: Context, *, card: C
         member_id=None if card is None else card.member_id,
         purchase_id=purchase.id,
         is_overdue=card is None,
-        balances=net.purchase.balances,
+        balances=net.purchase.balances if card is None else shown(card, net.purchase.balances),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from contracts.card_life import Act, may
 from contracts.cards import CardState
-from contracts.rewards import PurchaseState, RecordPurchase, Stage
+from contracts.rewards import PurchaseState, RecordPurchase, Stage, UnitBalance
 from runtime.decisions import Refused
 from workers import Context
 from workers.rewards.documents import Card, Purchase
@@ -56,6 +56,11 @@ def refuse_card(card: Card, purchased_at: datetime | None) -> None:
     code = why_not_earning(card, purchased_at)
     if code is not None:
         raise Refused(code)
+
+
+def shown(card: Card, balances: tuple[UnitBalance, ...]) -> tuple[UnitBalance, ...]:
+    """What who shows a card is told that its account holds; nothing while the card is deleted."""
+    return () if card.state is CardState.DELETED else balances
 
 
 def instant(at: datetime) -> datetime:

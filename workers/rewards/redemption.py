@@ -21,7 +21,7 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Lot, Reward
 from workers.rewards.ledger import Tally, balances, settled
-from workers.rewards.receipts import STOPPED
+from workers.rewards.receipts import STOPPED, shown
 from workers.rewards.worker import worker
 
 
@@ -143,7 +143,7 @@ def remove_reward(
         unit=reward.unit,
         returned=reward.price,
         reason=command.reason,
-        balances=balances(changed, context.now, rules.shortfall),
+        balances=shown(card, balances(changed, context.now, rules.shortfall)),
     )
 
 

@@ -10,7 +10,7 @@ from workers.rewards.booking import book, counting_state, taken_back
 from workers.rewards.documents import Account, Card, Cause, Purchase, Refund
 from workers.rewards.earning import what_is_left
 from workers.rewards.purchases import repeated
-from workers.rewards.receipts import instant
+from workers.rewards.receipts import instant, shown
 from workers.rewards.worker import worker
 
 MOST_REFUNDS: Final = 100
@@ -52,7 +52,7 @@ def refund_purchase(
         refund_number=command.refund_number,
         is_whole=is_whole,
         taken_back=taken_back(purchase, net),
-        balances=net.purchase.balances,
+        balances=shown(card, net.purchase.balances),
     )
 
 

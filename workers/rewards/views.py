@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from contracts.cards import CardState
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import RewardState, UnitBalance
 from runtime.store import Reader
@@ -23,6 +24,9 @@ class CardBalance(NamedTuple):
     card: Card
     account: Account
     balances: tuple[UnitBalance, ...]
+    """Nothing while it is hidden."""
+    is_hidden: bool = False
+    """Whether the card was deleted: what it collected is kept and not shown until it is restored."""
 
 
 class Reconciliation(NamedTuple):
@@ -65,7 +69,20 @@ class RewardsViews:
         account = None if card is None or card.account_id is None else await self._reader.get(Account, card.account_id)
         if card is None or account is None:
             return None
+        if (await self._newest(card)).state is CardState.DELETED:
+            return CardBalance(card, account, (), is_hidden=True)
         return CardBalance(card, account, balances(account, now, shortfall))
+
+    async def _newest(self, card: Card) -> Card:
+        """The card that has this one's place now."""
+        seen = {card.id}
+        while card.replaced_by is not None and card.replaced_by not in seen:
+            successor = await self._reader.get(Card, card.replaced_by)
+            if successor is None:
+                break
+            card = successor
+            seen.add(card.id)
+        return card
 
     async def accounts_of(self, account_id: str) -> tuple[str, ...]:
         """The account and those that went into it: what was collected there is its own now."""

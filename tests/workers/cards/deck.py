@@ -28,6 +28,8 @@ RULES = CardRules(
     blockers=(ActorKind.OPERATOR, ActorKind.POS),
     unblockers=(ActorKind.OPERATOR,),
     replacers=(ActorKind.OPERATOR,),
+    deleters=(ActorKind.OPERATOR,),
+    restorers=(ActorKind.OPERATOR,),
 )
 PROGRAMME = Programme.read(Path("programme.yaml")).model_copy(update={"cards": RULES})
 

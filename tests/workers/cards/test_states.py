@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.card_life import MAY, Act, may
-from contracts.cards import BlockCard, CardState, ReplaceCard, UnblockCard
+from contracts.cards import BlockCard, CardState, DeleteCard, ReplaceCard, RestoreCard, UnblockCard
 from contracts.rewards import ConfirmPurchase, RedeemReward, Stage
 from runtime.decisions import Refused
 from tests.decisions import NOON, decide
@@ -14,7 +14,7 @@ from tests.workers.cards import deck
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.registration import people
 from tests.workers.rewards import counter
-from workers.cards import blocking, linking, replacing
+from workers.cards import blocking, deleting, linking, replacing
 from workers.cards.documents import Card, LinkedCards
 from workers.registration.views import RegistrationViews
 from workers.rewards.documents import Card as KnownToRewards
@@ -92,6 +92,17 @@ def take_over(state: CardState) -> None:
     decide(replacing.replace_card, REPLACE, card=lost, replacement=other, linked=HELD, context=DESK)
 
 
+def delete(state: CardState) -> None:
+    command = DeleteCard(card_number=deck.NUMBER)
+    spare = deck.card(CardState.ACTIVE, deck.ANA, id=deck.OTHER)
+    decide(deleting.delete_card, command, card=card_in(state), linked=HELD, in_use=(spare,), context=DESK)
+
+
+def restore(state: CardState) -> None:
+    command = RestoreCard(card_number=deck.NUMBER)
+    decide(deleting.restore_card, command, card=card_in(state), linked=HELD, context=DESK)
+
+
 DONE_BY: Mapping[Act, Callable[[CardState], None]] = {
     Act.EARN: earn,
     Act.SPEND: spend,
@@ -101,6 +112,8 @@ DONE_BY: Mapping[Act, Callable[[CardState], None]] = {
     Act.UNBLOCK: unblock,
     Act.REPLACE: replace,
     Act.TAKE_OVER: take_over,
+    Act.DELETE: delete,
+    Act.RESTORE: restore,
 }
 
 

@@ -2,11 +2,13 @@
 
 from contracts.cards import (
     CardBlocked,
+    CardDeleted,
     CardIssued,
     CardKind,
     CardLinked,
     CardLinkRefused,
     CardReplaced,
+    CardRestored,
     CardState,
     CardUnblocked,
 )
@@ -14,7 +16,16 @@ from contracts.registration import MemberCardRefused
 from tests.decisions import NOON, decide
 from tests.workers.registration.people import ANA, BEN, NUMBER, at, known, member
 from workers.registration.documents import KnownCard, Member, RefusedCard
-from workers.registration.linking import give_card, know_card, note_block, note_replacement, note_unblock, release_card
+from workers.registration.linking import (
+    give_card,
+    know_card,
+    note_block,
+    note_deletion,
+    note_replacement,
+    note_restoration,
+    note_unblock,
+    release_card,
+)
 
 ISSUED = CardIssued(card_number=NUMBER, kind=CardKind.PHYSICAL, category="normal")
 LINKED = CardLinked(card_number=NUMBER, member_id=ANA, category="normal")
@@ -117,3 +128,16 @@ class TestCardReplaced:
 
         assert decide(note_replacement, event, card=known(CardState.BLOCKED, member_id=ANA)).documents == [kept]
         assert decide(note_replacement, event).documents == [kept]
+
+
+class TestCardDeletedAndRestored:
+    def test_are_known_in_whatever_order(self) -> None:
+        deleted = CardDeleted(card_number=NUMBER, member_id=ANA, stopped_at=NOON)
+        restored = CardRestored(card_number=NUMBER, member_id=ANA, state=CardState.BLOCKED, stopped_at=NOON)
+
+        gone = decide(note_deletion, deleted, context=at(version=3)).document(KnownCard)
+        assert (gone.state, gone.member_id) == (CardState.DELETED, ANA)
+        back = decide(note_restoration, restored, card=gone, context=at(version=4)).document(KnownCard)
+        assert back.state is CardState.BLOCKED
+        assert decide(note_deletion, deleted, card=back, context=at(version=3)).document(KnownCard) == back
+        assert decide(note_restoration, restored).document(KnownCard) == known(CardState.BLOCKED, member_id=ANA)
