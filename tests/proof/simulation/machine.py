@@ -1,13 +1,14 @@
 """One run of the machine: processes under a supervisor, a door that sends, a storm that strikes, and the history."""
 
 import asyncio
-import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any, Final
+
+import msgspec
 
 import runtime.serve
 from contracts.messages import Actor, ActorKind, Envelope
@@ -314,7 +315,7 @@ class Run:
 @lru_cache(maxsize=200)
 def _fields_of(body: bytes) -> dict[str, Any]:
     """An event's fields; the newest events are looked at several times."""
-    fields: dict[str, Any] = json.loads(body)
+    fields: dict[str, Any] = msgspec.json.decode(body)
     return fields
 
 

@@ -12,15 +12,18 @@ from typing import Any, Final
 import phonenumbers
 from tenacity._utils import is_coroutine_callable
 
-from contracts.messages import Envelope, read_body, read_envelope
+from contracts.messages import Envelope, Message, read_body, read_envelope
 
 CO_COROUTINE: Final = 0x80
+digest: Final = Message.digest
 
 
-def remembering_reader() -> tuple[Callable[..., Envelope], Callable[..., Any]]:
-    """`read_envelope` and `read_body` of one run."""
+def remembering_readers() -> tuple[Callable[..., Envelope], Callable[..., Any], Callable[..., bytes]]:
+    """`read_envelope`, `read_body` and `Message.digest` of one run."""
     envelopes: dict[Any, Envelope] = {}
     bodies: dict[tuple[type, bytes | None], Any] = {}
+    digests: dict[int, bytes] = {}
+    """By Python's identity of a message that `bodies` keeps."""
 
     def envelope_of(headers: Iterable[tuple[str, bytes]]) -> Envelope:
         found = envelopes.get(headers)
@@ -32,18 +35,22 @@ def remembering_reader() -> tuple[Callable[..., Envelope], Callable[..., Any]]:
         found = bodies.get((message_class, body))
         if found is None:
             found = bodies[message_class, body] = read_body(message_class, body)
+            digests[id(found)] = b""
         return found
 
-    return envelope_of, body_of
+    def digest_of(message: Message) -> bytes:
+        found = digests.get(id(message))
+        if not found:
+            found = digest(message)
+            if id(message) in digests:
+                digests[id(message)] = found
+        return found
+
+    return envelope_of, body_of, digest_of
 
 
 PHONES: Final = SimpleNamespace(**{**vars(phonenumbers), "parse": lru_cache(maxsize=1_000)(phonenumbers.parse)})
 """The library of phone numbers, which parses the same few all the time."""
-
-
-@lru_cache(maxsize=100)
-def _is_called_by_coroutine(kind: type) -> bool:
-    return bool(is_coroutine_callable(kind.__call__))  # type: ignore[operator]  # tenacity's strategies are callable
 
 
 def is_coroutine(call: Any) -> bool:
@@ -52,6 +59,7 @@ def is_coroutine(call: Any) -> bool:
         return bool(call.__code__.co_flags & CO_COROUTINE)
     if isinstance(call, MethodType):
         return is_coroutine(call.__func__)
-    if isinstance(call, type | partial):
-        return bool(is_coroutine_callable(call))
-    return _is_called_by_coroutine(type(call))
+    called = type(call).__call__
+    if type(called) is FunctionType and not isinstance(call, type | partial):
+        return bool(called.__code__.co_flags & CO_COROUTINE)
+    return bool(is_coroutine_callable(call))

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from types import NoneType
 from typing import Any, Final
 
 from bson import decode, encode
@@ -16,6 +17,7 @@ WRITE_CONFLICT: Final = 112
 NO_SUCH_TRANSACTION: Final = 251
 DUPLICATE_KEY: Final = 11_000
 FOREVER: Final = 2**62
+AS_THEY_ARE: Final = frozenset({str, int, bool, bytes, NoneType})
 
 
 def transient(code: int, text: str) -> OperationFailure:
@@ -65,7 +67,7 @@ class Replicas:
         """TTL indexes: field and seconds."""
         self.told = ""
         self.on_applied: Callable[[str, str, Raw], None] = lambda *_: None
-        """Told of every document that is inserted into `told` by a commit that stood: database, collection, document."""
+        """Told of every document that a commit which stood inserts into `told`: database, collection, document."""
 
     # -- reading
 
@@ -181,16 +183,27 @@ class Replicas:
 
 
 def plain(document: Raw, codec: Any) -> dict[str, Any]:
-    """A document as it comes back from MongoDB."""
-    return decode(encode(document, codec_options=codec), codec)
+    """A document as it comes back from MongoDB.
+
+    BSON says whether it can be kept at all; that it would be read as it was written needs no reading, but for instants,
+    of which MongoDB keeps milliseconds, and for what has parts.
+    """
+    encoded = encode(document, codec_options=codec)
+    after: dict[str, Any] = {}
+    for name, value in document.items():
+        if type(value) in AS_THEY_ARE:
+            after[name] = value
+        elif type(value) is datetime and value.tzinfo is not None:
+            instant = value.astimezone(UTC)
+            after[name] = instant.replace(microsecond=instant.microsecond // 1_000 * 1_000)
+        else:
+            return decode(encoded, codec)
+    return after
 
 
 def matches(document: Raw, wanted: Raw) -> bool:
     """Whether a filter matches, as far as the runtime's and the workers' filters go."""
-    for name, condition in wanted.items():
-        if not _holds(document.get(name), condition):
-            return False
-    return True
+    return all(_holds(document.get(name), condition) for name, condition in wanted.items())
 
 
 def _holds(value: Any, condition: Any) -> bool:

@@ -58,6 +58,4 @@ def _journaled(raw: Mapping[str, Any], parcels: Mapping[str, Mapping[str, bytes]
 
 def saying(outgoing: Outgoing) -> Saying:
     """A message as the history has it."""
-    return Saying(
-        outgoing.topic, outgoing.key, outgoing.value, tuple(outgoing.headers)
-    )
+    return Saying(outgoing.topic, outgoing.key, outgoing.value, tuple(outgoing.headers))

@@ -80,7 +80,7 @@ def judged(seeds: range, commands: int, processes: int = 2) -> Iterator[Judged]:
     """Many seeds, in any order."""
     # Every process is fresh: what one imports, and how it hashes, is as in a replay.
     forks = get_context("forkserver")
-    forks.set_forkserver_preload([__name__])
+    forks.set_forkserver_preload([__name__, "rich.progress", "typer"])
     with forks.Pool(processes, maxtasksperchild=SEEDS_OF_A_CHILD) as pool:
         yield from pool.imap_unordered(partial(judge, commands=commands), seeds)
 

@@ -16,7 +16,7 @@ from runtime.telemetry import Telemetry
 from runtime.transaction import Transaction
 from tests.proof.simulation.clients import SimulatedBroker, SimulatedProducer, prompt_subscriber
 from tests.proof.simulation.driver import Client
-from tests.proof.simulation.memory import PHONES, is_coroutine, remembering_reader
+from tests.proof.simulation.memory import PHONES, is_coroutine, remembering_readers
 from tests.proof.simulation.world import World
 from workers import notifications
 
@@ -68,10 +68,11 @@ def stood_in(world: World) -> Iterator[None]:
         """A set with classes in it is walked in the order of their addresses, which no seed knows."""
         await load(self, sorted(slots, key=lambda slot: (slot[0].__name__, slot[1])), view)
 
-    envelope_of, body_of = remembering_reader()
+    envelope_of, body_of, digest_of = remembering_readers()
     places: dict[str, Any] = {
         "runtime.arrivals.read_envelope": envelope_of,
         "runtime.arrivals.read_body": body_of,
+        "contracts.messages.Message.digest": digest_of,
         "contracts.values.phonenumbers": PHONES,
         "tenacity._utils.is_coroutine_callable": is_coroutine,
         "runtime.transaction.Transaction.load": load_in_order,
