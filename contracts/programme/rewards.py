@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.messages import ActorKind
+from contracts.programme.adjustments import AdjustmentRules
 from contracts.rewards import Currency
 from contracts.values import Code, Reference, Text
 
@@ -151,6 +152,7 @@ class RewardRules(BaseModel):
     """Who may hand rewards out."""
     removers: tuple[ActorKind, ...] = OFFICE
     """Who may undo rewards that are outstanding."""
+    adjustments: AdjustmentRules = AdjustmentRules()
     shortfall: Shortfall = Shortfall.DEBT
     park_seconds: int = Field(300, ge=1, le=86_400)
     """How long a purchase waits for a card that nobody knows yet."""
@@ -171,6 +173,7 @@ class RewardRules(BaseModel):
             if len(set(codes)) != len(codes):
                 raise ValueError(f"{kind}: a code stands there twice")
         wanted = [(rule.code, rule.unit) for rule in self.earning] + [(offer.code, offer.unit) for offer in self.offers]
+        wanted += [("adjustments.caps", cap.unit) for cap in self.adjustments.caps]
         for code, unit in wanted:
             if unit not in self.units:
                 raise ValueError(f"{code}: {unit} is not among the units")

@@ -17,6 +17,9 @@ READS: Final = frozenset({READ_CARD, READ_MEMBER, READ_TIMELINE, READ_MESSAGES, 
 OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.actors <= OUR_PROCESSES) | {"RecordLook"}
 """Commands that our own processes give each other: only a system's key may send them from outside."""
 
+SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "TieOperator"})
+"""What a key of an operator may do only if it names it: the stronger right of the second person."""
+
 KNOWN_SCOPES: Final = READS | frozenset(COMMANDS)
 
 _TILL: Final = frozenset(
@@ -37,7 +40,7 @@ _APP: Final = frozenset({"RegisterMember", "BlockCard", "RedeemReward", READ_CAR
 DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
     ActorKind.POS: _TILL,
     ActorKind.APP: _APP,
-    ActorKind.OPERATOR: KNOWN_SCOPES - OURS,
+    ActorKind.OPERATOR: KNOWN_SCOPES - OURS - SECOND_PERSON,
     ActorKind.WALLET: frozenset({"RegisterMember", "RedeemReward", READ_CARD}),
     ActorKind.SMS: frozenset({"RegisterMember"}),
     ActorKind.SYSTEM: KNOWN_SCOPES,

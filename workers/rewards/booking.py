@@ -90,7 +90,7 @@ def _moved(account: Account, before: Purchase | None, after: Purchase, context: 
             changes[key] = changes.get(key, 0) + sign * amount
     for (unit, terms_id, rule), amount in changes.items():
         if amount > 0:
-            tallies[unit].credit(terms[terms_id], amount, rule)
+            tallies[unit].credit(terms[terms_id], amount, rule, context.now)
     for (unit, terms_id, rule), amount in changes.items():
         if amount < 0:
             tallies[unit].take_back(terms[terms_id], -amount, context.now, shortfall, rule)

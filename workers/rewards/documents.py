@@ -199,6 +199,8 @@ class Cause(StrEnum):
     REWARD_REMOVED = "reward_removed"
     REWARD_EXPIRED = "reward_expired"
     EXPIRY = "expiry"
+    ADJUSTMENT = "adjustment"
+    ADJUSTMENT_UNDONE = "adjustment_undone"
 
 
 class EntryPart(Part):
@@ -231,6 +233,9 @@ class LedgerEntry(Document):
     at: datetime
     purchase_id: str | None = None
     reward_id: str | None = None
+    adjustment_id: str | None = None
+    reason: str | None = None
+    """Why an operator did it, by the programme's own word."""
     parts: tuple[EntryPart, ...] = ()
     undoes: str | None = None
     """The entry that this one takes back, in whole or in part."""

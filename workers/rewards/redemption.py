@@ -129,7 +129,7 @@ def remove_reward(
     tally = Tally(account.holding(reward.unit))
     tally.held -= reward.price
     for lot in reward.paid:
-        tally.credit(lot.terms, lot.amount)
+        tally.credit(lot.terms, lot.amount, now=context.now)
     entry = tally.entry(account.id, Cause.REWARD_REMOVED, context, reward_id=reward.id, undoes=reward.entry_id)
     changed = settled(account, [tally])
     yield changed, entry, reward.evolve(state=RewardState.REMOVED, ended_at=context.now, due_at=None)
