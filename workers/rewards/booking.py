@@ -6,6 +6,7 @@ from typing import Final
 
 from contracts.rewards import Earned, PurchaseState, TakenBack, UnitChange
 from workers import Context
+from workers.rewards.caps import counters_after
 from workers.rewards.documents import Account, Cause, Earning, LedgerEntry, Posted, Purchase, Terms
 from workers.rewards.earning import still_earned, what_is_left
 from workers.rewards.ledger import Tally, balances, settled
@@ -65,6 +66,9 @@ def book(account: Account, before: Purchase | None, after: Purchase, cause: Caus
             posted[unit] = entry.id
 
     changed = settled(account, tallies.values())
+    counters = counters_after(account, before, after, context)
+    if counters != changed.counters:
+        changed = changed.evolve(counters=counters)
     purchase = after.evolve(
         posted=tuple(Posted(unit=unit, entry_id=entry_id) for unit, entry_id in posted.items()),
         balances=balances(changed, context.now, shortfall),

@@ -78,6 +78,16 @@ class Holding(Part):
         return sum(lot.amount for lot in self.lots if is_spendable(lot.terms, now))
 
 
+class Counter(Part):
+    """How much of something fell into one period: what a capped rule gave there, for one."""
+
+    what: str
+    period: str
+    amount: int
+    ends_on: date | None = None
+    """The period's last day; None if it has no end."""
+
+
 class Account(Document):
     """What one card, or several of one member, collected."""
 
@@ -90,6 +100,15 @@ class Account(Document):
     holdings: tuple[Holding, ...] = ()
     expires_at: datetime | None = None
     """When the next of its lots expires."""
+    counters: tuple[Counter, ...] = ()
+    """What fell into the present periods, and into those that are remembered."""
+
+    def counted(self, what: str, period: str) -> int:
+        """How much of something fell into a period."""
+        for counter in self.counters:
+            if counter.what == what and counter.period == period:
+                return counter.amount
+        return 0
 
     def holding(self, unit: str) -> Holding:
         """What it holds of a unit."""
