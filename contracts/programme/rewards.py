@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.messages import ActorKind
 from contracts.programme.earning import EarningRule, Rate, Rounding, Scheme, ValidUntil, divided
+from contracts.programme.offers import Campaign
 from contracts.rewards import Currency
 from contracts.values import Code, Text
 
@@ -61,14 +62,21 @@ class RewardRules(BaseModel):
     schemes: tuple[Scheme, ...] = Field((), max_length=100)
     earning: tuple[EarningRule, ...] = Field(max_length=500)
     offers: tuple[RewardOffer, ...] = Field(max_length=500)
+    campaigns: tuple[Campaign, ...] = Field((), max_length=500)
+    """The coupons that there are."""
     recorders: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR)
     """Who may record, confirm, cancel and refund purchases."""
     spenders: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR, ActorKind.APP, ActorKind.WALLET)
     """Who may buy rewards for a card."""
     givers: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR)
-    """Who may hand rewards out."""
+    """Who may hand rewards out, and take coupons."""
     removers: tuple[ActorKind, ...] = OFFICE
     """Who may undo rewards that are outstanding."""
+    coupon_issuers: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR)
+    """Who may issue coupons and send them again."""
+    coupon_cancellers: tuple[ActorKind, ...] = OFFICE
+    coupon_sharers: tuple[ActorKind, ...] = (ActorKind.APP, ActorKind.WALLET, *OFFICE)
+    """Who may move a coupon to another card."""
     shortfall: Shortfall = Shortfall.DEBT
     park_seconds: int = Field(300, ge=1, le=86_400)
     """How long a purchase waits for a card that nobody knows yet."""
@@ -76,6 +84,8 @@ class RewardRules(BaseModel):
     """How long a pending purchase may stay so before it is cancelled."""
     refund_wait_seconds: int = Field(30 * 86_400, ge=60)
     """How long a refund waits for its sale."""
+    coupon_reserve_seconds: int = Field(900, ge=1, le=86_400)
+    """How long a till may have a coupon open."""
     clock_skew_seconds: int = Field(86_400, ge=0)
     """How far ahead of us a till's clock may be."""
     cap_memory_days: int = Field(7, ge=0, le=366)
@@ -84,15 +94,17 @@ class RewardRules(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        all_offers = (*(offer.code for offer in self.offers), *(campaign.code for campaign in self.campaigns))
         for kind, codes in (
             ("units", self.units),
             ("schemes", tuple(scheme.code for scheme in self.schemes)),
             ("earning", tuple(rule.code for rule in self.earning)),
-            ("offers", tuple(offer.code for offer in self.offers)),
+            ("offers, campaigns", all_offers),
         ):
             if len(set(codes)) != len(codes):
                 raise ValueError(f"{kind}: a code stands there twice")
         wanted = [(rule.code, rule.unit) for rule in self.earning] + [(offer.code, offer.unit) for offer in self.offers]
+        wanted += [(each.code, each.gives.unit) for each in self.campaigns if each.gives.unit is not None]
         for code, unit in wanted:
             if unit not in self.units:
                 raise ValueError(f"{code}: {unit} is not among the units")
@@ -122,6 +134,19 @@ class RewardRules(BaseModel):
     @cached_property
     def _offers_by_code(self) -> dict[str, RewardOffer]:
         return {offer.code: offer for offer in self.offers}
+
+    @cached_property
+    def _campaigns_by_code(self) -> dict[str, Campaign]:
+        return {campaign.code: campaign for campaign in self.campaigns}
+
+    def campaign(self, code: str) -> Campaign | None:
+        """The campaign with this code, or None."""
+        return self._campaigns_by_code.get(code)
+
+    @cached_property
+    def offer_codes(self) -> frozenset[str]:
+        """The codes of all that is offered: rewards and campaigns; no two have the same."""
+        return frozenset((*self._offers_by_code, *self._campaigns_by_code))
 
     def offer(self, code: str) -> RewardOffer | None:
         """The offer with this code, or None."""

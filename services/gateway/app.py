@@ -20,6 +20,7 @@ from services.gateway.describe import described
 from services.gateway.keys import Keys
 from services.gateway.looks import Looks
 from services.gateway.metrics import Metrics
+from services.gateway.offer_reads import router as offers
 from services.gateway.page import rendered
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid_fields
 from services.gateway.reads import Doors, router
@@ -89,6 +90,7 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme) -
     looks = Looks(edge, metrics)
     rest.state.doors = Doors(library, keys, looks, programme)
     rest.include_router(router)
+    rest.include_router(offers)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)

@@ -67,7 +67,7 @@ class Visit:
         self.doors.looks.note(self._caller, NOBODY, what)
 
     def looked_at_card(self, card_number: str, what: str) -> None:
-        """Note that a card was shown to an operator; a till that asks for a balance is at work, not looking."""
+        """Note that a card or a coupon was shown to an operator; a till that asks for a balance is at work."""
         if self._caller.actor.kind is ActorKind.OPERATOR:
             self.doors.looks.note(self._caller, card_number, what)
 

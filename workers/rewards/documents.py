@@ -218,6 +218,8 @@ class Cause(StrEnum):
     REWARD_REMOVED = "reward_removed"
     REWARD_EXPIRED = "reward_expired"
     EXPIRY = "expiry"
+    COUPON_USED = "coupon_used"
+    COUPON_RETURNED = "coupon_returned"
 
 
 class EntryPart(Part):
@@ -250,6 +252,8 @@ class LedgerEntry(Document):
     at: datetime
     purchase_id: str | None = None
     reward_id: str | None = None
+    source: str | None = None
+    """What else gave or took it: a coupon by its code."""
     parts: tuple[EntryPart, ...] = ()
     undoes: str | None = None
     """The entry that this one takes back, in whole or in part."""

@@ -70,11 +70,12 @@ def earnings(
 
 def terms_of(rule: EarningRule, day: date, time_zone: str) -> Terms:
     """From when until when what a rule gives on a day can be spent."""
-    return _terms(day, rule.available_after_days, rule.expires_after_months, rule.valid_until, time_zone)
+    return lot_terms(day, rule.available_after_days, rule.expires_after_months, rule.valid_until, time_zone)
 
 
 @lru_cache(maxsize=4096)
-def _terms(day: date, wait_days: int, months: int | None, valid_until: ValidUntil, time_zone: str) -> Terms:
+def lot_terms(day: date, wait_days: int, months: int | None, valid_until: ValidUntil, time_zone: str) -> Terms:
+    """From when until when units can be spent that are given on a day, wait so long and last so long."""
     first_day = day + timedelta(days=wait_days)
     last_day = None if months is None else months_later(day, months)
     if last_day is not None and valid_until is ValidUntil.END_OF_MONTH:

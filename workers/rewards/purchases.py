@@ -70,6 +70,7 @@ def recorded(sale: Purchase, card: Card, account: Account, context: Context) -> 
         taken_back=taken_back(gross.evolve(refunds=()), net) if gross.refunds else (),
         balances=net.purchase.balances,
     )
+    yield net.asks
 
 
 def opened(sale: Purchase, account: Account, before: Purchase | None, context: Context) -> Purchase:
@@ -140,6 +141,7 @@ def revised(command: RecordPurchase, card: Card, account: Account, purchase: Pur
         changes=changes(purchase, now),
         balances=net.purchase.balances,
     )
+    yield net.asks
 
 
 def repeated(card: Card, purchase: Purchase) -> PurchaseRepeated:
@@ -190,6 +192,7 @@ def confirmed(card: Card, account: Account, purchase: Purchase, context: Context
         earned=earned(purchase),
         balances=net.purchase.balances,
     )
+    yield net.asks
 
 
 @worker.handles(CancelPurchase)
@@ -226,6 +229,7 @@ def cancelled(account: Account, purchase: Purchase, context: Context, *, card: C
         is_overdue=card is None,
         balances=net.purchase.balances,
     )
+    yield net.asks
 
 
 def refuse_unknown(card: Card, purchase: Purchase) -> None:

@@ -9,6 +9,7 @@ from contracts.rewards import RewardState, UnitBalance
 from runtime.store import Reader
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
 from workers.rewards.ledger import balances
+from workers.rewards.offer_views import OfferViews
 
 MOST: Final = 500
 """Most that one query gives, whatever is asked for."""
@@ -38,14 +39,11 @@ class Reconciliation(NamedTuple):
         return self.accounts_off == 0 and self.entries == self.balances
 
 
-class RewardsViews:
+class RewardsViews(OfferViews):
     """Read-only queries over the rewards worker's documents.
 
     Every one raises `runtime.store.Away` when MongoDB can't be reached.
     """
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
 
     async def card(self, card_number: str) -> Card | None:
         """What is known of a card; None if nobody has issued it."""
