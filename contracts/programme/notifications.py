@@ -15,6 +15,7 @@ PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
     "MemberRegistered": frozenset({"first_name", "programme"}),
     "RegistrationRepeated": frozenset({"first_name", "programme"}),
     "CardBlocked": frozenset({"first_name", "programme", "card"}),
+    "CardReplaced": frozenset({"first_name", "programme", "card"}),
     "RewardIssued": frozenset({"first_name", "programme", "reward"}),
     "CouponIssued": frozenset({"first_name", "programme", "coupon", "offer"}),
     "CouponResent": frozenset({"first_name", "programme", "coupon", "offer"}),

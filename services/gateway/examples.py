@@ -10,6 +10,9 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "IssueCard": {"card_number": CARD},
     "BlockCard": {"card_number": CARD, "reason": "lost"},
     "UnblockCard": {"card_number": CARD, "reason": "found"},
+    "ReplaceCard": {"card_number": CARD, "new_card_number": "2000000000016"},
+    "DeleteCard": {"card_number": CARD},
+    "RestoreCard": {"card_number": CARD},
     "RegisterMember": {
         "channel": "point_of_sale",
         "phone": "+4915112345678",

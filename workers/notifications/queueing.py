@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Final
 
-from contracts.cards import CardBlocked
+from contracts.cards import CardBlocked, CardReplaced
 from contracts.coupons import CouponIssued, CouponResent, CouponShared, readable
 from contracts.notifications import DropNotices
 from contracts.registration import MemberRegistered, RegistrationRepeated
@@ -65,6 +65,18 @@ def tell_of_blocked_card(
     if event.member_id is None:
         return
     notice = Notice(event="CardBlocked", cause=context.id, subject=masked(event.card_number), noticed_at=context.now)
+    yield from told(notice, event.member_id, contact, waiting, context)
+
+
+@worker.handles(CardReplaced)
+def tell_of_new_card(
+    event: CardReplaced,
+    contact: Annotated[Contact | None, Key("member_id")],
+    waiting: Annotated[Waiting | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    number = masked(event.new_card_number)
+    notice = Notice(event="CardReplaced", cause=context.id, subject=number, noticed_at=context.now)
     yield from told(notice, event.member_id, contact, waiting, context)
 
 

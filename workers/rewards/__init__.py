@@ -1,6 +1,17 @@
 """Rewards: what purchases earn, what that buys, and a ledger that always adds up."""
 
-from workers.rewards import accounts, coupon_use, coupons, expiry, purchases, redemption, refunds, waiting
+from workers.rewards import accounts, coupon_use, coupons, expiry, joining, purchases, redemption, refunds, waiting
 from workers.rewards.worker import worker
 
-__all__ = ["accounts", "coupon_use", "coupons", "expiry", "purchases", "redemption", "refunds", "waiting", "worker"]
+__all__ = [
+    "accounts",
+    "coupon_use",
+    "coupons",
+    "expiry",
+    "joining",
+    "purchases",
+    "redemption",
+    "refunds",
+    "waiting",
+    "worker",
+]

@@ -6,7 +6,7 @@ cancellation takes back may be earned again there, save where the programme waiv
 that came in between and earned less are not reckoned anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -80,6 +80,18 @@ def _moved(
                     key = (code, name_of(cap, day))
                     moved[key] = (moved.get(key, (0, None))[0] + sign * amount, last_day(cap, day))
     return {key: change for key, change in moved.items() if change[0]}
+
+
+def summed(mine: Sequence[Counter], other: Sequence[Counter]) -> tuple[Counter, ...]:
+    """The counters of two accounts that have become one."""
+    counts = {(each.what, each.period): each for each in mine}
+    for each in other:
+        held = counts.get((each.what, each.period))
+        amount = each.amount if held is None else held.amount + each.amount
+        counts[each.what, each.period] = Counter(
+            what=each.what, period=each.period, amount=amount, ends_on=each.ends_on
+        )
+    return tuple(counts.values())
 
 
 def worth_by_rule(purchase: Purchase, rules: Mapping[str, EarningRule]) -> dict[str, int]:

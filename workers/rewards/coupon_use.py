@@ -40,10 +40,11 @@ OVER: Final = (PurchaseState.REFUNDED, PurchaseState.CANCELLED)
 def reserve_coupon(
     command: ReserveCoupon,
     card: Annotated[Card, Key("card_number")],
+    account: Annotated[Account | None, Key("card.account_id")],
     coupon: Annotated[Coupon, Key("coupon_code")],
     context: Context,
 ) -> Changes:
-    refuse_stranger(card, coupon)
+    refuse_stranger(account, coupon)
     refuse_spending(card)
     refuse_ended(coupon, context.now)
     refuse_reserved(coupon, context.now, store=command.store, till=command.till)
@@ -67,10 +68,11 @@ def reserve_coupon(
 def release_coupon(
     command: ReleaseCoupon,
     card: Annotated[Card, Key("card_number")],
+    account: Annotated[Account | None, Key("card.account_id")],
     coupon: Annotated[Coupon, Key("coupon_code")],
     context: Context,
 ) -> Changes:
-    refuse_stranger(card, coupon)
+    refuse_stranger(account, coupon)
     refuse_ended(coupon, context.now)
     refuse_reserved(coupon, context.now, store=command.store, till=command.till)
     if coupon.reservation is None:
@@ -91,13 +93,14 @@ def release_coupon(
 def use_coupon(
     command: UseCoupon,
     card: Annotated[Card, Key("card_number")],
+    account: Annotated[Account | None, Key("card.account_id")],
     coupon: Annotated[Coupon, Key("coupon_code")],
-    account: Annotated[Account, Key("coupon.account_id")],
     sale: Annotated[SaleCoupons | None, Key("purchase_id")],
     purchase: Annotated[Purchase | None, Key("purchase_id")],
     context: Context,
 ) -> Changes:
-    refuse_stranger(card, coupon)
+    if account is None or not account.owns(coupon.account_id):
+        raise Refused("unknown_coupon")
     if coupon.state is CouponState.USED and coupon.purchase_id == command.purchase_id:
         yield use_repeated(coupon, card)
         return
@@ -125,8 +128,8 @@ def refuse_sale(command: UseCoupon, account: Account, sale: SaleCoupons | None, 
         Refused: `purchase_of_another_card`, `purchase_already_cancelled`, `purchase_already_refunded` or
             `too_many_coupons`.
     """
-    owners = {each.account_id for each in (sale, purchase) if each is not None and each.account_id is not None}
-    if owners - {account.id}:
+    owners = [each.account_id for each in (sale, purchase) if each is not None and each.account_id is not None]
+    if not all(account.owns(owner) for owner in owners):
         raise Refused("purchase_of_another_card")
     if purchase is not None and purchase.state is PurchaseState.CANCELLED:
         raise Refused("purchase_already_cancelled")
@@ -183,10 +186,12 @@ def return_coupons(
     sale: Annotated[SaleCoupons | None, Key("purchase_id")],
     coupons: Annotated[tuple[Coupon, ...], Key("sale.coupon_codes")],
     account: Annotated[Account | None, Key("sale.account_id")],
+    heir: Annotated[Account | None, Key("account.merged_into")],
     context: Context,
 ) -> Changes:
     used = [each for each in coupons if each.purchase_id == command.purchase_id and each.state is CouponState.USED]
     coming_back = [each for each in used if each.returns]
+    account = heir or account
     if account is None or not coming_back:
         return
 

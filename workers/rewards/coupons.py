@@ -27,7 +27,7 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.caps import local_day
 from workers.rewards.coupon_documents import Coupon
-from workers.rewards.documents import Card
+from workers.rewards.documents import Account, Card
 from workers.rewards.receipts import refuse_card
 from workers.rewards.worker import worker
 
@@ -91,10 +91,11 @@ def issued(coupon: Coupon, card: Card, *, replaces: str | None = None) -> Coupon
 def resend_coupon(
     command: ResendCoupon,
     card: Annotated[Card, Key("card_number")],
+    account: Annotated[Account | None, Key("card.account_id")],
     coupon: Annotated[Coupon, Key("coupon_code")],
     context: Context,
 ) -> Changes:
-    refuse_stranger(card, coupon)
+    refuse_stranger(account, coupon)
     if coupon.replaced_by is not None:
         raise Refused("coupon_already_replaced", coupon_code=coupon.replaced_by)
     if coupon.state is CouponState.CANCELLED:
@@ -147,10 +148,11 @@ def replaced(coupon: Coupon, card: Card, context: Context) -> Changes:
 def cancel_coupon(
     command: CancelCoupon,
     card: Annotated[Card, Key("card_number")],
+    account: Annotated[Account | None, Key("card.account_id")],
     coupon: Annotated[Coupon, Key("coupon_code")],
     context: Context,
 ) -> Changes:
-    refuse_stranger(card, coupon)
+    refuse_stranger(account, coupon)
     refuse_ended(coupon, context.now)
     refuse_reserved(coupon, context.now)
 
@@ -169,10 +171,12 @@ def share_coupon(
     command: ShareCoupon,
     card: Annotated[Card, Key("card_number")],
     to_card: Annotated[Card, Key("to_card_number")],
+    to_account: Annotated[Account | None, Key("to_card.account_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     coupon: Annotated[Coupon, Key("coupon_code")],
     context: Context,
 ) -> Changes:
-    refuse_stranger(card, coupon)
+    refuse_stranger(account, coupon)
     refuse_card(card, None)
     refuse_ended(coupon, context.now)
     refuse_reserved(coupon, context.now)
@@ -181,7 +185,7 @@ def share_coupon(
         raise Refused("coupon_not_shareable")
     if coupon.shared_from is not None:
         raise Refused("coupon_already_shared")
-    if account_id == coupon.account_id:
+    if to_account is not None and to_account.owns(coupon.account_id):
         raise Refused("coupon_of_the_same_account")
 
     yield coupon.evolve(account_id=account_id, shared_from=coupon.account_id, reservation=None)
@@ -229,13 +233,13 @@ def refuse_holder(card: Card) -> str:
     return card.account_id
 
 
-def refuse_stranger(card: Card, coupon: Coupon) -> None:
-    """Refuse a card whose account doesn't hold the coupon, as if there were no such code.
+def refuse_stranger(account: Account | None, coupon: Coupon) -> None:
+    """Refuse an account that doesn't hold the coupon, as if there were no such code.
 
     Raises:
         Refused: `unknown_coupon`.
     """
-    if card.account_id != coupon.account_id:
+    if account is None or not account.owns(coupon.account_id):
         raise Refused("unknown_coupon")
 
 

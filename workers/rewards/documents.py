@@ -33,16 +33,33 @@ class Card(Document):
     member_id: str | None = None
     category: str = "normal"
     blocked_at: datetime | None = None
+    """When it stopped working, while it doesn't."""
+    replaced_by: str | None = None
     news: int = 0
     """The card's own version of which the newest event about it told."""
+    category_news: int = 0
+    """The same, of its category."""
     waiting: tuple[str, ...] = ()
     """Ids of the purchases that wait for the card."""
+    heirs: tuple[str, ...] = ()
+    """Cards that are to lead to its account, and wait for it to have one."""
+
+    @property
+    def is_unheard_of(self) -> bool:
+        """Whether no event told anything of it yet."""
+        return self.state is None and self.account_id is None and not self.heirs and not self.category_news
 
     def told(self, version: int | None, state: CardState, blocked_at: datetime | None = None) -> Self:
         """The card as an event tells; older news than it has had change nothing."""
         if version is not None and version <= self.news:
             return self
         return self.evolve(state=state, blocked_at=blocked_at, news=self.news if version is None else version)
+
+    def categorised(self, version: int | None, category: str) -> Self:
+        """The card in the category that an event tells, unless newer ones told another."""
+        if version is not None and version <= self.category_news:
+            return self
+        return self.evolve(category=category, category_news=self.category_news if version is None else version)
 
 
 class Terms(Part):
@@ -109,6 +126,15 @@ class Account(Document):
             if counter.what == what and counter.period == period:
                 return counter.amount
         return 0
+
+    merged_into: str | None = None
+    """The account that everything in it went to; nothing leads here any more but what was bought before."""
+    absorbed: tuple[str, ...] = ()
+    """The accounts that went into it."""
+
+    def owns(self, account_id: str | None) -> bool:
+        """Whether what is of an account is of this one: it is this one, or went into it."""
+        return account_id == self.id or account_id in self.absorbed
 
     def holding(self, unit: str) -> Holding:
         """What it holds of a unit."""
@@ -220,6 +246,8 @@ class Cause(StrEnum):
     EXPIRY = "expiry"
     COUPON_USED = "coupon_used"
     COUPON_RETURNED = "coupon_returned"
+    MOVED_OUT = "moved_out"
+    MOVED_IN = "moved_in"
 
 
 class EntryPart(Part):
@@ -257,6 +285,8 @@ class LedgerEntry(Document):
     parts: tuple[EntryPart, ...] = ()
     undoes: str | None = None
     """The entry that this one takes back, in whole or in part."""
+    counterpart: str | None = None
+    """Of what moved between two accounts: the other account's entry."""
 
 
 def is_available(terms: Terms, now: datetime) -> bool:

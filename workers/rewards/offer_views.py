@@ -1,10 +1,11 @@
 """What others may read about coupons."""
 
-from typing import Final
+from typing import Any, Final
 
 from contracts.coupons import CouponState
 from runtime.store import Reader
 from workers.rewards.coupon_documents import Coupon
+from workers.rewards.documents import Account
 
 MOST_OFFERS: Final = 500
 """Most that one query gives, whatever is asked for."""
@@ -25,6 +26,8 @@ class OfferViews:
 
     async def coupons(self, account_id: str, *, state: CouponState | None = None, limit: int = 100) -> list[Coupon]:
         """An account's coupons, the newest first; those in one state if it is given."""
-        where = {"account_id": account_id} | ({} if state is None else {"state": state.value})
+        account = await self._reader.get(Account, account_id)
+        owned = (account_id,) if account is None else (account_id, *account.absorbed)
+        where: dict[str, Any] = {"account_id": {"$in": owned}} | ({} if state is None else {"state": state.value})
         newest = (("issued_at", -1), ("_id", 1))
         return await self._reader.find(Coupon, where, sort=newest, limit=max(1, min(limit, MOST_OFFERS)))

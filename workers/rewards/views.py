@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from contracts.cards import CardState
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import RewardState, UnitBalance
 from runtime.store import Reader
@@ -24,6 +25,9 @@ class CardBalance(NamedTuple):
     card: Card
     account: Account
     balances: tuple[UnitBalance, ...]
+    """Nothing while it is hidden."""
+    is_hidden: bool = False
+    """Whether the card was deleted: what it collected is kept and not shown until it is restored."""
 
 
 class Reconciliation(NamedTuple):
@@ -63,13 +67,32 @@ class RewardsViews(OfferViews):
         account = None if card is None or card.account_id is None else await self._reader.get(Account, card.account_id)
         if card is None or account is None:
             return None
+        if (await self._newest(card)).state is CardState.DELETED:
+            return CardBalance(card, account, (), is_hidden=True)
         return CardBalance(card, account, balances(account, now, shortfall))
+
+    async def _newest(self, card: Card) -> Card:
+        """The card that has this one's place now."""
+        seen = {card.id}
+        while card.replaced_by is not None and card.replaced_by not in seen:
+            successor = await self._reader.get(Card, card.replaced_by)
+            if successor is None:
+                break
+            card = successor
+            seen.add(card.id)
+        return card
+
+    async def accounts_of(self, account_id: str) -> tuple[str, ...]:
+        """The account and those that went into it: what was collected there is its own now."""
+        account = await self._reader.get(Account, account_id)
+        return (account_id,) if account is None else (account_id, *account.absorbed)
 
     async def purchases(
         self, account_id: str, *, sort: Sequence[tuple[str, int]] = NEWEST_PURCHASE, limit: int = 100
     ) -> list[Purchase]:
         """An account's purchases, the newest first, else by one of the sorts above."""
-        return await self._reader.find(Purchase, {"account_id": account_id}, sort=sort, limit=_bounded(limit))
+        where = {"account_id": {"$in": await self.accounts_of(account_id)}}
+        return await self._reader.find(Purchase, where, sort=sort, limit=_bounded(limit))
 
     async def purchase(self, purchase_id: str) -> Purchase | None:
         """The purchase with a business key."""
@@ -82,7 +105,8 @@ class RewardsViews(OfferViews):
 
     async def rewards(self, account_id: str, *, state: RewardState | None = None, limit: int = 100) -> list[Reward]:
         """An account's rewards, the newest first; those in one state if it is given."""
-        where = {"account_id": account_id} | ({} if state is None else {"state": state.value})
+        where: dict[str, Any] = {"account_id": {"$in": await self.accounts_of(account_id)}}
+        where |= {} if state is None else {"state": state.value}
         return await self._reader.find(Reward, where, sort=(("issued_at", -1), ("_id", 1)), limit=_bounded(limit))
 
     async def reward(self, reward_id: str) -> Reward | None:
@@ -92,7 +116,8 @@ class RewardsViews(OfferViews):
     async def ledger(self, account_id: str, limit: int = 100) -> list[LedgerEntry]:
         """An account's movements, the newest first."""
         sort = (("at", -1), ("_id", 1))
-        return await self._reader.find(LedgerEntry, {"account_id": account_id}, sort=sort, limit=_bounded(limit))
+        where = {"account_id": {"$in": await self.accounts_of(account_id)}}
+        return await self._reader.find(LedgerEntry, where, sort=sort, limit=_bounded(limit))
 
 
 async def ledger_matches_balances(reader: Reader) -> Reconciliation:

@@ -24,6 +24,7 @@ RULES = NotificationRules.model_validate(
                 "event": "MemberRegistered",
                 "texts": {"en": "Hello {first_name}, this is {programme}", "de": "Hallo {first_name}"},
             },
+            "card_replaced": {"event": "CardReplaced", "texts": {"en": "{card} works now"}},
             "card_blocked": {"event": "CardBlocked", "texts": {"en": "{card} is blocked"}},
             "reward_issued": {"event": "RewardIssued", "texts": {"en": "{first_name}: {reward}"}},
             "coupon_issued": {"event": "CouponIssued", "texts": {"en": "{first_name}: {offer}, {coupon}"}},

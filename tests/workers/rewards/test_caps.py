@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from contracts.cards import CardIssued, CardKind, CardReplaced
 from contracts.messages import Command
 from contracts.programme.earning import EarningRule
 from contracts.programme.periods import Period
@@ -16,7 +17,18 @@ from contracts.programme.rewards import Shortfall
 from contracts.rewards import CancelPurchase, RedeemReward, RefundLine, Stage
 from runtime.decisions import Refused
 from tests.decisions import NOON
-from tests.workers.rewards.counter import BUSINESS_DAY, ISSUED, NUMBER, PROGRAMME, RULES, Shop, coffees, receipt, refund
+from tests.workers.rewards.counter import (
+    BUSINESS_DAY,
+    ISSUED,
+    NUMBER,
+    OTHER,
+    PROGRAMME,
+    RULES,
+    Shop,
+    coffees,
+    receipt,
+    refund,
+)
 from workers.rewards.booking import shares
 from workers.rewards.documents import Account, Purchase
 
@@ -118,6 +130,21 @@ class TestCaps:
             open_shop.now = NOON + timedelta(days=day)
             sell(open_shop, str(day), 1, open_shop.now)
         assert len(open_shop.only(Account).counters) == 8
+
+    def test_hold_for_accounts_that_became_one(self) -> None:
+        open_shop = shop()
+        open_shop.say(CardIssued(card_number=OTHER, kind=CardKind.PHYSICAL, category="normal"))
+        assert [sell(open_shop, "1", 3), sell(open_shop, "2", 2, card_number=OTHER)] == [3, 2]
+        open_shop.say(
+            CardReplaced(
+                card_number=NUMBER,
+                member_id="ana",
+                new_card_number=OTHER,
+                first_card_number=NUMBER,
+                stopped_at=NOON,
+            )
+        )
+        assert sell(open_shop, "3", 5, card_number=OTHER) == 1
 
     def test_cost_nothing_where_no_rule_has_any(self) -> None:
         open_shop = shop(*RULES.earning)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from contracts.cards import CardBlocked, CardIssued, CardKind
+from contracts.cards import CardBlocked, CardIssued, CardKind, CardReplaced
 from contracts.coupons import (
     CancelCoupon,
     CouponIssued,
@@ -36,6 +36,9 @@ from workers.rewards.coupon_use import MOST_COUPONS
 from workers.rewards.documents import Account, Cause, LedgerEntry
 
 WHOLE = RefundLine(line=1, quantity=2, price_minor=700)
+REPLACED = CardReplaced(
+    card_number=NUMBER, member_id=ANA, new_card_number=OTHER, first_card_number=NUMBER, stopped_at=NOON
+)
 CARDLESS = "4000000000000002"
 
 
@@ -358,3 +361,33 @@ CouponHistories.TestCase.settings = settings(
     max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestCouponHistories = CouponHistories.TestCase
+
+
+class TestAccountsThatBecameOne:
+    def test_have_the_coupons_of_both(self) -> None:
+        shop = offer_shop()
+        old, new = issue(shop, "points_to_begin"), issue(shop, "points_to_begin", OTHER)
+        shop.say(REPLACED)
+        for number, code in enumerate((old, new)):
+            assert shop.say(use(code, OTHER, receipt_number=str(number)))
+        assert points(shop) == 40
+        with refused("card_replaced"):
+            shop.say(reserve(issue(shop, number=OTHER)))
+
+    def test_take_back_what_the_one_was_given_before(self) -> None:
+        shop = offer_shop()
+        code = issue(shop, "points_to_begin", OTHER)
+        shop.say(use(code, OTHER))
+        shop.say(receipt(card_number=OTHER))
+        shop.say(REPLACED)
+        assert points(shop) == 20 + 7
+        assert only(CouponReturned, shop.say(refund(WHOLE, card_number=OTHER))).coupon_code == code
+        assert points(shop) == 0
+        assert shop.say(use(code, OTHER, receipt_number="18"))
+
+    def test_share_nothing_with_one_another(self) -> None:
+        shop = offer_shop()
+        code = issue(shop, number=OTHER)
+        shop.say(REPLACED)
+        with refused("coupon_of_the_same_account"):
+            shop.say(ShareCoupon(card_number=OTHER, coupon_code=code, to_card_number=OTHER), OPERATOR)
