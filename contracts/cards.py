@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from contracts.messages import ANYBODY, Command, Event
-from contracts.values import CardNumber, Code, MemberId, Text
+from contracts.values import CardNumber, Code, Instant, MemberId, Text
 
 
 class CardKind(StrEnum):
@@ -50,6 +50,25 @@ class UnblockCard(CardCommand, right="cards.unblockers"):
     comment: Text | None = None
 
 
+class ReplaceCard(CardCommand, right="cards.replacers"):
+    """Let a new card take the place of a blocked one: its holder, category, history and balance go with it."""
+
+    new_card_number: CardNumber
+    comment: Text | None = None
+
+
+class DeleteCard(CardCommand, right="cards.deleters"):
+    """Take a card out of use and hide what it collected; it can be restored."""
+
+    comment: Text | None = None
+
+
+class RestoreCard(CardCommand, right="cards.restorers"):
+    """Make a deleted card what it was, with what it had collected."""
+
+    comment: Text | None = None
+
+
 class CardEvent(Event, worker="cards", key="card_number", about=("Card", "card_number")):
     """Something that happened to one card."""
 
@@ -68,6 +87,8 @@ class CardLinked(CardEvent):
 
     member_id: MemberId
     category: Code
+    replaces: CardNumber | None = None
+    """The card whose place it took, where it did."""
 
 
 class CardLinkRefused(CardEvent):
@@ -89,3 +110,31 @@ class CardUnblocked(CardEvent):
 
     member_id: MemberId | None
     reason: Code
+
+
+class CardReplaced(CardEvent):
+    """A blocked card works no more, for good: another has its place."""
+
+    member_id: MemberId
+    new_card_number: CardNumber
+    first_card_number: CardNumber
+    """Where its chain of replacements began: all of them lead to that card's account."""
+    stopped_at: Instant
+    """When it was blocked: what was bought before that counts."""
+
+
+class CardDeleted(CardEvent):
+    """A card was taken out of use, and what it collected is hidden."""
+
+    member_id: MemberId | None
+    stopped_at: Instant
+    """When it stopped working, by this or by a block: what was bought before that counts."""
+
+
+class CardRestored(CardEvent):
+    """A deleted card is what it was."""
+
+    member_id: MemberId
+    state: CardState
+    stopped_at: Instant | None
+    """When it was blocked, where it is."""

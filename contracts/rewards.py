@@ -212,6 +212,12 @@ class ResumePurchase(RewardsCommand, actors=OURS):
     purchase_id: PurchaseId
 
 
+class JoinAccount(RewardsCommand, actors=OURS):
+    """Let a card that took another's place lead to that one's account, now that there is one (said by a worker)."""
+
+    first_card_number: CardNumber
+
+
 class EndPurchase(Command, worker="rewards", key="purchase_id", actors=OURS):
     """End a purchase's wait: a pending one is cancelled, an awaited one's refunds are refused (said by the system)."""
 
@@ -332,6 +338,20 @@ class LotsExpired(BalanceEvent):
     """Stamps or points were not spent in time."""
 
     expired: tuple[UnitChange, ...]
+
+
+class AccountClosed(BalanceEvent):
+    """All that an account held went to another, which its card leads to from now on."""
+
+    merged_into: AccountId
+
+
+class BalanceMoved(BalanceEvent):
+    """What another account held came into this one, as that one's card took the place of this one's."""
+
+    from_account_id: AccountId
+    moved: tuple[UnitChange, ...]
+    """By how much each balance changed."""
 
 
 class PurchaseEvent(Event, worker="rewards", key="purchase_id", about=("Purchase", "purchase_id")):

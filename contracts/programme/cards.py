@@ -24,6 +24,9 @@ class CardRules(BaseModel):
     """Who may make cards known."""
     blockers: tuple[ActorKind, ...] = (*OFFICE, ActorKind.APP)
     unblockers: tuple[ActorKind, ...] = OFFICE
+    replacers: tuple[ActorKind, ...] = OFFICE
+    deleters: tuple[ActorKind, ...] = OFFICE
+    restorers: tuple[ActorKind, ...] = OFFICE
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:

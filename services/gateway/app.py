@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from contracts.programme import Programme
@@ -20,6 +20,7 @@ from services.gateway.describe import described
 from services.gateway.keys import Keys
 from services.gateway.looks import Looks
 from services.gateway.metrics import Metrics
+from services.gateway.offer_reads import router as offers
 from services.gateway.page import rendered
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid_fields
 from services.gateway.reads import Doors, router
@@ -89,6 +90,7 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme) -
     looks = Looks(edge, metrics)
     rest.state.doors = Doors(library, keys, looks, programme)
     rest.include_router(router)
+    rest.include_router(offers)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)
@@ -132,6 +134,10 @@ def _add_pages(rest: FastAPI) -> None:
     @rest.get("/openapi.json", include_in_schema=False)
     async def openapi_document() -> JSONResponse:
         return JSONResponse(openapi())
+
+    @rest.get("/", include_in_schema=False)
+    async def front() -> RedirectResponse:
+        return RedirectResponse("/docs")
 
     @rest.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

@@ -4,12 +4,16 @@ from typing import Any, Final
 
 CARD: Final = "2000000000008"
 ADJUSTMENT: Final = "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"
+COUPON: Final = "7KQ4-2M9X-TB3C-8RWJ"
 STORE: Final = {"store": "berlin-1", "till": "till-7", "receipt_number": "000123", "business_day": "2026-11-22"}
 
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "IssueCard": {"card_number": CARD},
     "BlockCard": {"card_number": CARD, "reason": "lost"},
     "UnblockCard": {"card_number": CARD, "reason": "found"},
+    "ReplaceCard": {"card_number": CARD, "new_card_number": "2000000000016"},
+    "DeleteCard": {"card_number": CARD},
+    "RestoreCard": {"card_number": CARD},
     "RegisterMember": {
         "channel": "point_of_sale",
         "phone": "+4915112345678",
@@ -63,5 +67,12 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "reason": "wrong_booking",
     },
     "TieOperator": {"operator_id": "olga", "member_id": "0192f0c1a2b37c4d8e9f001122334455"},
+    "IssueCoupon": {"card_number": CARD, "campaign": "free_cake"},
+    "ResendCoupon": {"card_number": CARD, "coupon_code": COUPON},
+    "CancelCoupon": {"card_number": CARD, "coupon_code": COUPON, "reason": "mistake"},
+    "ReserveCoupon": {"card_number": CARD, "coupon_code": COUPON, "store": "berlin-1", "till": "till-7"},
+    "ReleaseCoupon": {"card_number": CARD, "coupon_code": COUPON, "store": "berlin-1", "till": "till-7"},
+    "UseCoupon": {"card_number": CARD, "coupon_code": COUPON, **STORE},
+    "ShareCoupon": {"card_number": CARD, "coupon_code": COUPON, "to_card_number": "2000000000016"},
     "ResendMessage": {"message_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"},
 }

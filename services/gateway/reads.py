@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from contracts.messages import ActorKind
 from contracts.programme import Programme
+from contracts.programme.cards import OFFICE
 from contracts.rewards import RewardState
 from contracts.values import CardNumber, MemberId
 from runtime.store import Library
@@ -58,6 +59,11 @@ class Visit:
         self.doors = doors
         self._caller = caller
 
+    @property
+    def is_office(self) -> bool:
+        """Whether who reads works on members, rather than serving one."""
+        return self._caller.actor.kind in OFFICE
+
     def looked_at_member(self, member_id: str, what: str) -> None:
         """Note that a member was shown."""
         self.doors.looks.note(self._caller, member_id, what)
@@ -67,7 +73,7 @@ class Visit:
         self.doors.looks.note(self._caller, NOBODY, what)
 
     def looked_at_card(self, card_number: str, what: str) -> None:
-        """Note that a card was shown to an operator; a till that asks for a balance is at work, not looking."""
+        """Note that a card or a coupon was shown to an operator; a till that asks for a balance is at work."""
         if self._caller.actor.kind is ActorKind.OPERATOR:
             self.doors.looks.note(self._caller, card_number, what)
 
@@ -117,17 +123,31 @@ async def member(member_id: MemberId, visit: MemberVisit) -> MemberShown:
 
 @router.post("/members/search", tags=["members"])
 async def search(search: Search, visit: SearchVisit) -> Found:
-    """Members by phone or card number, given in the body, as addresses end up in logs."""
+    """Members by phone or card number, given in the body, as addresses end up in logs.
+
+    A card that is blocked, replaced or deleted finds its member for the office alone.
+    """
     views = visit.doors.registration
     if search.phone is not None:
         found = await views.member_by_phone(search.phone)
-    else:
+    elif visit.is_office:
         found = await views.member_by_card(search.card_number or "")
+    else:
+        found = await views.identified_by(search.card_number or "")
     if found is None:
         visit.looked_for_member("search")
         return Found(members=())
     visit.looked_at_member(found.id, "search")
     return Found(members=(MemberShown.model_validate(found),))
+
+
+@router.get("/members/{member_id}/cards", tags=["members"])
+async def cards(member_id: MemberId, visit: MemberVisit) -> list[CardShown]:
+    """A member's cards, the first linked first, those that were replaced too."""
+    there(await visit.doors.registration.member(member_id), "member")
+    found = await visit.doors.cards.cards_of(member_id)
+    visit.looked_at_member(member_id, "cards")
+    return [CardShown.among(each, found) for each in found]
 
 
 @router.get("/members/{member_id}/messages", tags=["members"])
@@ -143,7 +163,7 @@ async def card(card_number: CardNumber, visit: CardVisit) -> CardShown:
     """A card and its state."""
     found = there(await visit.doors.cards.card(card_number), "card")
     visit.looked_at_card(card_number, "card")
-    return CardShown.model_validate(found)
+    return CardShown.among(found, await visit.doors.cards.chain_of(found))
 
 
 @router.get("/cards/{card_number}/balance", tags=["cards"])
@@ -157,6 +177,7 @@ async def balance(card_number: CardNumber, visit: CardVisit) -> BalanceShown:
         member_id=found.card.member_id,
         account_id=found.account.id,
         balances=found.balances,
+        is_hidden=found.is_hidden,
     )
 
 
@@ -196,7 +217,8 @@ async def member_timeline(
     there(await visit.doors.registration.member(member_id), "member")
     cards = [card.number for card in await visit.doors.cards.cards_of(member_id)]
     known = [await visit.doors.rewards.card(number) for number in cards]
-    accounts = [card.account_id for card in known if card is not None and card.account_id is not None]
+    led_to = dict.fromkeys(card.account_id for card in known if card is not None and card.account_id is not None)
+    accounts = [each for account_id in led_to for each in await visit.doors.rewards.accounts_of(account_id)]
     visit.looked_at_member(member_id, "timeline")
     return await timeline(visit.doors.audit, [member_id, *cards, *accounts], limit, before)
 
@@ -205,10 +227,11 @@ async def member_timeline(
 async def card_timeline(
     card_number: CardNumber, visit: TimelineVisit, limit: Limit = 100, before: Before = None
 ) -> Timeline:
-    """Everything that happened to a card, newest first, with who did it."""
-    there(await visit.doors.cards.card(card_number), "card")
+    """Everything that happened to a card and those whose place it took, newest first, with who did it."""
+    found = there(await visit.doors.cards.card(card_number), "card")
+    chain = [card.number for card in await visit.doors.cards.chain_of(found)]
     visit.looked_at_card(card_number, "timeline")
-    return await timeline(visit.doors.audit, [card_number], limit, before)
+    return await timeline(visit.doors.audit, chain, limit, before)
 
 
 async def timeline(audit: AuditViews, subjects: list[str], limit: int, before: str | None) -> Timeline:

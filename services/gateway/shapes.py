@@ -1,5 +1,6 @@
 """Shapes: what reads answer with. They are the door's own words, so that what workers keep can change behind it."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Self
 
@@ -11,6 +12,7 @@ from contracts.notifications import MessageChannel, MessageStatus
 from contracts.registration import Channel
 from contracts.rewards import PurchaseLine, PurchaseState, RefundLine, RewardState, UnitBalance
 from contracts.values import CardNumber, Phone
+from workers.cards.views import Card
 
 
 class Shape(BaseModel):
@@ -78,6 +80,22 @@ class CardShown(Shape):
     linked_at: datetime | None
     blocked_at: datetime | None
     block_reason: str | None
+    deleted_at: datetime | None
+    replaces: str | None
+    replaced_by: str | None
+    replaced_at: datetime | None
+    newest: str | None = None
+    """Of a replaced card: the last of its chain, which has its place now."""
+
+    @classmethod
+    def among(cls, card: Card, cards: Sequence[Card]) -> Self:
+        """A card, with the newest in its place; `cards` holds all of its chain."""
+        by_number = {each.number: each for each in cards}
+        newest = card
+        for _ in cards:
+            newest = by_number.get(newest.replaced_by or "", newest)
+        shown = cls.model_validate(card)
+        return shown if newest is card else shown.model_copy(update={"newest": newest.number})
 
 
 class BalanceShown(Shape):
@@ -87,6 +105,8 @@ class BalanceShown(Shape):
     member_id: str | None
     account_id: str
     balances: tuple[UnitBalance, ...]
+    is_hidden: bool
+    """Whether the card was deleted: what it collected is kept, and shown again when it is restored."""
 
 
 class EarningShown(Shape):

@@ -161,6 +161,8 @@ def _card(random: Random) -> str:
 _STORES: Final = ("harbour", "station", "berlin-1")
 _POOLS: Final[Mapping[str, Any]] = {
     "card_number": _card,
+    "new_card_number": _card,
+    "first_card_number": _card,
     "member_id": lambda random: f"member-{random.randrange(PEOPLE)}",
     "account_id": lambda random: f"account-{random.randrange(CARDS)}",
     "phone": lambda random: f"+4915112{random.randrange(PEOPLE):06d}",

@@ -20,6 +20,8 @@ QUIET: Final = frozenset({("registration", "Member")})
 """Aggregates that also change without a word, so that their events' versions have gaps."""
 MORTAL: Final = frozenset({("registration", "Registration"), ("rewards", "Purchase")})
 """Aggregates that end and may begin anew, and change without a word: their events' versions say little."""
+IN_USE: Final = ("active", "blocked")
+"""States in which a card takes one of the places that its holder has for cards."""
 UNCHANGING: Final = ("Refused", "Repeated", "Parked")
 """How the names of events end that may be about an unchanged document."""
 
@@ -120,9 +122,11 @@ def _entered(case: Case) -> dict[Slot, list[int]]:
 
 def _outstanding(case: Case) -> dict[Slot, int]:
     prices: dict[Slot, int] = defaultdict(int)
+    accounts = _documents(case, "rewards", "accounts")
     for reward in _documents(case, "rewards", "rewards").values():
         if reward["state"] == "outstanding":
-            prices[reward["account_id"], reward["unit"]] += reward["price"]
+            own = reward["account_id"]
+            prices[accounts.get(own, {}).get("merged_into") or own, reward["unit"]] += reward["price"]
     return prices
 
 
@@ -165,7 +169,8 @@ def claims_agree(case: Case) -> Found:
         for number in each["card_numbers"]
     }
     for number, card in _documents(case, "cards", "cards").items():
-        if linked.get(number) != card.get("member_id"):
+        holder = card.get("member_id") if card["state"] in IN_USE else None
+        if linked.get(number) != holder:
             yield Violation("claim", f"card {number} is not listed by whose it is")
 
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from contracts.card_life import Act, may
 from contracts.cards import BlockCard, CardBlocked, CardState, CardUnblocked, UnblockCard
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
@@ -16,7 +17,7 @@ def block_card(command: BlockCard, card: Annotated[Card, Key("card_number")], co
         raise Refused("block_reason_unknown", reason=command.reason)
     if card.state is CardState.BLOCKED:
         raise Refused("card_already_blocked")
-    if card.state is not CardState.ACTIVE:
+    if not may(card.state, Act.BLOCK):
         raise Refused("card_not_active", state=card.state.value)
 
     yield card.evolve(state=CardState.BLOCKED, blocked_at=context.now, block_reason=command.reason)
@@ -28,7 +29,7 @@ def unblock_card(command: UnblockCard, card: Annotated[Card, Key("card_number")]
     rules = context.programme.cards
     if command.reason not in rules.unblock_reasons:
         raise Refused("unblock_reason_unknown", reason=command.reason)
-    if card.state is not CardState.BLOCKED:
+    if not may(card.state, Act.UNBLOCK):
         raise Refused("card_not_blocked", state=card.state.value)
 
     yield card.evolve(state=CardState.ACTIVE, blocked_at=None, block_reason=None)

@@ -1,7 +1,7 @@
 """What the cards worker keeps: cards, and which of them each member has."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from contracts.cards import CardKind, CardState
 from runtime.documents import Document, Index
@@ -11,7 +11,7 @@ class Card(Document):
     """A card; its id is its number."""
 
     collection: ClassVar = "cards"
-    indexes: ClassVar = (Index(("member_id",)),)
+    indexes: ClassVar = (Index(("member_id",)), Index(("first_number",), sparse=True))
 
     kind: CardKind
     category: str
@@ -21,6 +21,16 @@ class Card(Document):
     linked_at: datetime | None = None
     blocked_at: datetime | None = None
     block_reason: str | None = None
+    deleted_at: datetime | None = None
+    deleted_from: CardState | None = None
+    """What it was, and is again when it is restored."""
+    replaced_by: str | None = None
+    """The next card in its chain."""
+    replaced_at: datetime | None = None
+    replaces: str | None = None
+    """The one before it."""
+    first_number: str | None = None
+    """Where its chain begins, itself included; cards that neither replace nor are replaced have none."""
 
     @property
     def number(self) -> str:
@@ -29,8 +39,19 @@ class Card(Document):
 
 
 class LinkedCards(Document):
-    """The cards of one member, by the member's id; it makes their limit hold whoever links two at once."""
+    """The cards that a member has in use, by the member's id; it makes their limit hold whoever links two at once.
+
+    A card that was replaced or deleted takes no place here, though it is still known whose it was.
+    """
 
     collection: ClassVar = "linked_cards"
 
     card_numbers: tuple[str, ...]
+
+    def with_place_of(self, old: str, new: str) -> Self:
+        """The same with one card in the place of another."""
+        return self.evolve(card_numbers=tuple(new if each == old else each for each in self.card_numbers))
+
+    def without(self, number: str) -> Self:
+        """The same without a card."""
+        return self.evolve(card_numbers=tuple(each for each in self.card_numbers if each != number))

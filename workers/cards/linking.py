@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from contracts.card_life import Act, may
 from contracts.cards import CardLinked, CardLinkRefused, CardState
 from contracts.registration import MemberRegistered
 from runtime.decisions import Key
@@ -36,7 +37,7 @@ def link_problem(card: Card | None, held: LinkedCards, max_linked_cards: int) ->
         return "unknown_card"
     if card.member_id is not None:
         return "card_already_linked"
-    if card.state is not CardState.TO_ISSUE:
+    if not may(card.state, Act.LINK):
         return "card_not_to_issue"
     if len(held.card_numbers) >= max_linked_cards:
         return "too_many_cards"

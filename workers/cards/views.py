@@ -1,7 +1,12 @@
 """What others may read about cards."""
 
+from typing import Final
+
 from runtime.store import Reader
 from workers.cards.documents import Card
+
+__all__ = ["Card", "CardsViews"]
+MOST_IN_CHAIN: Final = 500
 
 
 class CardsViews:
@@ -16,6 +21,19 @@ class CardsViews:
     async def card(self, card_number: str) -> Card | None:
         """The card with a number; None if nobody knows it."""
         return await self._reader.get(Card, card_number)
+
+    async def chain_of(self, card: Card) -> list[Card]:
+        """The cards that took one another's place, this one among them, the first of all first."""
+        if card.first_number is None:
+            return [card]
+        found = await self._reader.find(Card, {"first_number": card.first_number}, limit=MOST_IN_CHAIN)
+        by_number = {each.number: each for each in found}
+        chain: list[Card] = []
+        number: str | None = card.first_number
+        while number in by_number:
+            chain.append(by_number.pop(number))
+            number = chain[-1].replaced_by
+        return chain
 
     async def cards_of(self, member_id: str) -> list[Card]:
         """A member's cards, the first linked first."""

@@ -2,7 +2,17 @@
 
 from typing import Annotated
 
-from contracts.cards import CardBlocked, CardIssued, CardLinked, CardLinkRefused, CardState, CardUnblocked
+from contracts.cards import (
+    CardBlocked,
+    CardDeleted,
+    CardIssued,
+    CardLinked,
+    CardLinkRefused,
+    CardReplaced,
+    CardRestored,
+    CardState,
+    CardUnblocked,
+)
 from contracts.registration import MemberCardRefused
 from runtime.decisions import Key
 from workers import Changes, Context
@@ -58,3 +68,27 @@ def note_unblock(
 ) -> Changes:
     known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE, member_id=event.member_id)
     yield known.told(context.version, CardState.ACTIVE)
+
+
+@worker.handles(CardReplaced)
+def note_replacement(
+    event: CardReplaced, card: Annotated[KnownCard | None, Key("card_number")], context: Context
+) -> Changes:
+    known = card or KnownCard(id=event.card_number, state=CardState.REPLACED, member_id=event.member_id)
+    yield known.told(context.version, CardState.REPLACED)
+
+
+@worker.handles(CardDeleted)
+def note_deletion(
+    event: CardDeleted, card: Annotated[KnownCard | None, Key("card_number")], context: Context
+) -> Changes:
+    known = card or KnownCard(id=event.card_number, state=CardState.DELETED, member_id=event.member_id)
+    yield known.told(context.version, CardState.DELETED)
+
+
+@worker.handles(CardRestored)
+def note_restoration(
+    event: CardRestored, card: Annotated[KnownCard | None, Key("card_number")], context: Context
+) -> Changes:
+    known = card or KnownCard(id=event.card_number, state=event.state, member_id=event.member_id)
+    yield known.told(context.version, event.state)

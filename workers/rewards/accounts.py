@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from contracts.cards import CardBlocked, CardIssued, CardLinked, CardState, CardUnblocked
-from contracts.rewards import AccountOpened, ResumePurchase
+from contracts.cards import CardBlocked, CardDeleted, CardIssued, CardLinked, CardRestored, CardState, CardUnblocked
+from contracts.rewards import AccountOpened, JoinAccount, ResumePurchase
 from runtime.decisions import Key
 from workers import Changes, Context
 from workers.rewards.documents import Account, Card
@@ -12,24 +12,28 @@ from workers.rewards.worker import worker
 
 @worker.handles(CardIssued)
 def open_account(event: CardIssued, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
-    if card is not None and card.account_id is not None:
+    known = card or Card(id=event.card_number)
+    if known.state is None:
+        known = known.told(context.version, CardState.TO_ISSUE).categorised(context.version, event.category)
+    if known.account_id is not None:
+        if known is not card:
+            yield known
         return
 
     account = Account(id=context.new_id(), card_number=event.card_number, opened_at=context.now)
-    known = card or Card(id=event.card_number)
-    yield account
-    category = event.category if known.state is None else known.category
-    issued = known.told(context.version, CardState.TO_ISSUE) if known.state is None else known
-    yield issued.evolve(account_id=account.id, category=category, waiting=())
+    yield account, known.evolve(account_id=account.id, waiting=())
     yield AccountOpened(account_id=account.id, card_number=event.card_number)
     for purchase_id in known.waiting:
         yield ResumePurchase(card_number=event.card_number, purchase_id=purchase_id)
+    for heir in known.heirs:
+        yield JoinAccount(card_number=heir, first_card_number=event.card_number)
 
 
 @worker.handles(CardLinked)
 def let_card_spend(event: CardLinked, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
     known = card or Card(id=event.card_number)
-    yield known.told(context.version, CardState.ACTIVE).evolve(member_id=event.member_id, category=event.category)
+    active = known.told(context.version, CardState.ACTIVE).categorised(context.version, event.category)
+    yield active.evolve(member_id=event.member_id)
 
 
 @worker.handles(CardBlocked)
@@ -42,3 +46,15 @@ def stop_card(event: CardBlocked, card: Annotated[Card | None, Key("card_number"
 def let_card_work(event: CardUnblocked, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
     known = card or Card(id=event.card_number)
     yield known.told(context.version, CardState.ACTIVE)
+
+
+@worker.handles(CardDeleted)
+def hide_card(event: CardDeleted, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.told(context.version, CardState.DELETED, blocked_at=event.stopped_at)
+
+
+@worker.handles(CardRestored)
+def show_card(event: CardRestored, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.told(context.version, event.state, blocked_at=event.stopped_at)

@@ -11,6 +11,7 @@ from contracts.adjustments import (
     BalanceAdjusted,
     UndoAdjustment,
 )
+from contracts.cards import CardState
 from contracts.programme.adjustments import AdjustmentRules, Exceeding
 from contracts.programme.rewards import ValidUntil
 from runtime.decisions import Key, Refused
@@ -19,7 +20,7 @@ from workers.rewards.adjustment_documents import Adjustment, Counted, Operator
 from workers.rewards.documents import Account, Card, Cause, Terms
 from workers.rewards.earning import lot_terms
 from workers.rewards.ledger import Tally, balances, settled
-from workers.rewards.receipts import GONE
+from workers.rewards.receipts import STOPPED
 from workers.rewards.worker import worker
 
 
@@ -146,12 +147,12 @@ def undo_adjustment(
     command: UndoAdjustment,
     card: Annotated[Card, Key("card_number")],
     adjustment: Annotated[Adjustment, Key("adjustment_id")],
-    account: Annotated[Account, Key("adjustment.account_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     operator: Annotated[Operator | None, Key("operator_id")],
     context: Context,
 ) -> Changes:
     rules = context.programme.rewards
-    if card.account_id != account.id:
+    if account is None or not account.owns(adjustment.account_id):
         raise Refused("unknown_adjustment")
     refuse_operator(command.operator_id, operator, card, context)
     if rules.adjustments.reason(command.reason) is None:
@@ -225,10 +226,10 @@ def refuse_gone(card: Card) -> None:
     """Refuse a card that leads nowhere any more; a blocked one can be put right.
 
     Raises:
-        Refused: `card_not_active`.
+        Refused: `card_replaced` or `card_deleted`.
     """
-    if card.state in GONE and card.state is not None:
-        raise Refused("card_not_active", state=card.state.value)
+    if card.state in (CardState.REPLACED, CardState.DELETED):
+        raise Refused(STOPPED[card.state])
 
 
 def refuse_changed(account: Account, unit: str, expected: int | None, context: Context) -> None:

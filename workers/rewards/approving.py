@@ -26,12 +26,12 @@ def approve_adjustment(
     command: ApproveAdjustment,
     card: Annotated[Card, Key("card_number")],
     adjustment: Annotated[Adjustment, Key("adjustment_id")],
-    account: Annotated[Account, Key("adjustment.account_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     operator: Annotated[Operator | None, Key("operator_id")],
     context: Context,
 ) -> Changes:
     refuse_operator(command.operator_id, operator, card, context)
-    refuse_deciding(adjustment, card, context)
+    account = waiting_on(account, adjustment, context)
     refuse_gone(card)
     refuse_changed(account, adjustment.unit, command.expected_balance, context)
     refuse_exceeding(account, adjustment.unit, adjustment.amount, context)
@@ -44,11 +44,12 @@ def decline_adjustment(
     command: DeclineAdjustment,
     card: Annotated[Card, Key("card_number")],
     adjustment: Annotated[Adjustment, Key("adjustment_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     operator: Annotated[Operator | None, Key("operator_id")],
     context: Context,
 ) -> Changes:
     refuse_operator(command.operator_id, operator, card, context)
-    refuse_deciding(adjustment, card, context)
+    waiting_on(account, adjustment, context)
 
     yield adjustment.evolve(state=AdjustmentState.DECLINED, due_at=None, second=context.actor, ended_at=context.now)
     yield AdjustmentDeclined(adjustment_id=adjustment.id, account_id=adjustment.account_id, card_number=card.id)
@@ -79,13 +80,13 @@ def tie_operator(
     yield OperatorTied(operator_id=command.operator_id, member_id=command.member_id)
 
 
-def refuse_deciding(adjustment: Adjustment, card: Card, context: Context) -> None:
-    """Refuse to decide what isn't on this card, waits for nobody, or was asked for by who decides.
+def waiting_on(account: Account | None, adjustment: Adjustment, context: Context) -> Account:
+    """The account that an adjustment waits on; not if that is another card's, nobody is waited for, or it is theirs.
 
     Raises:
         Refused: `unknown_adjustment`, `adjustment_not_waiting` or `approver_submitted_it`.
     """
-    if card.account_id != adjustment.account_id:
+    if account is None or not account.owns(adjustment.account_id):
         raise Refused("unknown_adjustment")
     is_over = adjustment.due_at is not None and adjustment.due_at <= context.now
     if adjustment.state is not AdjustmentState.WAITING or is_over:
@@ -93,6 +94,7 @@ def refuse_deciding(adjustment: Adjustment, card: Card, context: Context) -> Non
         raise Refused("adjustment_not_waiting", state=state.value)
     if adjustment.actor.id == context.actor.id:
         raise Refused("approver_submitted_it")
+    return account
 
 
 def end_of_adjustment(adjustment: Adjustment) -> Command:

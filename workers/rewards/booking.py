@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from contracts.messages import Command
 from contracts.rewards import Earned, PurchaseState, TakenBack, UnitChange
 from workers import Context
+from workers.rewards.caps import counters_after
+from workers.rewards.coupon_use import coupons_back
 from workers.rewards.documents import Account, Cause, Earning, LedgerEntry, Posted, Purchase, Terms
 from workers.rewards.earning import still_earned, what_is_left
 from workers.rewards.ledger import Tally, balances, settled
@@ -22,6 +25,8 @@ class Booking:
     purchase: Purchase
     entries: tuple[LedgerEntry, ...]
     tallies: Mapping[str, Tally]
+    asks: tuple[Command, ...] = ()
+    """What follows from the purchase and is for messages of their own."""
 
 
 def shares(purchase: Purchase | None) -> tuple[tuple[Earning, int], ...]:
@@ -65,11 +70,14 @@ def book(account: Account, before: Purchase | None, after: Purchase, cause: Caus
             posted[unit] = entry.id
 
     changed = settled(account, tallies.values())
+    counters = counters_after(account, before, after, context)
+    if counters != changed.counters:
+        changed = changed.evolve(counters=counters)
     purchase = after.evolve(
         posted=tuple(Posted(unit=unit, entry_id=entry_id) for unit, entry_id in posted.items()),
         balances=balances(changed, context.now, shortfall),
     )
-    return Booking(changed, purchase, tuple(entries), tallies)
+    return Booking(changed, purchase, tuple(entries), tallies, coupons_back(before, purchase, context))
 
 
 def _moved(account: Account, before: Purchase | None, after: Purchase, context: Context) -> dict[str, Tally]:

@@ -33,16 +33,33 @@ class Card(Document):
     member_id: str | None = None
     category: str = "normal"
     blocked_at: datetime | None = None
+    """When it stopped working, while it doesn't."""
+    replaced_by: str | None = None
     news: int = 0
     """The card's own version of which the newest event about it told."""
+    category_news: int = 0
+    """The same, of its category."""
     waiting: tuple[str, ...] = ()
     """Ids of the purchases that wait for the card."""
+    heirs: tuple[str, ...] = ()
+    """Cards that are to lead to its account, and wait for it to have one."""
+
+    @property
+    def is_unheard_of(self) -> bool:
+        """Whether no event told anything of it yet."""
+        return self.state is None and self.account_id is None and not self.heirs and not self.category_news
 
     def told(self, version: int | None, state: CardState, blocked_at: datetime | None = None) -> Self:
         """The card as an event tells; older news than it has had change nothing."""
         if version is not None and version <= self.news:
             return self
         return self.evolve(state=state, blocked_at=blocked_at, news=self.news if version is None else version)
+
+    def categorised(self, version: int | None, category: str) -> Self:
+        """The card in the category that an event tells, unless newer ones told another."""
+        if version is not None and version <= self.category_news:
+            return self
+        return self.evolve(category=category, category_news=self.category_news if version is None else version)
 
 
 class Terms(Part):
@@ -78,6 +95,16 @@ class Holding(Part):
         return sum(lot.amount for lot in self.lots if is_spendable(lot.terms, now))
 
 
+class Counter(Part):
+    """How much of something fell into one period: what a capped rule gave there, for one."""
+
+    what: str
+    period: str
+    amount: int
+    ends_on: date | None = None
+    """The period's last day; None if it has no end."""
+
+
 class Account(Document):
     """What one card, or several of one member, collected."""
 
@@ -90,6 +117,24 @@ class Account(Document):
     holdings: tuple[Holding, ...] = ()
     expires_at: datetime | None = None
     """When the next of its lots expires."""
+    counters: tuple[Counter, ...] = ()
+    """What fell into the present periods, and into those that are remembered."""
+
+    def counted(self, what: str, period: str) -> int:
+        """How much of something fell into a period."""
+        for counter in self.counters:
+            if counter.what == what and counter.period == period:
+                return counter.amount
+        return 0
+
+    merged_into: str | None = None
+    """The account that everything in it went to; nothing leads here any more but what was bought before."""
+    absorbed: tuple[str, ...] = ()
+    """The accounts that went into it."""
+
+    def owns(self, account_id: str | None) -> bool:
+        """Whether what is of an account is of this one: it is this one, or went into it."""
+        return account_id == self.id or account_id in self.absorbed
 
     def holding(self, unit: str) -> Holding:
         """What it holds of a unit."""
@@ -201,6 +246,10 @@ class Cause(StrEnum):
     EXPIRY = "expiry"
     ADJUSTMENT = "adjustment"
     ADJUSTMENT_UNDONE = "adjustment_undone"
+    COUPON_USED = "coupon_used"
+    COUPON_RETURNED = "coupon_returned"
+    MOVED_OUT = "moved_out"
+    MOVED_IN = "moved_in"
 
 
 class EntryPart(Part):
@@ -236,9 +285,13 @@ class LedgerEntry(Document):
     adjustment_id: str | None = None
     reason: str | None = None
     """Why an operator did it, by the programme's own word."""
+    source: str | None = None
+    """What else gave or took it: a coupon by its code."""
     parts: tuple[EntryPart, ...] = ()
     undoes: str | None = None
     """The entry that this one takes back, in whole or in part."""
+    counterpart: str | None = None
+    """Of what moved between two accounts: the other account's entry."""
 
 
 def is_available(terms: Terms, now: datetime) -> bool:

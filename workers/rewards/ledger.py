@@ -25,6 +25,8 @@ from workers.rewards.documents import (
 )
 
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
+OWED: Final = Terms(id="")
+"""The terms of no lot: a debt is taken from any."""
 
 
 class Tally:
@@ -95,6 +97,25 @@ class Tally:
         self.amount -= missing
         self.parts.append(EntryPart(lot=None, amount=-missing, rule=rule))
 
+    def empty(self) -> None:
+        """Take everything out: lots, debt, what is pending and what is held."""
+        self._draw(tuple(self.lots), sum(lot.amount for lot in self.lots))
+        if self.debt:
+            self.amount += self.debt
+            self.parts.append(EntryPart(lot=None, amount=self.debt))
+            self.debt = 0
+        self.pending -= self.before.pending
+        self.held -= self.before.held
+
+    def take_over(self, other: Holding, now: datetime) -> None:
+        """Put in all that another account held: lots keep their dates; a debt takes what there is, the rest is owed."""
+        for lot in other.lots:
+            self.credit(lot.terms, lot.amount)
+        if other.debt:
+            self.take_back(OWED, other.debt, now, Shortfall.DEBT, None)
+        self.pending += other.pending
+        self.held += other.held
+
     def expire(self, now: datetime) -> int:
         """Take out every lot whose time is over; says how much that was."""
         over = [lot for lot in self.lots if has_expired(lot.terms, now)]
@@ -148,6 +169,7 @@ class Tally:
         *,
         actor: Actor | None = None,
         undoes: str | None = None,
+        counterpart: str | None = None,
         purchase_id: str | None = None,
         reward_id: str | None = None,
     ) -> LedgerEntry:
@@ -168,6 +190,7 @@ class Tally:
             reward_id=reward_id,
             parts=tuple(self.parts),
             undoes=undoes,
+            counterpart=counterpart,
         )
 
 

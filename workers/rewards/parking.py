@@ -81,6 +81,6 @@ def unparked(purchase: Purchase, card: Card | None, code: str, context: Context)
         yield Erase(Purchase, purchase.id)
     if card is not None and purchase.id in card.waiting:
         waiting = tuple(each for each in card.waiting if each != purchase.id)
-        is_forgotten = card.state is None and not waiting
+        is_forgotten = card.is_unheard_of and not waiting
         yield Erase(Card, card.id) if is_forgotten else card.evolve(waiting=waiting)
     yield PurchaseRefused(purchase_id=purchase.id, card_number=purchase.awaited_card, code=code)

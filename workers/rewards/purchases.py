@@ -18,6 +18,7 @@ from contracts.rewards import (
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.booking import book, changes, counting_state, earned, taken_back
+from workers.rewards.caps import Allowance
 from workers.rewards.documents import Account, Card, Cause, Purchase
 from workers.rewards.earning import earnings
 from workers.rewards.parking import confirmed_while_parked, parked, unparked
@@ -29,6 +30,7 @@ from workers.rewards.receipts import (
     receipt_of,
     refuse_card,
     refuse_receipt,
+    shown,
 )
 from workers.rewards.worker import worker
 
@@ -56,7 +58,7 @@ def record_purchase(
 
 def recorded(sale: Purchase, card: Card, account: Account, context: Context) -> Changes:
     """Let a sale count for the first time, with the refunds that waited for it."""
-    gross = opened(sale, account, context)
+    gross = opened(sale, account, None, context)
     net = book(account, None, gross, Cause.PURCHASE, context)
     yield net.account, *net.entries, net.purchase
     yield PurchaseRecorded(
@@ -67,12 +69,16 @@ def recorded(sale: Purchase, card: Card, account: Account, context: Context) -> 
         stage=Stage.CONFIRMED if sale.is_confirmed else Stage.PENDING,
         earned=earned(gross),
         taken_back=taken_back(gross.evolve(refunds=()), net) if gross.refunds else (),
-        balances=net.purchase.balances,
+        balances=shown(card, net.purchase.balances),
     )
+    yield net.asks
 
 
-def opened(sale: Purchase, account: Account, context: Context) -> Purchase:
-    """A sale that belongs to an account, with what its lines earn and, while it is pending, the end of that."""
+def opened(sale: Purchase, account: Account, before: Purchase | None, context: Context) -> Purchase:
+    """A sale that belongs to an account, with what its lines earn and, while it is pending, the end of that.
+
+    `before` is what a revised receipt was.
+    """
     rules = context.programme.rewards
     at = sale.purchased_at or context.now
     return sale.evolve(
@@ -81,7 +87,12 @@ def opened(sale: Purchase, account: Account, context: Context) -> Purchase:
         state=counting_state(sale, is_confirmed=sale.is_confirmed),
         due_at=None if sale.is_confirmed else context.now + timedelta(seconds=rules.pending_seconds),
         earnings=earnings(
-            context.programme, sale.lines, store=sale.store, card_category=sale.card_category, purchased_at=at
+            context.programme,
+            sale.lines,
+            store=sale.store,
+            card_category=sale.card_category,
+            purchased_at=at,
+            capped=Allowance(account, before, context),
         ),
     )
 
@@ -90,7 +101,7 @@ def recorded_again(
     command: RecordPurchase, card: Card, account: Account, purchase: Purchase, context: Context
 ) -> Changes:
     """Answer a receipt that is known: as before, as a confirmation, or as a revision."""
-    if purchase.account_id != account.id:
+    if not account.owns(purchase.account_id):
         raise Refused("purchase_of_another_card")
     same = is_same(command, purchase)
     if same and purchase.state is PurchaseState.PENDING and command.stage is Stage.CONFIRMED:
@@ -118,7 +129,7 @@ def revised(command: RecordPurchase, card: Card, account: Account, purchase: Pur
         superseded=(*purchase.superseded, digest(purchase)),
         is_confirmed=is_confirmed,
     )
-    now = opened(content, account, context)
+    now = opened(content, account, purchase, context)
     net = book(account, purchase, now, Cause.REVISION, context)
     yield net.account, *net.entries, net.purchase
     yield PurchaseRevised(
@@ -129,8 +140,9 @@ def revised(command: RecordPurchase, card: Card, account: Account, purchase: Pur
         stage=Stage.CONFIRMED if is_confirmed else Stage.PENDING,
         earned=earned(now),
         changes=changes(purchase, now),
-        balances=net.purchase.balances,
+        balances=shown(card, net.purchase.balances),
     )
+    yield net.asks
 
 
 def repeated(card: Card, purchase: Purchase) -> PurchaseRepeated:
@@ -142,7 +154,7 @@ def repeated(card: Card, purchase: Purchase) -> PurchaseRepeated:
         member_id=card.member_id,
         state=purchase.state,
         earned=earned(purchase),
-        balances=purchase.balances,
+        balances=shown(card, purchase.balances),
     )
 
 
@@ -151,11 +163,11 @@ def confirm_purchase(
     command: ConfirmPurchase,
     card: Annotated[Card, Key("card_number")],
     purchase: Annotated[Purchase, Key("purchase_id")],
-    account: Annotated[Account | None, Key("purchase.account_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     context: Context,
 ) -> Changes:
-    refuse_unknown(card, purchase)
-    if account is None:
+    refuse_unknown(card, account, purchase)
+    if account is None or purchase.account_id is None:
         yield from confirmed_while_parked(purchase, card)
         return
     if purchase.state is PurchaseState.CANCELLED:
@@ -179,8 +191,9 @@ def confirmed(card: Card, account: Account, purchase: Purchase, context: Context
         member_id=card.member_id,
         purchase_id=purchase.id,
         earned=earned(purchase),
-        balances=net.purchase.balances,
+        balances=shown(card, net.purchase.balances),
     )
+    yield net.asks
 
 
 @worker.handles(CancelPurchase)
@@ -188,11 +201,11 @@ def cancel_purchase(
     command: CancelPurchase,
     card: Annotated[Card, Key("card_number")],
     purchase: Annotated[Purchase, Key("purchase_id")],
-    account: Annotated[Account | None, Key("purchase.account_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     context: Context,
 ) -> Changes:
-    refuse_unknown(card, purchase)
-    if account is None:
+    refuse_unknown(card, account, purchase)
+    if account is None or purchase.account_id is None:
         yield from unparked(purchase, card, "purchase_already_cancelled", context)
         return
     if purchase.is_confirmed:
@@ -215,11 +228,12 @@ def cancelled(account: Account, purchase: Purchase, context: Context, *, card: C
         member_id=None if card is None else card.member_id,
         purchase_id=purchase.id,
         is_overdue=card is None,
-        balances=net.purchase.balances,
+        balances=net.purchase.balances if card is None else shown(card, net.purchase.balances),
     )
+    yield net.asks
 
 
-def refuse_unknown(card: Card, purchase: Purchase) -> None:
+def refuse_unknown(card: Card, account: Account | None, purchase: Purchase) -> None:
     """Refuse a purchase of which only refunds are known, or that was on another card.
 
     Raises:
@@ -227,6 +241,6 @@ def refuse_unknown(card: Card, purchase: Purchase) -> None:
     """
     if purchase.state is PurchaseState.AWAITED:
         raise Refused("unknown_purchase")
-    is_its_card = purchase.awaited_card == card.id or purchase.account_id == card.account_id is not None
+    is_its_card = purchase.awaited_card == card.id or (account is not None and account.owns(purchase.account_id))
     if not is_its_card:
         raise Refused("purchase_of_another_card")

@@ -1,16 +1,23 @@
 """What a receipt says, apart from who said it when: whether it is the same, and whether it can count at all."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Final
 
+from contracts.card_life import Act, may
 from contracts.cards import CardState
-from contracts.rewards import PurchaseState, RecordPurchase, Stage
+from contracts.rewards import PurchaseState, RecordPurchase, Stage, UnitBalance
 from runtime.decisions import Refused
 from workers import Context
 from workers.rewards.documents import Card, Purchase
 
-GONE: Final = (CardState.REPLACED, CardState.DELETED)
+STOPPED: Final[Mapping[CardState, str]] = {
+    CardState.BLOCKED: "card_blocked",
+    CardState.REPLACED: "card_replaced",
+    CardState.DELETED: "card_deleted",
+}
+"""What a till is told of a card that works no more."""
 MOST_REVISIONS: Final = 50
 """Contents that one receipt may have had."""
 
@@ -32,27 +39,28 @@ def why_not_earning(card: Card, purchased_at: datetime | None) -> str | None:
     """Why a purchase on this card can't count, as a refusal's code, or None.
 
     `purchased_at` is given where the receipt comes late, from an offline till or after a wait: what was bought before
-    the card was blocked counts.
+    the card stopped working counts.
     """
-    if card.state in GONE:
-        return "card_not_active"
-    if card.state is not CardState.BLOCKED:
+    if card.state is None or may(card.state, Act.EARN):
         return None
     was_before = purchased_at is not None and card.blocked_at is not None and purchased_at < card.blocked_at
-    return None if was_before else "card_blocked"
+    return None if was_before else STOPPED[card.state]
 
 
 def refuse_card(card: Card, purchased_at: datetime | None) -> None:
     """Refuse a card that doesn't earn.
 
     Raises:
-        Refused: `card_blocked` or `card_not_active`.
+        Refused: `card_blocked`, `card_replaced` or `card_deleted`.
     """
     code = why_not_earning(card, purchased_at)
-    if code == "card_not_active" and card.state is not None:
-        raise Refused(code, state=card.state.value)
     if code is not None:
         raise Refused(code)
+
+
+def shown(card: Card, balances: tuple[UnitBalance, ...]) -> tuple[UnitBalance, ...]:
+    """What who shows a card is told that its account holds; nothing while the card is deleted."""
+    return () if card.state is CardState.DELETED else balances
 
 
 def instant(at: datetime) -> datetime:

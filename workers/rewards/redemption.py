@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from contracts.cards import CardState
+from contracts.card_life import Act, may
 from contracts.messages import Command
 from contracts.programme.rewards import RewardOffer
 from contracts.rewards import (
@@ -21,6 +21,7 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Lot, Reward
 from workers.rewards.ledger import Tally, balances, settled
+from workers.rewards.receipts import STOPPED, shown
 from workers.rewards.worker import worker
 
 
@@ -88,11 +89,11 @@ def use_reward(
     command: UseReward,
     card: Annotated[Card, Key("card_number")],
     reward: Annotated[Reward, Key("reward_id")],
-    account: Annotated[Account, Key("reward.account_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     context: Context,
 ) -> Changes:
     rules = context.programme.rewards
-    if card.account_id != account.id:
+    if account is None or not account.owns(reward.account_id):
         raise Refused("unknown_reward")
     refuse_spending(card)
     refuse_ended(reward, context)
@@ -118,11 +119,11 @@ def remove_reward(
     command: RemoveReward,
     card: Annotated[Card, Key("card_number")],
     reward: Annotated[Reward, Key("reward_id")],
-    account: Annotated[Account, Key("reward.account_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     context: Context,
 ) -> Changes:
     rules = context.programme.rewards
-    if card.account_id != account.id:
+    if account is None or not account.owns(reward.account_id):
         raise Refused("unknown_reward")
     refuse_ended(reward, context)
 
@@ -142,7 +143,7 @@ def remove_reward(
         unit=reward.unit,
         returned=reward.price,
         reason=command.reason,
-        balances=balances(changed, context.now, rules.shortfall),
+        balances=shown(card, balances(changed, context.now, rules.shortfall)),
     )
 
 
@@ -151,11 +152,13 @@ def expire_reward(
     command: ExpireReward,
     reward: Annotated[Reward, Key("reward_id")],
     account: Annotated[Account, Key("reward.account_id")],
+    heir: Annotated[Account | None, Key("account.merged_into")],
     context: Context,
 ) -> Changes:
     if reward.due_at is None or reward.due_at > context.now:
         return
 
+    account = heir or account
     tally = Tally(account.holding(reward.unit))
     tally.held -= reward.price
     entry = tally.entry(account.id, Cause.REWARD_EXPIRED, context, reward_id=reward.id)
@@ -174,13 +177,14 @@ def refuse_spending(card: Card) -> None:
     """Refuse a card that doesn't spend: only an active one does.
 
     Raises:
-        Refused: `card_blocked`, `card_not_active`, or `unknown_card` where nothing but purchases know it.
+        Refused: `card_blocked`, `card_replaced`, `card_deleted`, `card_not_active` where it is to issue, or
+            `unknown_card` where nothing but purchases know it.
     """
     if card.state is None:
         raise Refused("unknown_card")
-    if card.state is CardState.BLOCKED:
-        raise Refused("card_blocked")
-    if card.state is not CardState.ACTIVE:
+    if card.state in STOPPED:
+        raise Refused(STOPPED[card.state])
+    if not may(card.state, Act.SPEND):
         raise Refused("card_not_active", state=card.state.value)
 
 

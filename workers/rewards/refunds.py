@@ -10,7 +10,7 @@ from workers.rewards.booking import book, counting_state, taken_back
 from workers.rewards.documents import Account, Card, Cause, Purchase, Refund
 from workers.rewards.earning import what_is_left
 from workers.rewards.purchases import repeated
-from workers.rewards.receipts import instant
+from workers.rewards.receipts import instant, shown
 from workers.rewards.worker import worker
 
 MOST_REFUNDS: Final = 100
@@ -22,15 +22,15 @@ def refund_purchase(
     command: RefundPurchase,
     card: Annotated[Card | None, Key("card_number")],
     purchase: Annotated[Purchase | None, Key("purchase_id")],
-    account: Annotated[Account | None, Key("purchase.account_id")],
+    account: Annotated[Account | None, Key("card.account_id")],
     context: Context,
 ) -> Changes:
-    if purchase is None or account is None:
+    if purchase is None or purchase.account_id is None:
         yield from refund_parked(command, purchase, context)
         return
-    if card is None or card.account_id is None:
+    if card is None or account is None:
         raise Refused("unknown_card")
-    if purchase.account_id != card.account_id:
+    if not account.owns(purchase.account_id):
         raise Refused("purchase_of_another_card")
     if is_known(command, purchase):
         yield repeated(card, purchase)
@@ -52,8 +52,9 @@ def refund_purchase(
         refund_number=command.refund_number,
         is_whole=is_whole,
         taken_back=taken_back(purchase, net),
-        balances=net.purchase.balances,
+        balances=shown(card, net.purchase.balances),
     )
+    yield net.asks
 
 
 def refund_parked(command: RefundPurchase, purchase: Purchase | None, context: Context) -> Changes:

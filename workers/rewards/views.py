@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from contracts.cards import CardState
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import RewardState, UnitBalance
 from runtime.store import Reader
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
 from workers.rewards.ledger import balances
+from workers.rewards.offer_views import OfferViews
 
 MOST: Final = 500
 """Most that one query gives, whatever is asked for."""
@@ -23,6 +25,9 @@ class CardBalance(NamedTuple):
     card: Card
     account: Account
     balances: tuple[UnitBalance, ...]
+    """Nothing while it is hidden."""
+    is_hidden: bool = False
+    """Whether the card was deleted: what it collected is kept and not shown until it is restored."""
 
 
 class Reconciliation(NamedTuple):
@@ -38,14 +43,11 @@ class Reconciliation(NamedTuple):
         return self.accounts_off == 0 and self.entries == self.balances
 
 
-class RewardsViews:
+class RewardsViews(OfferViews):
     """Read-only queries over the rewards worker's documents.
 
     Every one raises `runtime.store.Away` when MongoDB can't be reached.
     """
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
 
     async def card(self, card_number: str) -> Card | None:
         """What is known of a card; None if nobody has issued it."""
@@ -65,13 +67,32 @@ class RewardsViews:
         account = None if card is None or card.account_id is None else await self._reader.get(Account, card.account_id)
         if card is None or account is None:
             return None
+        if (await self._newest(card)).state is CardState.DELETED:
+            return CardBalance(card, account, (), is_hidden=True)
         return CardBalance(card, account, balances(account, now, shortfall))
+
+    async def _newest(self, card: Card) -> Card:
+        """The card that has this one's place now."""
+        seen = {card.id}
+        while card.replaced_by is not None and card.replaced_by not in seen:
+            successor = await self._reader.get(Card, card.replaced_by)
+            if successor is None:
+                break
+            card = successor
+            seen.add(card.id)
+        return card
+
+    async def accounts_of(self, account_id: str) -> tuple[str, ...]:
+        """The account and those that went into it: what was collected there is its own now."""
+        account = await self._reader.get(Account, account_id)
+        return (account_id,) if account is None else (account_id, *account.absorbed)
 
     async def purchases(
         self, account_id: str, *, sort: Sequence[tuple[str, int]] = NEWEST_PURCHASE, limit: int = 100
     ) -> list[Purchase]:
         """An account's purchases, the newest first, else by one of the sorts above."""
-        return await self._reader.find(Purchase, {"account_id": account_id}, sort=sort, limit=_bounded(limit))
+        where = {"account_id": {"$in": await self.accounts_of(account_id)}}
+        return await self._reader.find(Purchase, where, sort=sort, limit=_bounded(limit))
 
     async def purchase(self, purchase_id: str) -> Purchase | None:
         """The purchase with a business key."""
@@ -84,7 +105,8 @@ class RewardsViews:
 
     async def rewards(self, account_id: str, *, state: RewardState | None = None, limit: int = 100) -> list[Reward]:
         """An account's rewards, the newest first; those in one state if it is given."""
-        where = {"account_id": account_id} | ({} if state is None else {"state": state.value})
+        where: dict[str, Any] = {"account_id": {"$in": await self.accounts_of(account_id)}}
+        where |= {} if state is None else {"state": state.value}
         return await self._reader.find(Reward, where, sort=(("issued_at", -1), ("_id", 1)), limit=_bounded(limit))
 
     async def reward(self, reward_id: str) -> Reward | None:
@@ -94,7 +116,8 @@ class RewardsViews:
     async def ledger(self, account_id: str, limit: int = 100) -> list[LedgerEntry]:
         """An account's movements, the newest first."""
         sort = (("at", -1), ("_id", 1))
-        return await self._reader.find(LedgerEntry, {"account_id": account_id}, sort=sort, limit=_bounded(limit))
+        where = {"account_id": {"$in": await self.accounts_of(account_id)}}
+        return await self._reader.find(LedgerEntry, where, sort=sort, limit=_bounded(limit))
 
 
 async def ledger_matches_balances(reader: Reader) -> Reconciliation:

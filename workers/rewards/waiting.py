@@ -41,10 +41,12 @@ def end_purchase(
     command: EndPurchase,
     purchase: Annotated[Purchase | None, Key("purchase_id")],
     account: Annotated[Account | None, Key("purchase.account_id")],
+    heir: Annotated[Account | None, Key("account.merged_into")],
     context: Context,
 ) -> Changes:
     if purchase is None or purchase.due_at is None or purchase.due_at > context.now:
         return
+    account = heir or account
     if account is not None and purchase.state is PurchaseState.PENDING:
         yield from cancelled(account, purchase, context)
     if purchase.state is PurchaseState.AWAITED:

@@ -17,6 +17,7 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "member_id": "0192f0c1a2b37c4d8e9f001122334455",
     "account_id": "5f2c7a90b1e84d33a6c5d4e3f2a1b0c9",
     "card_number": "4000000000000002",
+    "new_card_number": "4000000000000010",
     "phone": "+4915123456789",
     "email": "ana@example.org",
     "first_name": "Ana",
@@ -28,6 +29,9 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "store": "store-7",
     "till": "till-2",
     "receipt_number": "000042",
+    "coupon_code": "7KQ42M9XTB3C8RWJ",
+    "replaces": "7KQ42M9XTB3C8RWJ",
+    "replaced_by": "7KQ42M9XTB3C8RWJ",
 }
 CANDIDATES: Final[tuple[Any, ...]] = (
     *("coffee", "en", "4000000000000002", "+4915123456789", "ana@example.org", "https://example.org/x", "12:00"),

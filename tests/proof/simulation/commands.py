@@ -23,6 +23,8 @@ from tests.contracts.golden.examples import example
 CARDS: Final = tuple(number + luhn_digit(number) for number in (f"4000000000000{place:02d}" for place in range(12)))
 POOLS: Final[Mapping[str, tuple[Any, ...]]] = {
     "card_number": CARDS,
+    "new_card_number": CARDS,
+    "first_card_number": CARDS,
     "phone": tuple(f"+49151123456{place:02d}" for place in range(16)),
     "email": tuple(f"member{place}@example.org" for place in range(16)),
     "first_name": ("Ana", "Björn", "Chloé"),
@@ -112,7 +114,7 @@ class Sender:
     def hear(self, body: Mapping[str, Any]) -> None:
         """Learn ids from an event."""
         for name, value in body.items():
-            if isinstance(value, str) and name.endswith("_id") and len(self.heard[name]) < 300:
+            if isinstance(value, str) and name.endswith(("_id", "_code")) and len(self.heard[name]) < 300:
                 self.heard[name].append(value)
 
     def command(self) -> tuple[Command, str]:

@@ -27,6 +27,9 @@ RULES = CardRules(
     issuers=(ActorKind.OPERATOR, ActorKind.POS),
     blockers=(ActorKind.OPERATOR, ActorKind.POS),
     unblockers=(ActorKind.OPERATOR,),
+    replacers=(ActorKind.OPERATOR,),
+    deleters=(ActorKind.OPERATOR,),
+    restorers=(ActorKind.OPERATOR,),
 )
 PROGRAMME = Programme.read(Path("programme.yaml")).model_copy(update={"cards": RULES})
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.cards import CardBlocked
+from contracts.cards import CardBlocked, CardReplaced
 from contracts.notifications import DropNotices, MessageQueued, MessageStatus
 from contracts.registration import Channel, MemberRegistered, RegistrationRepeated
 from contracts.rewards import RewardIssued
@@ -17,6 +17,7 @@ from workers.notifications.queueing import (
     MOST_WAITING,
     drop_notices,
     tell_of_blocked_card,
+    tell_of_new_card,
     tell_of_repeated_registration,
     tell_of_reward,
     welcome_member,
@@ -121,6 +122,20 @@ class TestRegistrationRepeated:
         )
 
         assert decide(tell_of_repeated_registration, repeated, context=at(), contact=ANA).documents == []
+
+
+class TestCardReplaced:
+    def test_tells_the_member_of_the_new_card_by_the_end_of_its_number(self) -> None:
+        event = CardReplaced(
+            card_number=CARD,
+            member_id="ana",
+            new_card_number="4000000000000010",
+            first_card_number=CARD,
+            stopped_at=NOON,
+        )
+        told = decide(tell_of_new_card, event, context=at(), contact=ANA)
+
+        assert told.document(Message).text == "…0010 works now"
 
 
 class TestCardBlocked:

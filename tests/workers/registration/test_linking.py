@@ -2,10 +2,13 @@
 
 from contracts.cards import (
     CardBlocked,
+    CardDeleted,
     CardIssued,
     CardKind,
     CardLinked,
     CardLinkRefused,
+    CardReplaced,
+    CardRestored,
     CardState,
     CardUnblocked,
 )
@@ -13,7 +16,16 @@ from contracts.registration import MemberCardRefused
 from tests.decisions import NOON, decide
 from tests.workers.registration.people import ANA, BEN, NUMBER, at, known, member
 from workers.registration.documents import KnownCard, Member, RefusedCard
-from workers.registration.linking import give_card, know_card, note_block, note_unblock, release_card
+from workers.registration.linking import (
+    give_card,
+    know_card,
+    note_block,
+    note_deletion,
+    note_replacement,
+    note_restoration,
+    note_unblock,
+    release_card,
+)
 
 ISSUED = CardIssued(card_number=NUMBER, kind=CardKind.PHYSICAL, category="normal")
 LINKED = CardLinked(card_number=NUMBER, member_id=ANA, category="normal")
@@ -101,3 +113,31 @@ class TestCardUnblocked:
 
         assert decide(note_unblock, event, card=known(CardState.BLOCKED, member_id=ANA)).documents == [kept]
         assert decide(note_unblock, event).documents == [kept]
+
+
+class TestCardReplaced:
+    def test_is_known_and_stays_the_member_s(self) -> None:
+        event = CardReplaced(
+            card_number=NUMBER,
+            member_id=ANA,
+            new_card_number="5500005555555559",
+            first_card_number=NUMBER,
+            stopped_at=NOON,
+        )
+        kept = known(CardState.REPLACED, member_id=ANA)
+
+        assert decide(note_replacement, event, card=known(CardState.BLOCKED, member_id=ANA)).documents == [kept]
+        assert decide(note_replacement, event).documents == [kept]
+
+
+class TestCardDeletedAndRestored:
+    def test_are_known_in_whatever_order(self) -> None:
+        deleted = CardDeleted(card_number=NUMBER, member_id=ANA, stopped_at=NOON)
+        restored = CardRestored(card_number=NUMBER, member_id=ANA, state=CardState.BLOCKED, stopped_at=NOON)
+
+        gone = decide(note_deletion, deleted, context=at(version=3)).document(KnownCard)
+        assert (gone.state, gone.member_id) == (CardState.DELETED, ANA)
+        back = decide(note_restoration, restored, card=gone, context=at(version=4)).document(KnownCard)
+        assert back.state is CardState.BLOCKED
+        assert decide(note_deletion, deleted, card=back, context=at(version=3)).document(KnownCard) == back
+        assert decide(note_restoration, restored).document(KnownCard) == known(CardState.BLOCKED, member_id=ANA)

@@ -142,8 +142,8 @@ class Shop:
         self.versions: dict[tuple[str, str], int] = {}
         self.count = 0
 
-    def say(self, message: Message, actor: Actor = TILL) -> list[Event | Command]:
-        """Handle a message, and then the commands to itself that came of it."""
+    def say(self, message: Message, actor: Actor = TILL, version: int | None = None) -> list[Event | Command]:
+        """Handle a message, and then the commands to itself that came of it; `version` is that of an event's card."""
         self.count += 1
         envelope = Envelope(
             id=f"m-{self.count}",
@@ -151,6 +151,7 @@ class Shop:
             time=self.now,
             actor=actor,
             correlation_id="m",
+            version=version,
             # What workers ask of themselves follows from something that another was the actor of.
             causation_id="m" if isinstance(message, Command) and message.actors == OURS else None,
         )

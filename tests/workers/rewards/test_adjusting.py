@@ -135,7 +135,7 @@ class TestAdjustBalance:
 
     @pytest.mark.parametrize("state", [CardState.REPLACED, CardState.DELETED])
     def test_is_refused_on_a_card_that_is_gone(self, state: CardState) -> None:
-        with refused("card_not_active", state=state.value):
+        with refused(f"card_{state.value}"):
             decide(adjust_balance, adjust(), card=card(state), account=account(), context=by(OPERATOR))
 
     def test_is_refused_on_a_card_that_only_purchases_know(self) -> None:

@@ -136,7 +136,7 @@ class TestApproveAdjustment:
     def test_on_a_card_that_is_gone_is_refused(self) -> None:
         counter = waiting()
         adjustment = counter.only(Adjustment)
-        with refused("card_not_active", state="deleted"):
+        with refused("card_deleted"):
             decide(
                 approve_adjustment,
                 approve(counter),

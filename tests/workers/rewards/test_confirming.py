@@ -76,7 +76,7 @@ class TestConfirmPurchase:
                 CONFIRM,
                 card=card(account_id="account-2"),
                 purchase=recorded_purchase(),
-                account=account(),
+                account=account(id="account-2"),
                 context=by(),
             )
 

@@ -181,7 +181,7 @@ class TestRecordPurchase:
             decide(record_purchase, receipt(is_offline=True), card=blocked, account=account(), context=by())
 
     def test_is_refused_on_a_replaced_card(self) -> None:
-        with refused("card_not_active", state="replaced"):
+        with refused("card_replaced"):
             decide(record_purchase, receipt(), card=card(CardState.REPLACED), account=account(), context=by())
 
     def test_is_refused_in_another_currency(self) -> None:

@@ -173,13 +173,21 @@ class TestUseReward:
             decide(use_reward, use(before["reward"]), **before, context=by(now=NOON + timedelta(days=90)))
 
     def test_is_refused_on_anothers_card(self) -> None:
-        before = bought() | {"card": card(account_id="account-2")}
+        before = bought() | {"card": card(account_id="account-2"), "account": account(id="account-2")}
         with refused("unknown_reward"):
             decide(use_reward, use(before["reward"]), **before, context=by())
 
-    def test_is_refused_on_a_blocked_card(self) -> None:
-        before = bought() | {"card": card(CardState.BLOCKED)}
-        with refused("card_blocked"):
+    @pytest.mark.parametrize(
+        ("state", "code"),
+        [
+            (CardState.BLOCKED, "card_blocked"),
+            (CardState.REPLACED, "card_replaced"),
+            (CardState.DELETED, "card_deleted"),
+        ],
+    )
+    def test_is_refused_on_a_card_that_works_no_more(self, state: CardState, code: str) -> None:
+        before = bought() | {"card": card(state)}
+        with refused(code):
             decide(use_reward, use(before["reward"]), **before, context=by())
 
 
@@ -213,7 +221,7 @@ class TestRemoveReward:
             decide(remove_reward, remove(before["reward"]), **before, context=by())
 
     def test_is_refused_on_anothers_card(self) -> None:
-        before = bought() | {"card": card(account_id="account-2")}
+        before = bought() | {"card": card(account_id="account-2"), "account": account(id="account-2")}
         with refused("unknown_reward"):
             decide(remove_reward, remove(before["reward"]), **before, context=by(OPERATOR))
 

@@ -160,7 +160,12 @@ class TestRefundPurchase:
 
     def test_is_refused_on_another_card(self) -> None:
         with refused("purchase_of_another_card"):
-            decide(refund_purchase, refund(), **sold(card=card(account_id="account-2")), context=by())
+            decide(
+                refund_purchase,
+                refund(),
+                **sold(card=card(account_id="account-2"), account=account(id="account-2")),
+                context=by(),
+            )
 
     def test_is_refused_on_an_unknown_card(self) -> None:
         with refused("unknown_card"):

@@ -148,7 +148,7 @@ class TestUndoAdjustment:
                 undo(adjustment),
                 card=card(),
                 adjustment=adjustment,
-                account=held,
+                account=account(id="account-2"),
                 context=by(OPERATOR),
             )
 

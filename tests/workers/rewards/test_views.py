@@ -32,9 +32,8 @@ class TestRewardsViews:
         client = connect(settings)
         database = client.get_database(settings.database("rewards"), codec_options=CODEC)
         for document_class in worker.documents.values():
-            await database[document_class.collection].insert_many(
-                [dict(to_raw(each)) for each in shop.all(document_class)]
-            )
+            if kept := shop.all(document_class):
+                await database[document_class.collection].insert_many([dict(to_raw(each)) for each in kept])
         reader = Reader(database)
         views = RewardsViews(reader)
 

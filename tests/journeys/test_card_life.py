@@ -1,0 +1,56 @@
+"""A card's life over HTTP, on real servers: what one worker decides of a card is so for the others soon after."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from runtime.settings import Settings
+from tests.journeys.running import Punchcard, eventually, everything
+from tests.journeys.test_journey import OPERATOR, TILL, card_number, held, join, receipt
+
+
+@pytest.fixture
+async def punchcard(settings: Settings) -> AsyncIterator[Punchcard]:
+    async with everything(settings) as whole:
+        yield whole
+
+
+class TestALostCard:
+    async def test_is_replaced_by_one_that_has_what_both_collected(self, punchcard: Punchcard) -> None:
+        old, new = card_number(1), card_number(2)
+        member_id = await join(punchcard, old)
+        await punchcard.done(TILL, "RecordPurchase", **receipt(old, 1))
+        await punchcard.done(OPERATOR, "IssueCard", card_number=new)
+        parked_or_not = await punchcard.say(TILL, "RecordPurchase", **receipt(new, 2))
+        assert parked_or_not.status_code == 200
+        await punchcard.done(OPERATOR, "BlockCard", card_number=old, reason="lost")
+        await punchcard.done(OPERATOR, "ReplaceCard", card_number=old, new_card_number=new)
+
+        await eventually(lambda: held(punchcard, new), lambda found: found.get("stamps") == 10, "the merged balance")
+        late = await punchcard.say(TILL, "RecordPurchase", **receipt(old, 3))
+        assert (late.status_code, late.json()["code"]) == (409, "card_replaced")
+        purchases = await punchcard.read(TILL, f"/v1/cards/{new}/purchases")
+        assert {each["receipt_number"] for each in purchases} == {"000001", "000002"}
+        await eventually(
+            lambda: punchcard.say(TILL, "RedeemReward", card_number=new, reward="coffee"),
+            lambda answer: answer.status_code == 200,
+            "the reward",
+        )
+
+        shown = await punchcard.read(OPERATOR, f"/v1/cards/{old}")
+        assert (shown["state"], shown["newest"], shown["replaced_by"]) == ("replaced", new, new)
+        cards = await punchcard.read(OPERATOR, f"/v1/members/{member_id}/cards")
+        assert [(each["number"], each["state"]) for each in cards] == [(old, "replaced"), (new, "active")]
+        found = await eventually(
+            lambda: punchcard.read(OPERATOR, f"/v1/members/{member_id}"),
+            lambda each: new in each["card_numbers"],
+            "the member's new card",
+        )
+        assert found["card_numbers"] == [old, new]
+        lines = await eventually(
+            lambda: punchcard.read(OPERATOR, f"/v1/cards/{new}/timeline"),
+            lambda page: "CardReplaced" in {line["what"] for line in page["lines"]},
+            "the history of both cards",
+        )
+        assert "MemberRegistered" in {line["what"] for line in lines["lines"]}
+        assert punchcard.dead_letters() == {}
