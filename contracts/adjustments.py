@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, field_validator
 
 from contracts.messages import ANYBODY, OURS, Command, Event
-from contracts.rewards import BalanceEvent, KnownCardNumber, RewardsCommand
+from contracts.rewards import BalanceEvent, KnownCardNumber, RewardId, RewardsCommand
 from contracts.values import AccountId, Code, Instant, MemberId, MessageId, Personal, Points, Text
 
 AdjustmentId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -74,6 +74,20 @@ class UndoAdjustment(OperatorCommand, right="rewards.adjustments.adjusters"):
     reason: Code
 
 
+class RestoreReward(RewardsCommand, right="rewards.restorers"):
+    """Take the removal of a reward back: it costs its price again."""
+
+    reward_id: RewardId
+    reason: Code
+
+
+class UnuseReward(OperatorCommand, right="rewards.restorers"):
+    """Take the use of a reward back: it can be used again."""
+
+    reward_id: RewardId
+    reason: Code
+
+
 class TieOperator(Command, worker="rewards", key="operator_id", actors=ANYBODY, right="rewards.adjustments.approvers"):
     """Say which member an operator is, or that they are none: nobody adjusts their own account."""
 
@@ -113,6 +127,24 @@ class AdjustmentUndone(BalanceEvent):
     reason: Code
     owed: Points = 0
     forgone: Points = 0
+
+
+class RewardRestored(BalanceEvent):
+    """A removed reward was bought again at its price, and can be used."""
+
+    reward_id: RewardId
+    reward: Code
+    unit: Code
+    paid: Points
+    reason: Code
+
+
+class RewardUnused(BalanceEvent):
+    """The use of a reward was taken back: it can be used again."""
+
+    reward_id: RewardId
+    reward: Code
+    reason: Code
 
 
 class AdjustmentEvent(Event, worker="rewards", key="account_id", about=("Adjustment", "adjustment_id")):

@@ -197,6 +197,8 @@ class UseReward(RewardsCommand, right="rewards.givers"):
 
     reward_id: RewardId
     store: Reference | None = None
+    purchase_id: PurchaseId | None = None
+    """The sale that it is used in, known by then or not; if all of that comes back, the reward does too."""
 
 
 class RemoveReward(RewardsCommand, right="rewards.removers"):
@@ -216,6 +218,12 @@ class JoinAccount(RewardsCommand, actors=OURS):
     """Let a card that took another's place lead to that one's account, now that there is one (said by a worker)."""
 
     first_card_number: CardNumber
+
+
+class ReturnRewards(Command, worker="rewards", key="purchase_id", actors=OURS):
+    """Give back the rewards of a sale that came back whole or didn't come to be (said by the system)."""
+
+    purchase_id: PurchaseId
 
 
 class EndPurchase(Command, worker="rewards", key="purchase_id", actors=OURS):
@@ -325,6 +333,24 @@ class RewardRemoved(BalanceEvent):
     unit: Code
     returned: Points
     reason: Code
+
+
+class ReturnedReward(BaseModel):
+    """A reward that came back with its sale: it can be used again, or its time is over and its price came back."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reward_id: RewardId
+    reward: Code
+    is_outstanding: bool
+    returned: Points = 0
+
+
+class RewardsReturned(BalanceEvent):
+    """A sale came back whole, or didn't come to be, and the rewards that were used in it with it."""
+
+    purchase_id: PurchaseId
+    rewards: tuple[ReturnedReward, ...]
 
 
 class RewardExpired(BalanceEvent):

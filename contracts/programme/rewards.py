@@ -49,6 +49,8 @@ class RewardOffer(BaseModel):
     price: int = Field(ge=1, le=10**9)
     expires_after_days: int | None = Field(None, ge=1, le=3_660)
     """How long it may be used; None: for ever."""
+    returns: bool = True
+    """Whether it comes back when the whole sale in which it was used does."""
 
 
 class RewardRules(BaseModel):
@@ -73,6 +75,8 @@ class RewardRules(BaseModel):
     """Who may hand rewards out, and take coupons."""
     removers: tuple[ActorKind, ...] = OFFICE
     """Who may undo rewards that are outstanding."""
+    restorers: tuple[ActorKind, ...] = OFFICE
+    """Who may undo that rewards were removed or used."""
     adjustments: AdjustmentRules = AdjustmentRules()
     coupon_issuers: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR)
     """Who may issue coupons and send them again."""

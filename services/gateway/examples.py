@@ -49,6 +49,13 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "reward_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e",
         "reason": "mistake",
     },
+    "RestoreReward": {"card_number": CARD, "reward_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e", "reason": "mistake"},
+    "UnuseReward": {
+        "card_number": CARD,
+        "operator_id": "olga",
+        "reward_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e",
+        "reason": "mistake",
+    },
     "AdjustBalance": {
         "card_number": CARD,
         "operator_id": "olga",

@@ -11,6 +11,7 @@ from workers.rewards import (
     purchases,
     redemption,
     refunds,
+    returning,
     waiting,
 )
 from workers.rewards.worker import worker
@@ -26,6 +27,7 @@ __all__ = [
     "purchases",
     "redemption",
     "refunds",
+    "returning",
     "waiting",
     "worker",
 ]

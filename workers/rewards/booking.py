@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.messages import Command
-from contracts.rewards import Earned, PurchaseState, TakenBack, UnitChange
+from contracts.rewards import Earned, PurchaseState, ReturnRewards, TakenBack, UnitChange
 from workers import Context
 from workers.rewards.caps import counters_after
-from workers.rewards.coupon_use import coupons_back
+from workers.rewards.coupon_use import OVER, coupons_back
 from workers.rewards.documents import Account, Cause, Earning, LedgerEntry, Posted, Purchase, Terms
 from workers.rewards.earning import still_earned, what_is_left
 from workers.rewards.ledger import Tally, balances, settled
@@ -77,7 +77,15 @@ def book(account: Account, before: Purchase | None, after: Purchase, cause: Caus
         posted=tuple(Posted(unit=unit, entry_id=entry_id) for unit, entry_id in posted.items()),
         balances=balances(changed, context.now, shortfall),
     )
-    return Booking(changed, purchase, tuple(entries), tallies, coupons_back(before, purchase, context))
+    return Booking(changed, purchase, tuple(entries), tallies, returned_with(before, purchase, context))
+
+
+def returned_with(before: Purchase | None, after: Purchase, context: Context) -> tuple[Command, ...]:
+    """What a sale that is over now gives back besides: coupons and rewards that were used in it, if any were."""
+    was_over = before is not None and before.state in OVER
+    if after.state not in OVER or was_over or not context.programme.rewards.offers:
+        return coupons_back(before, after, context)
+    return (*coupons_back(before, after, context), ReturnRewards(purchase_id=after.id))
 
 
 def _moved(account: Account, before: Purchase | None, after: Purchase, context: Context) -> dict[str, Tally]:

@@ -229,6 +229,21 @@ class Reward(Document):
     paid: tuple[Lot, ...]
     """What was taken from which lots; it goes back there if the reward is removed."""
     entry_id: str
+    ended_by: str | None = None
+    """The entry of its use or removal; what takes that back points to it."""
+    purchase_id: str | None = None
+    """The sale that it was used in."""
+    returns: bool = True
+    """Whether it comes back with that sale."""
+
+
+class SaleRewards(Document):
+    """The rewards that were used in one sale; its id is the purchase's, which need not be known yet."""
+
+    collection: ClassVar = "sale_rewards"
+
+    account_id: str
+    reward_ids: tuple[str, ...]
 
 
 class Cause(StrEnum):
@@ -244,6 +259,9 @@ class Cause(StrEnum):
     REWARD_REMOVED = "reward_removed"
     REWARD_EXPIRED = "reward_expired"
     EXPIRY = "expiry"
+    REWARD_RESTORED = "reward_restored"
+    REWARD_UNUSED = "reward_unused"
+    REWARD_RETURNED = "reward_returned"
     ADJUSTMENT = "adjustment"
     ADJUSTMENT_UNDONE = "adjustment_undone"
     COUPON_USED = "coupon_used"
