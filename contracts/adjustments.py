@@ -3,10 +3,10 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from contracts.messages import ANYBODY, OURS, Command, Event
-from contracts.rewards import BalanceEvent, KnownCardNumber, RewardId, RewardsCommand
+from contracts.rewards import BalanceEvent, KnownCardNumber, PurchaseId, RewardId, RewardsCommand
 from contracts.values import AccountId, Code, Instant, MemberId, MessageId, Personal, Points, Text
 
 AdjustmentId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -102,6 +102,12 @@ class EndAdjustment(Command, worker="rewards", key="account_id", actors=OURS):
     adjustment_id: AdjustmentId
 
 
+class ReturnRewards(Command, worker="rewards", key="purchase_id", actors=OURS):
+    """Give back the rewards of a sale that came back whole or didn't come to be (said by the system)."""
+
+    purchase_id: PurchaseId
+
+
 class BalanceAdjusted(BalanceEvent):
     """Stamps or points were added or deducted by hand."""
 
@@ -145,6 +151,24 @@ class RewardUnused(BalanceEvent):
     reward_id: RewardId
     reward: Code
     reason: Code
+
+
+class ReturnedReward(BaseModel):
+    """A reward that came back with its sale: it can be used again, or its time is over and its price came back."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reward_id: RewardId
+    reward: Code
+    is_outstanding: bool
+    returned: Points = 0
+
+
+class RewardsReturned(BalanceEvent):
+    """A sale came back whole, or didn't come to be, and the rewards that were used in it with it."""
+
+    purchase_id: PurchaseId
+    rewards: tuple[ReturnedReward, ...]
 
 
 class AdjustmentEvent(Event, worker="rewards", key="account_id", about=("Adjustment", "adjustment_id")):

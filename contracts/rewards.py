@@ -220,12 +220,6 @@ class JoinAccount(RewardsCommand, actors=OURS):
     first_card_number: CardNumber
 
 
-class ReturnRewards(Command, worker="rewards", key="purchase_id", actors=OURS):
-    """Give back the rewards of a sale that came back whole or didn't come to be (said by the system)."""
-
-    purchase_id: PurchaseId
-
-
 class EndPurchase(Command, worker="rewards", key="purchase_id", actors=OURS):
     """End a purchase's wait: a pending one is cancelled, an awaited one's refunds are refused (said by the system)."""
 
@@ -333,24 +327,6 @@ class RewardRemoved(BalanceEvent):
     unit: Code
     returned: Points
     reason: Code
-
-
-class ReturnedReward(BaseModel):
-    """A reward that came back with its sale: it can be used again, or its time is over and its price came back."""
-
-    model_config = ConfigDict(frozen=True)
-
-    reward_id: RewardId
-    reward: Code
-    is_outstanding: bool
-    returned: Points = 0
-
-
-class RewardsReturned(BalanceEvent):
-    """A sale came back whole, or didn't come to be, and the rewards that were used in it with it."""
-
-    purchase_id: PurchaseId
-    rewards: tuple[ReturnedReward, ...]
 
 
 class RewardExpired(BalanceEvent):

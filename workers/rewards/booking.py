@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from contracts.adjustments import ReturnRewards
 from contracts.messages import Command
-from contracts.rewards import Earned, PurchaseState, ReturnRewards, TakenBack, UnitChange
+from contracts.rewards import Earned, PurchaseState, TakenBack, UnitChange
 from workers import Context
 from workers.rewards.caps import counters_after
 from workers.rewards.coupon_use import OVER, coupons_back

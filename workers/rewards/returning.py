@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from contracts.adjustments import RestoreReward, RewardRestored, RewardUnused, UnuseReward
-from contracts.rewards import ReturnedReward, ReturnRewards, RewardsReturned, RewardState
+from contracts.adjustments import (
+    RestoreReward,
+    ReturnedReward,
+    ReturnRewards,
+    RewardRestored,
+    RewardsReturned,
+    RewardUnused,
+    UnuseReward,
+)
+from contracts.rewards import RewardState
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.adjusting import refuse_gone, refuse_operator

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from contracts.adjustments import RestoreReward, RewardRestored, RewardUnused, TieOperator, UnuseReward
+from contracts.adjustments import (
+    RestoreReward,
+    ReturnedReward,
+    RewardRestored,
+    RewardsReturned,
+    RewardUnused,
+    TieOperator,
+    UnuseReward,
+)
 from contracts.cards import CardIssued, CardKind, CardLinked
 from contracts.rewards import (
     CancelPurchase,
@@ -13,8 +21,6 @@ from contracts.rewards import (
     RedeemReward,
     RefundLine,
     RemoveReward,
-    ReturnedReward,
-    RewardsReturned,
     RewardState,
     Stage,
     UseReward,
