@@ -214,7 +214,11 @@ class Reward(Document):
     """Something that stamps or points bought."""
 
     collection: ClassVar = "rewards"
-    indexes: ClassVar = (Index(("account_id", "issued_at")), Index(("due_at",), sparse=True))
+    indexes: ClassVar = (
+        Index(("account_id", "issued_at")),
+        Index(("account_id", "state")),
+        Index(("due_at",), sparse=True),
+    )
 
     account_id: str
     reward: str
@@ -285,7 +289,7 @@ class LedgerEntry(Document):
     """
 
     collection: ClassVar = "ledger_entries"
-    indexes: ClassVar = (Index(("account_id", "at")),)
+    indexes: ClassVar = (Index(("account_id", "at", "id")),)
 
     account_id: str
     unit: str
