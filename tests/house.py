@@ -21,7 +21,22 @@ IRREGULAR_PASTS: Final = frozenset(
     {
         *("begun", "bound", "broken", "brought", "bought", "built", "chosen", "come", "cut", "done", "drawn", "found"),
         *("forgiven", "given", "gone", "held", "kept", "known", "left", "lent", "lost", "made", "met", "paid", "put"),
-        *("read", "risen", "run", "said", "seen", "sent", "set", "shown", "spent", "split", "spoken", "sold", "stolen"),
+        *(
+            "read",
+            "resent",
+            "risen",
+            "run",
+            "said",
+            "seen",
+            "sent",
+            "set",
+            "shown",
+            "spent",
+            "split",
+            "spoken",
+            "sold",
+            "stolen",
+        ),
         *("swept", "taken", "told", "thrown", "understood", "undone", "withdrawn", "won", "written"),
     }
 )

@@ -17,6 +17,9 @@ PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
     "CardBlocked": frozenset({"first_name", "programme", "card"}),
     "CardReplaced": frozenset({"first_name", "programme", "card"}),
     "RewardIssued": frozenset({"first_name", "programme", "reward"}),
+    "CouponIssued": frozenset({"first_name", "programme", "coupon", "offer"}),
+    "CouponResent": frozenset({"first_name", "programme", "coupon", "offer"}),
+    "CouponShared": frozenset({"first_name", "programme", "coupon", "offer"}),
 }
 """The events that members can be told of, and what a text about each may name."""
 

@@ -1,33 +1,33 @@
 """What a programme decides about stamps and points: what earns, how long it lasts, what it buys."""
 
-from datetime import date
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.messages import ActorKind
+from contracts.programme.adjustments import AdjustmentRules
+from contracts.programme.earning import EarningRule, Rate, Rounding, Scheme, ValidUntil, divided
+from contracts.programme.offers import Campaign
 from contracts.rewards import Currency
-from contracts.values import Code, Reference, Text
+from contracts.values import Code, Text
+
+__all__ = [
+    "EarningRule",
+    "Rate",
+    "RewardOffer",
+    "RewardRules",
+    "Rounding",
+    "Scheme",
+    "Shortfall",
+    "ValidUntil",
+    "divided",
+]
 
 TILLS = (ActorKind.POS, ActorKind.SYSTEM)
 OFFICE = (ActorKind.OPERATOR, ActorKind.SYSTEM)
-
-
-class Rounding(StrEnum):
-    """What becomes of a part that earns no whole unit."""
-
-    DOWN = "down"
-    HALF_UP = "half_up"
-    UP = "up"
-
-
-class ValidUntil(StrEnum):
-    """When, after the months that a rule gives, a lot ends: with that day, or with that day's month."""
-
-    END_OF_DAY = "end_of_day"
-    END_OF_MONTH = "end_of_month"
 
 
 class Shortfall(StrEnum):
@@ -36,87 +36,6 @@ class Shortfall(StrEnum):
     DEBT = "debt"
     NEGATIVE = "negative"
     WAIVE = "waive"
-
-
-class Rate(BaseModel):
-    """How much what a rule matches earns: `amount` for every `per_items` items, or for every `per_minor` spent.
-
-    A purchase keeps the rate that it earned by, so that a refund takes back by the sale's rate and not by today's.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    amount: int = Field(ge=1, le=1_000_000)
-    per_items: int | None = Field(None, ge=1, le=1_000_000)
-    per_minor: int | None = Field(None, ge=1, le=10**9)
-    rounding: Rounding = Rounding.DOWN
-    at_least_minor: int = Field(0, ge=0)
-    """What the matching lines must cost together before they earn at all."""
-    at_most: int | None = Field(None, ge=1)
-    """The most that one purchase earns by the rule."""
-
-    @model_validator(mode="after")
-    def _one_measure(self) -> Self:
-        if (self.per_items is None) == (self.per_minor is None):
-            raise ValueError("must say either per_items or per_minor")
-        return self
-
-    def earned(self, items: int, price_minor: int) -> int:
-        """Units that so many items, which cost so much together, earn; never falls when either grows."""
-        if price_minor < self.at_least_minor:
-            return 0
-        if self.per_items is not None:
-            whole = divided(items * self.amount, self.per_items, self.rounding)
-        else:
-            whole = divided(price_minor * self.amount, self.per_minor or 1, self.rounding)
-        return whole if self.at_most is None or whole < self.at_most else self.at_most
-
-
-def divided(amount: int, by: int, rounding: Rounding) -> int:
-    """`amount / by` for `amount` ≥ 0 as a whole number, without ever leaving the integers."""
-    if rounding is Rounding.DOWN:
-        return amount // by
-    if rounding is Rounding.UP:
-        return -(-amount // by)
-    return (2 * amount + by) // (2 * by)
-
-
-class EarningRule(BaseModel):
-    """A rule by which purchases earn; an empty list of products, categories, stores or card categories means any."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    code: Code
-    unit: Code
-    rate: Rate
-    products: frozenset[Reference] = frozenset()
-    categories: frozenset[Code] = frozenset()
-    stores: frozenset[Reference] = frozenset()
-    card_categories: frozenset[Code] = frozenset()
-    starts_on: date | None = None
-    """First day of purchase for which the rule counts, in the programme's zone."""
-    ends_on: date | None = None
-    """Last day of purchase for which the rule counts."""
-    available_after_days: int = Field(0, ge=0, le=366)
-    """Whole days that what it earns waits before it can be spent."""
-    expires_after_months: int | None = Field(None, ge=1, le=600)
-    """None: what it earns never expires."""
-    valid_until: ValidUntil = ValidUntil.END_OF_DAY
-
-    def applies(self, store: str, card_category: str, day: date) -> bool:
-        """Whether it counts for a purchase in this store, on a card of this category, on this day."""
-        return (
-            (not self.stores or store in self.stores)
-            and (not self.card_categories or card_category in self.card_categories)
-            and (self.starts_on is None or self.starts_on <= day)
-            and (self.ends_on is None or day <= self.ends_on)
-        )
-
-    def matches(self, product: str, category: str | None) -> bool:
-        """Whether it counts a receipt line of this product; a line fits by its product or by its category."""
-        if not self.products and not self.categories:
-            return True
-        return product in self.products or category in self.categories
 
 
 class RewardOffer(BaseModel):
@@ -130,6 +49,8 @@ class RewardOffer(BaseModel):
     price: int = Field(ge=1, le=10**9)
     expires_after_days: int | None = Field(None, ge=1, le=3_660)
     """How long it may be used; None: for ever."""
+    returns: bool = True
+    """Whether it comes back when the whole sale in which it was used does."""
 
 
 class RewardRules(BaseModel):
@@ -141,16 +62,27 @@ class RewardRules(BaseModel):
     """What receipts are paid in."""
     units: tuple[Code, ...] = Field(min_length=1, max_length=20)
     """What members collect: stamps, points, …"""
+    schemes: tuple[Scheme, ...] = Field((), max_length=100)
     earning: tuple[EarningRule, ...] = Field(max_length=500)
     offers: tuple[RewardOffer, ...] = Field(max_length=500)
+    campaigns: tuple[Campaign, ...] = Field((), max_length=500)
+    """The coupons that there are."""
     recorders: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR)
     """Who may record, confirm, cancel and refund purchases."""
     spenders: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR, ActorKind.APP, ActorKind.WALLET)
     """Who may buy rewards for a card."""
     givers: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR)
-    """Who may hand rewards out."""
+    """Who may hand rewards out, and take coupons."""
     removers: tuple[ActorKind, ...] = OFFICE
     """Who may undo rewards that are outstanding."""
+    restorers: tuple[ActorKind, ...] = OFFICE
+    """Who may undo that rewards were removed or used."""
+    adjustments: AdjustmentRules = AdjustmentRules()
+    coupon_issuers: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR)
+    """Who may issue coupons and send them again."""
+    coupon_cancellers: tuple[ActorKind, ...] = OFFICE
+    coupon_sharers: tuple[ActorKind, ...] = (ActorKind.APP, ActorKind.WALLET, *OFFICE)
+    """Who may move a coupon to another card."""
     shortfall: Shortfall = Shortfall.DEBT
     park_seconds: int = Field(300, ge=1, le=86_400)
     """How long a purchase waits for a card that nobody knows yet."""
@@ -158,27 +90,70 @@ class RewardRules(BaseModel):
     """How long a pending purchase may stay so before it is cancelled."""
     refund_wait_seconds: int = Field(30 * 86_400, ge=60)
     """How long a refund waits for its sale."""
+    coupon_reserve_seconds: int = Field(900, ge=1, le=86_400)
+    """How long a till may have a coupon open."""
     clock_skew_seconds: int = Field(86_400, ge=0)
     """How far ahead of us a till's clock may be."""
+    cap_memory_days: int = Field(7, ge=0, le=366)
+    """How long after a period ends an account remembers what capped rules gave in it. What comes in later than that,
+    from a till that was offline for longer, earns nothing by them: nobody could say whether the cap was reached."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        all_offers = (*(offer.code for offer in self.offers), *(campaign.code for campaign in self.campaigns))
         for kind, codes in (
             ("units", self.units),
+            ("schemes", tuple(scheme.code for scheme in self.schemes)),
             ("earning", tuple(rule.code for rule in self.earning)),
-            ("offers", tuple(offer.code for offer in self.offers)),
+            ("offers, campaigns", all_offers),
         ):
             if len(set(codes)) != len(codes):
                 raise ValueError(f"{kind}: a code stands there twice")
         wanted = [(rule.code, rule.unit) for rule in self.earning] + [(offer.code, offer.unit) for offer in self.offers]
+        wanted += [("adjustments.caps", cap.unit) for cap in self.adjustments.caps]
+        wanted += [(each.code, each.gives.unit) for each in self.campaigns if each.gives.unit is not None]
         for code, unit in wanted:
             if unit not in self.units:
                 raise ValueError(f"{code}: {unit} is not among the units")
+        schemes = {scheme.code for scheme in self.schemes}
+        for rule in self.earning:
+            if rule.scheme is not None and rule.scheme not in schemes:
+                raise ValueError(f"{rule.code}: {rule.scheme} is not among the schemes")
         return self
+
+    @cached_property
+    def schemes_by_code(self) -> dict[str, Scheme]:
+        """The schemes by their codes."""
+        return {scheme.code: scheme for scheme in self.schemes}
+
+    @cached_property
+    def capped(self) -> dict[str, EarningRule]:
+        """The rules that have caps, by code."""
+        return {rule.code: rule for rule in self.earning if rule.caps}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The same rules with some changed; what was found out about these isn't taken along."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - RewardRules.model_fields.keys():
+            del copied.__dict__[name]
+        return copied
 
     @cached_property
     def _offers_by_code(self) -> dict[str, RewardOffer]:
         return {offer.code: offer for offer in self.offers}
+
+    @cached_property
+    def _campaigns_by_code(self) -> dict[str, Campaign]:
+        return {campaign.code: campaign for campaign in self.campaigns}
+
+    def campaign(self, code: str) -> Campaign | None:
+        """The campaign with this code, or None."""
+        return self._campaigns_by_code.get(code)
+
+    @cached_property
+    def offer_codes(self) -> frozenset[str]:
+        """The codes of all that is offered: rewards and campaigns; no two have the same."""
+        return frozenset((*self._offers_by_code, *self._campaigns_by_code))
 
     def offer(self, code: str) -> RewardOffer | None:
         """The offer with this code, or None."""

@@ -18,8 +18,10 @@ from services.gateway.asgi import AsgiScope, Receive, Send
 from services.gateway.commands import Asks, Commands, where
 from services.gateway.describe import described
 from services.gateway.keys import Keys
+from services.gateway.ledger_reads import router as ledger
 from services.gateway.looks import Looks
 from services.gateway.metrics import Metrics
+from services.gateway.offer_reads import router as offers
 from services.gateway.page import rendered
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid_fields
 from services.gateway.reads import Doors, router
@@ -89,6 +91,8 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme) -
     looks = Looks(edge, metrics)
     rest.state.doors = Doors(library, keys, looks, programme)
     rest.include_router(router)
+    rest.include_router(offers)
+    rest.include_router(ledger)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)

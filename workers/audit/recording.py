@@ -17,8 +17,11 @@ from workers.audit.chains import BEGINNING, chain_of, entry_hash, entry_id
 from workers.audit.documents import Chain, Entry
 from workers.audit.worker import worker
 
-SUBJECTS: Final = ("member_id", "card_number", "account_id", "purchase_id", "message_id", "subject")
-"""Fields that say what a message is about."""
+SUBJECTS: Final = (
+    *("member_id", "card_number", "account_id", "purchase_id", "message_id", "subject"),
+    *("reward_id", "coupon_code", "replaced_by", "reward", "campaign"),
+)
+"""Fields that say what a message is about; an offer's code, too, so that all that happened with it is one read."""
 
 
 def record(message: Message, chain: Chain | None, context: Context) -> Changes:

@@ -67,7 +67,9 @@ class Notice(Part):
     event: str
     cause: str
     subject: str
-    """What it is about, as the member knows it: the end of a card's number, a reward."""
+    """What it is about, as the member knows it: the end of a card's number, a reward, a coupon's campaign."""
+    code: str = ""
+    """A coupon's code, as people read it."""
     noticed_at: datetime
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated, Final
 
 from contracts.cards import CardBlocked, CardReplaced
+from contracts.coupons import CouponIssued, CouponResent, CouponShared, readable
 from contracts.notifications import DropNotices
 from contracts.registration import MemberRegistered, RegistrationRepeated
 from contracts.rewards import RewardIssued
@@ -91,6 +92,56 @@ def tell_of_reward(
     offer = context.programme.rewards.offer(event.reward)
     title = offer.text if offer is not None else event.reward
     notice = Notice(event="RewardIssued", cause=context.id, subject=title, noticed_at=context.now)
+    yield from told(notice, event.member_id, contact, waiting, context)
+
+
+@worker.handles(CouponIssued)
+def tell_of_coupon(
+    event: CouponIssued,
+    contact: Annotated[Contact | None, Key("member_id")],
+    waiting: Annotated[Waiting | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    yield from told_of_coupon(event, contact, waiting, context)
+
+
+@worker.handles(CouponResent)
+def tell_of_coupon_again(
+    event: CouponResent,
+    contact: Annotated[Contact | None, Key("member_id")],
+    waiting: Annotated[Waiting | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    yield from told_of_coupon(event, contact, waiting, context)
+
+
+@worker.handles(CouponShared)
+def tell_of_shared_coupon(
+    event: CouponShared,
+    contact: Annotated[Contact | None, Key("member_id")],
+    waiting: Annotated[Waiting | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    yield from told_of_coupon(event, contact, waiting, context)
+
+
+def told_of_coupon(
+    event: CouponIssued | CouponResent | CouponShared,
+    contact: Contact | None,
+    waiting: Waiting | None,
+    context: Context,
+) -> Changes:
+    """Send a coupon's code to who holds it; a guest's card has nobody to be told."""
+    if event.member_id is None:
+        return
+    campaign = context.programme.rewards.campaign(event.campaign)
+    notice = Notice(
+        event=type(event).__name__,
+        cause=context.id,
+        subject=campaign.text if campaign is not None else event.campaign,
+        code=readable(event.coupon_code),
+        noticed_at=context.now,
+    )
     yield from told(notice, event.member_id, contact, waiting, context)
 
 

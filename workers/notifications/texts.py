@@ -51,6 +51,8 @@ def queued(notice: Notice, contact: Contact, context: Context) -> tuple[Message,
         "programme": context.programme.name,
         "card": notice.subject,
         "reward": notice.subject,
+        "offer": notice.subject,
+        "coupon": notice.code,
     }
     message = Message(
         id=message_id_of(contact.id, template, notice.cause),

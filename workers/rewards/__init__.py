@@ -1,6 +1,33 @@
 """Rewards: what purchases earn, what that buys, and a ledger that always adds up."""
 
-from workers.rewards import accounts, expiry, joining, purchases, redemption, refunds, waiting
+from workers.rewards import (
+    accounts,
+    adjusting,
+    approving,
+    coupon_use,
+    coupons,
+    expiry,
+    joining,
+    purchases,
+    redemption,
+    refunds,
+    returning,
+    waiting,
+)
 from workers.rewards.worker import worker
 
-__all__ = ["accounts", "expiry", "joining", "purchases", "redemption", "refunds", "waiting", "worker"]
+__all__ = [
+    "accounts",
+    "adjusting",
+    "approving",
+    "coupon_use",
+    "coupons",
+    "expiry",
+    "joining",
+    "purchases",
+    "redemption",
+    "refunds",
+    "returning",
+    "waiting",
+    "worker",
+]

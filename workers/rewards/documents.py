@@ -95,6 +95,16 @@ class Holding(Part):
         return sum(lot.amount for lot in self.lots if is_spendable(lot.terms, now))
 
 
+class Counter(Part):
+    """How much of something fell into one period: what a capped rule gave there, for one."""
+
+    what: str
+    period: str
+    amount: int
+    ends_on: date | None = None
+    """The period's last day; None if it has no end."""
+
+
 class Account(Document):
     """What one card, or several of one member, collected."""
 
@@ -107,6 +117,16 @@ class Account(Document):
     holdings: tuple[Holding, ...] = ()
     expires_at: datetime | None = None
     """When the next of its lots expires."""
+    counters: tuple[Counter, ...] = ()
+    """What fell into the present periods, and into those that are remembered."""
+
+    def counted(self, what: str, period: str) -> int:
+        """How much of something fell into a period."""
+        for counter in self.counters:
+            if counter.what == what and counter.period == period:
+                return counter.amount
+        return 0
+
     merged_into: str | None = None
     """The account that everything in it went to; nothing leads here any more but what was bought before."""
     absorbed: tuple[str, ...] = ()
@@ -194,7 +214,11 @@ class Reward(Document):
     """Something that stamps or points bought."""
 
     collection: ClassVar = "rewards"
-    indexes: ClassVar = (Index(("account_id", "issued_at")), Index(("due_at",), sparse=True))
+    indexes: ClassVar = (
+        Index(("account_id", "issued_at")),
+        Index(("account_id", "state")),
+        Index(("due_at",), sparse=True),
+    )
 
     account_id: str
     reward: str
@@ -209,6 +233,21 @@ class Reward(Document):
     paid: tuple[Lot, ...]
     """What was taken from which lots; it goes back there if the reward is removed."""
     entry_id: str
+    ended_by: str | None = None
+    """The entry of its use or removal; what takes that back points to it."""
+    purchase_id: str | None = None
+    """The sale that it was used in."""
+    returns: bool = True
+    """Whether it comes back with that sale."""
+
+
+class SaleRewards(Document):
+    """The rewards that were used in one sale; its id is the purchase's, which need not be known yet."""
+
+    collection: ClassVar = "sale_rewards"
+
+    account_id: str
+    reward_ids: tuple[str, ...]
 
 
 class Cause(StrEnum):
@@ -224,6 +263,13 @@ class Cause(StrEnum):
     REWARD_REMOVED = "reward_removed"
     REWARD_EXPIRED = "reward_expired"
     EXPIRY = "expiry"
+    REWARD_RESTORED = "reward_restored"
+    REWARD_UNUSED = "reward_unused"
+    REWARD_RETURNED = "reward_returned"
+    ADJUSTMENT = "adjustment"
+    ADJUSTMENT_UNDONE = "adjustment_undone"
+    COUPON_USED = "coupon_used"
+    COUPON_RETURNED = "coupon_returned"
     MOVED_OUT = "moved_out"
     MOVED_IN = "moved_in"
 
@@ -243,7 +289,7 @@ class LedgerEntry(Document):
     """
 
     collection: ClassVar = "ledger_entries"
-    indexes: ClassVar = (Index(("account_id", "at")),)
+    indexes: ClassVar = (Index(("account_id", "at", "id")),)
 
     account_id: str
     unit: str
@@ -258,6 +304,11 @@ class LedgerEntry(Document):
     at: datetime
     purchase_id: str | None = None
     reward_id: str | None = None
+    adjustment_id: str | None = None
+    reason: str | None = None
+    """Why an operator did it, by the programme's own word."""
+    source: str | None = None
+    """What else gave or took it: a coupon by its code."""
     parts: tuple[EntryPart, ...] = ()
     undoes: str | None = None
     """The entry that this one takes back, in whole or in part."""

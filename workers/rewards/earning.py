@@ -1,7 +1,7 @@
 """What purchases earn, by which rule, and until when it can be spent: whole numbers and calendar days, nothing else."""
 
 from calendar import monthrange
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,6 +12,8 @@ from contracts.programme.rewards import EarningRule, ValidUntil
 from contracts.rewards import PurchaseLine
 from workers.rewards.documents import Earning, Refund, Terms
 
+Capped = Callable[[EarningRule, date, int], int]
+
 
 class Left(NamedTuple):
     """What is left of a receipt line after refunds."""
@@ -21,13 +23,26 @@ class Left(NamedTuple):
 
 
 def earnings(
-    programme: Programme, lines: Sequence[PurchaseLine], *, store: str, card_category: str, purchased_at: datetime
+    programme: Programme,
+    lines: Sequence[PurchaseLine],
+    *,
+    store: str,
+    card_category: str,
+    purchased_at: datetime,
+    capped: Capped | None = None,
 ) -> tuple[Earning, ...]:
-    """What lines bought in a store at a time earn, one for each rule that gives anything."""
-    day = purchased_at.astimezone(programme.zone).date()
+    """What lines bought in a store at a time earn, one for each rule that gives anything.
+
+    `capped` says what caps leave of an amount.
+    """
+    at = purchased_at.astimezone(programme.zone).replace(tzinfo=None)
+    day = at.date()
+    schemes = programme.rewards.schemes_by_code
     found: list[Earning] = []
     for rule in programme.rewards.earning:
-        if not rule.applies(store, card_category, day):
+        if not rule.applies(store, card_category, at):
+            continue
+        if rule.scheme is not None and not schemes[rule.scheme].runs(store, day):
             continue
         items = price_minor = 0
         matching: list[int] = []
@@ -37,6 +52,8 @@ def earnings(
                 price_minor += line.price_minor
                 matching.append(line.line)
         amount = rule.rate.earned(items, price_minor) if matching else 0
+        if amount and rule.caps and capped is not None:
+            amount = capped(rule, day, amount)
         if amount:
             found.append(
                 Earning(
@@ -53,11 +70,12 @@ def earnings(
 
 def terms_of(rule: EarningRule, day: date, time_zone: str) -> Terms:
     """From when until when what a rule gives on a day can be spent."""
-    return _terms(day, rule.available_after_days, rule.expires_after_months, rule.valid_until, time_zone)
+    return lot_terms(day, rule.available_after_days, rule.expires_after_months, rule.valid_until, time_zone)
 
 
 @lru_cache(maxsize=4096)
-def _terms(day: date, wait_days: int, months: int | None, valid_until: ValidUntil, time_zone: str) -> Terms:
+def lot_terms(day: date, wait_days: int, months: int | None, valid_until: ValidUntil, time_zone: str) -> Terms:
+    """From when until when units can be spent that are given on a day, wait so long and last so long."""
     first_day = day + timedelta(days=wait_days)
     last_day = None if months is None else months_later(day, months)
     if last_day is not None and valid_until is ValidUntil.END_OF_MONTH:
@@ -92,6 +110,11 @@ def what_is_left(lines: Sequence[PurchaseLine], refunds: Sequence[Refund]) -> di
                 items[back.line] = max(0, items[back.line] - back.quantity)
                 prices[back.line] = max(0, prices[back.line] - back.price_minor)
     return {number: Left(items[number], prices[number] if items[number] else 0) for number in items}
+
+
+def worth_of(earning: Earning, left: Mapping[int, Left] | None) -> int:
+    """What an earning is worth when this is left of its purchase; None: nothing of that came back."""
+    return earning.amount if left is None else still_earned(earning, left)
 
 
 def still_earned(earning: Earning, left: Mapping[int, Left]) -> int:

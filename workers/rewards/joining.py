@@ -6,6 +6,7 @@ from contracts.cards import CardReplaced, CardState
 from contracts.rewards import AccountClosed, BalanceMoved, JoinAccount, ResumePurchase, UnitChange
 from runtime.decisions import Key
 from workers import Changes, Context
+from workers.rewards.caps import summed
 from workers.rewards.documents import Account, Card, Cause
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.worker import worker
@@ -80,8 +81,10 @@ def moved(card: Card, left: Account, account: Account, context: Context) -> Chan
             given = into[-1].entry(account.id, Cause.MOVED_IN, context, counterpart=taken.id)
             yield taken.evolve(counterpart=given.id), given
 
-    changed = settled(account, into).evolve(absorbed=(*account.absorbed, left.id, *left.absorbed))
-    closed = settled(left, out).evolve(merged_into=account.id)
+    changed = settled(account, into).evolve(
+        absorbed=(*account.absorbed, left.id, *left.absorbed), counters=summed(account.counters, left.counters)
+    )
+    closed = settled(left, out).evolve(merged_into=account.id, counters=())
     shared = {"card_number": card.id, "member_id": card.member_id}
     yield changed, closed
     yield AccountClosed(

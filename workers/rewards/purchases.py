@@ -18,6 +18,7 @@ from contracts.rewards import (
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.booking import book, changes, counting_state, earned, taken_back
+from workers.rewards.caps import Allowance
 from workers.rewards.documents import Account, Card, Cause, Purchase
 from workers.rewards.earning import earnings
 from workers.rewards.parking import confirmed_while_parked, parked, unparked
@@ -57,7 +58,7 @@ def record_purchase(
 
 def recorded(sale: Purchase, card: Card, account: Account, context: Context) -> Changes:
     """Let a sale count for the first time, with the refunds that waited for it."""
-    gross = opened(sale, account, context)
+    gross = opened(sale, account, None, context)
     net = book(account, None, gross, Cause.PURCHASE, context)
     yield net.account, *net.entries, net.purchase
     yield PurchaseRecorded(
@@ -70,10 +71,14 @@ def recorded(sale: Purchase, card: Card, account: Account, context: Context) -> 
         taken_back=taken_back(gross.evolve(refunds=()), net) if gross.refunds else (),
         balances=shown(card, net.purchase.balances),
     )
+    yield net.asks
 
 
-def opened(sale: Purchase, account: Account, context: Context) -> Purchase:
-    """A sale that belongs to an account, with what its lines earn and, while it is pending, the end of that."""
+def opened(sale: Purchase, account: Account, before: Purchase | None, context: Context) -> Purchase:
+    """A sale that belongs to an account, with what its lines earn and, while it is pending, the end of that.
+
+    `before` is what a revised receipt was.
+    """
     rules = context.programme.rewards
     at = sale.purchased_at or context.now
     return sale.evolve(
@@ -82,7 +87,12 @@ def opened(sale: Purchase, account: Account, context: Context) -> Purchase:
         state=counting_state(sale, is_confirmed=sale.is_confirmed),
         due_at=None if sale.is_confirmed else context.now + timedelta(seconds=rules.pending_seconds),
         earnings=earnings(
-            context.programme, sale.lines, store=sale.store, card_category=sale.card_category, purchased_at=at
+            context.programme,
+            sale.lines,
+            store=sale.store,
+            card_category=sale.card_category,
+            purchased_at=at,
+            capped=Allowance(account, before, context),
         ),
     )
 
@@ -119,7 +129,7 @@ def revised(command: RecordPurchase, card: Card, account: Account, purchase: Pur
         superseded=(*purchase.superseded, digest(purchase)),
         is_confirmed=is_confirmed,
     )
-    now = opened(content, account, context)
+    now = opened(content, account, purchase, context)
     net = book(account, purchase, now, Cause.REVISION, context)
     yield net.account, *net.entries, net.purchase
     yield PurchaseRevised(
@@ -132,6 +142,7 @@ def revised(command: RecordPurchase, card: Card, account: Account, purchase: Pur
         changes=changes(purchase, now),
         balances=shown(card, net.purchase.balances),
     )
+    yield net.asks
 
 
 def repeated(card: Card, purchase: Purchase) -> PurchaseRepeated:
@@ -182,6 +193,7 @@ def confirmed(card: Card, account: Account, purchase: Purchase, context: Context
         earned=earned(purchase),
         balances=shown(card, net.purchase.balances),
     )
+    yield net.asks
 
 
 @worker.handles(CancelPurchase)
@@ -218,6 +230,7 @@ def cancelled(account: Account, purchase: Purchase, context: Context, *, card: C
         is_overdue=card is None,
         balances=net.purchase.balances if card is None else shown(card, net.purchase.balances),
     )
+    yield net.asks
 
 
 def refuse_unknown(card: Card, account: Account | None, purchase: Purchase) -> None:

@@ -54,6 +54,7 @@ def refund_purchase(
         taken_back=taken_back(purchase, net),
         balances=shown(card, net.purchase.balances),
     )
+    yield net.asks
 
 
 def refund_parked(command: RefundPurchase, purchase: Purchase | None, context: Context) -> Changes:

@@ -2,7 +2,12 @@
 
 from contracts.programme import Programme
 from runtime.decisions import Worker
-from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
+from workers.rewards.adjustment_documents import Adjustment, Operator
+from workers.rewards.coupon_documents import Coupon, SaleCoupons
+from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward, SaleRewards
 
-worker = Worker[Programme]("rewards", documents=(Card, Account, Purchase, Reward, LedgerEntry))
+worker = Worker[Programme](
+    "rewards",
+    documents=(Card, Account, Purchase, Reward, LedgerEntry, Coupon, SaleCoupons, Adjustment, Operator, SaleRewards),
+)
 """Rewards: what purchases earn, what that buys, and a ledger that always adds up."""

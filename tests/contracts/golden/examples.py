@@ -29,6 +29,9 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "store": "store-7",
     "till": "till-2",
     "receipt_number": "000042",
+    "coupon_code": "7KQ42M9XTB3C8RWJ",
+    "replaces": "7KQ42M9XTB3C8RWJ",
+    "replaced_by": "7KQ42M9XTB3C8RWJ",
 }
 CANDIDATES: Final[tuple[Any, ...]] = (
     *("coffee", "en", "4000000000000002", "+4915123456789", "ana@example.org", "https://example.org/x", "12:00"),

@@ -140,7 +140,7 @@ class Sender:
     def hear(self, body: Mapping[str, Any]) -> None:
         """Learn ids from an event."""
         for name, value in body.items():
-            if isinstance(value, str) and name.endswith("_id") and len(self.heard[name]) < 300:
+            if isinstance(value, str) and name.endswith(("_id", "_code")) and len(self.heard[name]) < 300:
                 self.heard[name].append(value)
 
     def command(self) -> tuple[Command, str]:

@@ -27,16 +27,22 @@ RULES = NotificationRules.model_validate(
             "card_replaced": {"event": "CardReplaced", "texts": {"en": "{card} works now"}},
             "card_blocked": {"event": "CardBlocked", "texts": {"en": "{card} is blocked"}},
             "reward_issued": {"event": "RewardIssued", "texts": {"en": "{first_name}: {reward}"}},
+            "coupon_issued": {"event": "CouponIssued", "texts": {"en": "{first_name}: {offer}, {coupon}"}},
+            "coupon_resent": {"event": "CouponResent", "texts": {"en": "Again {coupon}"}},
+            "coupon_shared": {"event": "CouponShared", "texts": {"en": "From a friend: {coupon}"}},
         },
     }
 )
 
 
 class Offers:
-    """One reward."""
+    """One reward, and one campaign of coupons."""
 
     def offer(self, code: str) -> Any:
         return SimpleNamespace(text="A free coffee") if code == "coffee" else None
+
+    def campaign(self, code: str) -> Any:
+        return SimpleNamespace(text="Cake on us") if code == "cake_on_us" else None
 
 
 PROGRAMME = SimpleNamespace(name="Corner", notifications=RULES, rewards=Offers())

@@ -2,18 +2,21 @@
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from contracts.programme.rewards import EarningRule, Rate, RewardRules, Rounding, ValidUntil, divided
+from contracts.programme.rewards import EarningRule, Rate, RewardRules, Rounding, Scheme, ValidUntil, divided
 from contracts.rewards import PurchaseLine
 from tests.workers.rewards.counter import PROGRAMME, RULES, coffees
 from workers.rewards.documents import Earning
 from workers.rewards.earning import earnings, months_later, terms_of
 
+ONE = {"code": "one", "unit": "points", "rate": {"amount": 1, "per_items": 1}}
+DAILY = {"per": "day", "amount": 1}
 BEANS = PurchaseLine(line=2, product="beans-250", category="beans", quantity=2, price_minor=1999)
 BERLIN_NEW_YEAR = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
 
@@ -25,10 +28,17 @@ def rule(**changes: Any) -> EarningRule:
 
 
 def earned(
-    rule: EarningRule, *lines: PurchaseLine, store: str = "s1", category: str = "normal", at: datetime = BERLIN_NEW_YEAR
+    rule: EarningRule,
+    *lines: PurchaseLine,
+    store: str = "s1",
+    category: str = "normal",
+    at: datetime = BERLIN_NEW_YEAR,
+    scheme: dict[str, Any] | None = None,
 ) -> tuple[Earning, ...]:
     """What the rule alone gives."""
-    programme = PROGRAMME.model_copy(update={"rewards": RULES.model_copy(update={"earning": (rule,)})})
+    schemes = () if scheme is None else (Scheme.model_validate({"code": "brand", "text": "A brand", **scheme}),)
+    rules = RULES.model_copy(update={"earning": (rule,), "schemes": schemes})
+    programme = PROGRAMME.model_copy(update={"rewards": rules})
     return earnings(programme, lines, store=store, card_category=category, purchased_at=at)
 
 
@@ -49,6 +59,38 @@ class TestRules:
         assert earned(rule(starts_on="2027-01-01", ends_on="2027-01-01"), coffees(1))
         assert earned(rule(ends_on="2026-12-31"), coffees(1)) == ()
         assert earned(rule(starts_on="2027-01-02"), coffees(1)) == ()
+
+    @pytest.mark.parametrize(
+        ("hours", "local", "counts"),
+        [
+            ({"from_time": "06:00", "until_time": "10:30"}, "2026-11-23 06:00", True),
+            ({"from_time": "06:00", "until_time": "10:30"}, "2026-11-23 10:29", True),
+            ({"from_time": "06:00", "until_time": "10:30"}, "2026-11-23 10:30", False),
+            ({"from_time": "06:00"}, "2026-11-23 05:59", False),
+            ({"until_time": "06:00"}, "2026-11-23 05:59", True),
+            ({"weekdays": ["monday"]}, "2026-11-23 00:00", True),
+            ({"weekdays": ["monday"]}, "2026-11-22 23:59", False),
+            ({"weekdays": ["friday"], "from_time": "22:00", "until_time": "02:00"}, "2026-11-28 01:59", True),
+            ({"weekdays": ["friday"], "from_time": "22:00", "until_time": "02:00"}, "2026-11-27 01:59", False),
+            ({"weekdays": ["friday"], "from_time": "22:00", "until_time": "02:00"}, "2026-11-28 02:00", False),
+            ({"ends_on": "2026-11-27", "from_time": "22:00", "until_time": "02:00"}, "2026-11-28 01:00", True),
+        ],
+    )
+    def test_count_at_their_hours_and_on_their_days_of_the_week_by_the_programmes_clock(
+        self, hours: dict[str, Any], local: str, counts: bool
+    ) -> None:
+        at = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+        assert bool(earned(rule(**hours), coffees(1), at=at.astimezone(UTC))) is counts
+        far_away = at.astimezone(ZoneInfo("Asia/Tokyo"))
+        assert bool(earned(rule(**hours), coffees(1), at=far_away)) is counts
+
+    def test_of_a_scheme_count_only_while_and_where_it_runs(self) -> None:
+        brand = rule(scheme="brand")
+        runs = {"starts_on": "2027-01-01", "stores": ["s1"]}
+        assert earned(brand, coffees(1), scheme=runs)
+        assert earned(brand, coffees(1), scheme=runs, at=BERLIN_NEW_YEAR - timedelta(hours=1)) == ()
+        assert earned(brand, coffees(1), scheme=runs, store="s2") == ()
+        assert earned(brand, coffees(1), scheme={"ends_on": "2026-12-31"}) == ()
 
     def test_give_nothing_below_their_minimum_and_no_more_than_their_most(self) -> None:
         floor = rule(rate={"amount": 1, "per_minor": 100, "at_least_minor": 1000})
@@ -120,6 +162,12 @@ class TestRewardRules:
             ({"units": ["stamps", "points", "points"]}, "a code stands there twice"),
             ({"earning": [{"code": "a", "unit": "points", "rate": {"amount": 1}}]}, "either per_items or per_minor"),
             ({"currency": "euro"}, "currency"),
+            ({"earning": [{**ONE, "scheme": "brand"}]}, "brand is not among the schemes"),
+            ({"earning": [{**ONE, "caps": [DAILY, DAILY]}]}, "a period stands there twice"),
+            ({"earning": [{**ONE, "from_time": "10:00", "until_time": "10:00"}]}, "nothing between them"),
+            ({"earning": [{**ONE, "from_time": 630}]}, "must stand in quotes"),
+            ({"earning": [{**ONE, "from_time": "10:00+01:00"}]}, "they name none"),
+            ({"schemes": [{"code": "b", "text": "B", "starts_on": "2027-01-01", "ends_on": "2026-01-01"}]}, "later"),
         ],
     )
     def test_are_refused_when_they_contradict_themselves(self, changes: dict[str, Any], rule: str) -> None:

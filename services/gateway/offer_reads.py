@@ -1,0 +1,60 @@
+"""Reads about offers: coupons, and everything that happened to a code, a reward or an offer."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Path
+
+from contracts.coupons import CouponCode, CouponState
+from contracts.rewards import RewardId
+from contracts.values import CardNumber, Code
+from services.gateway.offer_shapes import CouponShown
+from services.gateway.reads import Before, CardVisit, Limit, TimelineVisit, Visit, account_of, there, timeline, visiting
+from services.gateway.scopes import READ_COUPON
+from services.gateway.shapes import Timeline
+
+router: Final = APIRouter(prefix="/v1")
+CouponVisit = Annotated[Visit, Depends(visiting(READ_COUPON))]
+
+
+@router.get("/cards/{card_number}/coupons", tags=["cards"])
+async def coupons(
+    card_number: CardNumber, visit: CardVisit, state: CouponState | None = None, limit: Limit = 100
+) -> list[CouponShown]:
+    """The coupons of the card's account, newest first."""
+    found = await visit.doors.rewards.coupons(await account_of(card_number, visit), state=state, limit=limit)
+    visit.looked_at_card(card_number, "coupons")
+    return [CouponShown.model_validate(each) for each in found]
+
+
+@router.get("/coupons/{coupon_code}", tags=["offers"])
+async def coupon(coupon_code: Annotated[CouponCode, Path()], visit: CouponVisit) -> CouponShown:
+    """A coupon by its code, however it is written: what it gives, whose it is, which till has it open."""
+    found = there(await visit.doors.rewards.coupon(coupon_code), "coupon")
+    visit.looked_at_card(coupon_code, "coupon")
+    return CouponShown.model_validate(found)
+
+
+@router.get("/coupons/{coupon_code}/timeline", tags=["offers"])
+async def coupon_timeline(
+    coupon_code: Annotated[CouponCode, Path()], visit: TimelineVisit, limit: Limit = 100, before: Before = None
+) -> Timeline:
+    """Everything that happened to a code, newest first, with who did it."""
+    there(await visit.doors.rewards.coupon(coupon_code), "coupon")
+    visit.looked_at_card(coupon_code, "timeline")
+    return await timeline(visit.doors.audit, [coupon_code], limit, before)
+
+
+@router.get("/rewards/{reward_id}/timeline", tags=["offers"])
+async def reward_timeline(
+    reward_id: RewardId, visit: TimelineVisit, limit: Limit = 100, before: Before = None
+) -> Timeline:
+    """Everything that happened to a reward, newest first, with who did it."""
+    there(await visit.doors.rewards.reward(reward_id), "reward")
+    return await timeline(visit.doors.audit, [reward_id], limit, before)
+
+
+@router.get("/offers/{offer}/timeline", tags=["offers"])
+async def offer_timeline(offer: Code, visit: TimelineVisit, limit: Limit = 100, before: Before = None) -> Timeline:
+    """Everything that happened with a reward or a campaign of the programme, by its code, newest first."""
+    there(offer if offer in visit.doors.programme.rewards.offer_codes else None, "offer")
+    return await timeline(visit.doors.audit, [offer], limit, before)

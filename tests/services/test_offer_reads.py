@@ -1,0 +1,137 @@
+"""Reads about offers, over what a shop's worker decided and the audit recorded."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts.coupons import CancelCoupon, CouponIssued, IssueCoupon, ResendCoupon
+from contracts.messages import Actor, ActorKind, Command, Event
+from contracts.programme import Programme
+from contracts.rewards import RedeemReward, RewardIssued
+from runtime.documents import Document
+from services.gateway.app import create_app
+from services.gateway.keys import Keys, create_key
+from tests.decisions import TILL, context, decide
+from tests.services.gateway import FakeEdge
+from tests.workers.memory_reader import MemoryReader
+from tests.workers.rewards.counter import NUMBER, OPERATOR, Shop, coffees, receipt
+from tests.workers.rewards.offers import issue, offer_shop, only, use
+from workers.audit.chains import chain_of
+from workers.audit.documents import Chain
+from workers.audit.recording import record
+from workers.rewards import worker
+
+
+class Shelf:
+    """A library of what is in memory."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.readers = {name: MemoryReader() for name in ("registration", "cards", "rewards", "audit", "notifications")}
+        self._heads: dict[str, Document] = {}
+        self._count = 0
+
+    def worker(self, name: str) -> Any:
+        return self.readers[name]
+
+    async def ping(self) -> None:
+        """It is always there."""
+
+    def say(self, command: Command, actor: Actor = OPERATOR) -> list[Event | Command]:
+        """Let the shop and the audit have a command."""
+        said = self.shop.say(command, actor)
+        self.keep(said)
+        return said
+
+    def keep(self, said: list[Event | Command]) -> None:
+        """Put what the shop has on the shelf, and in the trail what was said."""
+        for document_class in worker.documents.values():
+            self.readers["rewards"].put(*self.shop.all(document_class))
+        for event in said:
+            if isinstance(event, Event):
+                self._count += 1
+                at = context(message_id=f"e-{self._count}", actor=OPERATOR, now=self.shop.now)
+                told = decide(record, event, context=at, chain=self._heads.get(chain_of(event)))
+                self._heads[chain_of(event)] = told.document(Chain)
+                self.readers["audit"].put(*told.documents)
+
+
+class Desk:
+    """An operator's window on the shelf."""
+
+    def __init__(self, shelf: Shelf, client: httpx.AsyncClient, key: str) -> None:
+        self.shelf = shelf
+        self._client = client
+        self._key = {"Authorization": f"Bearer {key}"}
+
+    async def get(self, path: str) -> Any:
+        answer = await self._client.get(path, headers=self._key)
+        return answer.json() if answer.status_code == 200 else answer.status_code
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    shelf = Shelf(offer_shop())
+    shelf.keep([])
+    file = tmp_path / "keys.yaml"
+    key = create_key(file, "desk", ActorKind.OPERATOR)
+    programme = Programme.read(Path("programme.yaml")).model_copy(update={"rewards": shelf.shop.programme.rewards})
+    app = create_app(FakeEdge(), shelf, Keys(file), programme)  # type: ignore[arg-type]  # stand for an Edge and a Library
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        yield Desk(shelf, client, key)
+
+
+class TestCoupons:
+    async def test_are_found_by_their_code_however_it_is_written(self, desk: Desk) -> None:
+        code = issue(desk.shelf.shop)
+        desk.shelf.keep([])
+        written = "-".join((code[:4], code[4:12], code[12:])).lower()
+
+        shown = await desk.get(f"/v1/coupons/{written}")
+        assert (shown["id"], shown["state"], shown["gives"]["product"]) == (code, "issued", "cake")
+        assert await desk.get(f"/v1/coupons/{code[:-1]}U") == 422
+        assert await desk.get("/v1/coupons/7KQ42M9XTB3C8RWJ") == 404
+
+    async def test_of_a_card_are_listed_by_their_state(self, desk: Desk) -> None:
+        used, _ = issue(desk.shelf.shop), issue(desk.shelf.shop)
+        desk.shelf.say(use(used))
+
+        assert len(await desk.get(f"/v1/cards/{NUMBER}/coupons")) == 2
+        (shown,) = await desk.get(f"/v1/cards/{NUMBER}/coupons?state=used")
+        assert (shown["id"], shown["purchase_id"]) == (used, "s1 t1 17 2026-11-22")
+        assert await desk.get("/v1/cards/4000000000000002/coupons") == 404
+
+
+class TestTimelines:
+    async def test_tell_the_whole_story_of_a_code(self, desk: Desk) -> None:
+        code = issue(desk.shelf.shop)
+        desk.shelf.say(CancelCoupon(card_number=NUMBER, coupon_code=code, reason="mistake"))
+        said = desk.shelf.say(ResendCoupon(card_number=NUMBER, coupon_code=code))
+        fresh = only(CouponIssued, said).coupon_code
+
+        told = await desk.get(f"/v1/coupons/{code}/timeline")
+        assert {line["what"] for line in told["lines"]} == {"CouponCancelled", "CouponReplaced"}
+        assert told["lines"][0]["actor"]["id"] == "olga"
+        told = await desk.get(f"/v1/coupons/{fresh}/timeline")
+        assert {line["what"] for line in told["lines"]} == {"CouponIssued", "CouponReplaced"}
+
+    async def test_tell_all_that_happened_with_an_offer(self, desk: Desk) -> None:
+        for _ in range(2):
+            said = desk.shelf.shop.say(IssueCoupon(card_number=NUMBER, campaign="cake_on_us"))
+            desk.shelf.keep(said)
+        told = await desk.get("/v1/offers/cake_on_us/timeline?limit=1")
+        assert [line["what"] for line in told["lines"]] == ["CouponIssued"]
+        rest = await desk.get(f"/v1/offers/cake_on_us/timeline?before={told['before'].replace('+', '%2B')}")
+        assert [line["what"] for line in rest["lines"]] == ["CouponIssued"]
+        assert await desk.get("/v1/offers/nothing/timeline") == 404
+
+    async def test_tell_the_story_of_a_reward(self, desk: Desk) -> None:
+        desk.shelf.say(receipt(coffees(10)), TILL)
+        reward_id = only(RewardIssued, desk.shelf.say(RedeemReward(card_number=NUMBER, reward="coffee"))).reward_id
+        told = await desk.get(f"/v1/rewards/{reward_id}/timeline")
+        assert [line["what"] for line in told["lines"]] == ["RewardIssued"]
+        assert [line["what"] for line in (await desk.get("/v1/offers/coffee/timeline"))["lines"]] == ["RewardIssued"]
+        assert await desk.get(f"/v1/rewards/{'0' * 32}/timeline") == 404
