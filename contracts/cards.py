@@ -69,6 +69,13 @@ class RestoreCard(CardCommand, right="cards.restorers"):
     comment: Text | None = None
 
 
+class ChangeCardCategory(CardCommand, right="cards.categorisers"):
+    """Put a card into another category: it earns by that from now on, and what was earned stays."""
+
+    category: Code
+    comment: Text | None = None
+
+
 class CardEvent(Event, worker="cards", key="card_number", about=("Card", "card_number")):
     """Something that happened to one card."""
 
@@ -138,3 +145,12 @@ class CardRestored(CardEvent):
     state: CardState
     stopped_at: Instant | None
     """When it was blocked, where it is."""
+
+
+class CardCategoryChanged(CardEvent):
+    """A card earns by another category from now on."""
+
+    member_id: MemberId | None
+    category: Code
+    earlier: Code
+    """The category that it had."""

@@ -27,6 +27,7 @@ class CardRules(BaseModel):
     replacers: tuple[ActorKind, ...] = OFFICE
     deleters: tuple[ActorKind, ...] = OFFICE
     restorers: tuple[ActorKind, ...] = OFFICE
+    categorisers: tuple[ActorKind, ...] = OFFICE
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:

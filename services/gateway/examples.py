@@ -12,6 +12,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "ReplaceCard": {"card_number": CARD, "new_card_number": "2000000000016"},
     "DeleteCard": {"card_number": CARD},
     "RestoreCard": {"card_number": CARD},
+    "ChangeCardCategory": {"card_number": CARD, "category": "employee"},
     "RegisterMember": {
         "channel": "point_of_sale",
         "phone": "+4915112345678",

@@ -2,7 +2,16 @@
 
 from typing import Annotated
 
-from contracts.cards import CardBlocked, CardDeleted, CardIssued, CardLinked, CardRestored, CardState, CardUnblocked
+from contracts.cards import (
+    CardBlocked,
+    CardCategoryChanged,
+    CardDeleted,
+    CardIssued,
+    CardLinked,
+    CardRestored,
+    CardState,
+    CardUnblocked,
+)
 from contracts.rewards import AccountOpened, JoinAccount, ResumePurchase
 from runtime.decisions import Key
 from workers import Changes, Context
@@ -58,3 +67,11 @@ def hide_card(event: CardDeleted, card: Annotated[Card | None, Key("card_number"
 def show_card(event: CardRestored, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
     known = card or Card(id=event.card_number)
     yield known.told(context.version, event.state, blocked_at=event.stopped_at)
+
+
+@worker.handles(CardCategoryChanged)
+def earn_by_category(
+    event: CardCategoryChanged, card: Annotated[Card | None, Key("card_number")], context: Context
+) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.recategorised(context.version, event.category, event.earlier, context.time)

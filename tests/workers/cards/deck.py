@@ -30,6 +30,7 @@ RULES = CardRules(
     replacers=(ActorKind.OPERATOR,),
     deleters=(ActorKind.OPERATOR,),
     restorers=(ActorKind.OPERATOR,),
+    categorisers=(ActorKind.OPERATOR,),
 )
 PROGRAMME = Programme.read(Path("programme.yaml")).model_copy(update={"cards": RULES})
 

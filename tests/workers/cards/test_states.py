@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.card_life import MAY, Act, may
-from contracts.cards import BlockCard, CardState, DeleteCard, ReplaceCard, RestoreCard, UnblockCard
+from contracts.cards import BlockCard, CardState, ChangeCardCategory, DeleteCard, ReplaceCard, RestoreCard, UnblockCard
 from contracts.rewards import ConfirmPurchase, RedeemReward, Stage
 from runtime.decisions import Refused
 from tests.decisions import NOON, decide
@@ -14,7 +14,7 @@ from tests.workers.cards import deck
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.registration import people
 from tests.workers.rewards import counter
-from workers.cards import blocking, deleting, linking, replacing
+from workers.cards import blocking, categories, deleting, linking, replacing
 from workers.cards.documents import Card, LinkedCards
 from workers.registration.views import RegistrationViews
 from workers.rewards.documents import Card as KnownToRewards
@@ -103,6 +103,11 @@ def restore(state: CardState) -> None:
     decide(deleting.restore_card, command, card=card_in(state), linked=HELD, context=DESK)
 
 
+def change_category(state: CardState) -> None:
+    command = ChangeCardCategory(card_number=deck.NUMBER, category="employee")
+    decide(categories.change_card_category, command, card=card_in(state), context=DESK)
+
+
 DONE_BY: Mapping[Act, Callable[[CardState], None]] = {
     Act.EARN: earn,
     Act.SPEND: spend,
@@ -114,6 +119,7 @@ DONE_BY: Mapping[Act, Callable[[CardState], None]] = {
     Act.TAKE_OVER: take_over,
     Act.DELETE: delete,
     Act.RESTORE: restore,
+    Act.CHANGE_CATEGORY: change_category,
 }
 
 
