@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from contracts.messages import ANYBODY, Command, Event
+from contracts.messages import ANYBODY, OURS, Command, Event
 from contracts.values import CardNumber, Code, Instant, MemberId, Text
 
 
@@ -76,6 +76,26 @@ class ChangeCardCategory(CardCommand, right="cards.categorisers"):
     comment: Text | None = None
 
 
+class LinkCard(CardCommand, right="cards.linkers"):
+    """Give a card that is to issue to somebody who is a member already: it works at once."""
+
+    member_id: MemberId
+
+
+class IssueVirtualCard(Command, worker="cards", key="member_id", actors=ANYBODY, right="cards.virtual_issuers"):
+    """Make a card without plastic for a member, who can use it at once; its number is drawn."""
+
+    member_id: MemberId
+    category: Code = "normal"
+
+
+class DrawVirtualCard(Command, worker="cards", key="member_id", actors=OURS):
+    """Make that card by numbers that were drawn anew, as those before were taken (said by the worker itself)."""
+
+    member_id: MemberId
+    category: Code
+
+
 class CardEvent(Event, worker="cards", key="card_number", about=("Card", "card_number")):
     """Something that happened to one card."""
 
@@ -86,6 +106,13 @@ class CardIssued(CardEvent):
     """A card became known; it is to issue and linked to nobody."""
 
     kind: CardKind
+    category: Code
+
+
+class VirtualCardIssued(CardEvent):
+    """A card without plastic was made for a member, who can use it."""
+
+    member_id: MemberId
     category: Code
 
 

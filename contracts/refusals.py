@@ -25,6 +25,8 @@ REFUSALS: Final[dict[str, str]] = {
     "replacement_not_to_issue": "The new card can't take another's place; it is: {state}.",
     "too_many_cards": "The member has as many cards as the programme allows.",
     "unknown_replacement": "There is no card with the new number.",
+    "unknown_member": "There is no such member.",
+    "virtual_cards_not_offered": "The programme has no virtual cards.",
     "unblock_reason_unknown": "The programme has no reason {reason} for unblocking a card.",
     # registration
     "answer_invalid": "The answer to the question {question} {rule}.",

@@ -33,7 +33,18 @@ _TILL: Final = frozenset(
         READ_CARD,
     }
 )
-_APP: Final = frozenset({"RegisterMember", "BlockCard", "RedeemReward", READ_CARD, READ_MEMBER, READ_MESSAGES})
+_APP: Final = frozenset(
+    {
+        "RegisterMember",
+        "BlockCard",
+        "LinkCard",
+        "IssueVirtualCard",
+        "RedeemReward",
+        READ_CARD,
+        READ_MEMBER,
+        READ_MESSAGES,
+    }
+)
 DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
     ActorKind.POS: _TILL,
     ActorKind.APP: _APP,

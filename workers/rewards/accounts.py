@@ -11,6 +11,7 @@ from contracts.cards import (
     CardRestored,
     CardState,
     CardUnblocked,
+    VirtualCardIssued,
 )
 from contracts.rewards import AccountOpened, JoinAccount, ResumePurchase
 from runtime.decisions import Key
@@ -29,13 +30,32 @@ def open_account(event: CardIssued, card: Annotated[Card | None, Key("card_numbe
             yield known
         return
 
-    account = Account(id=context.new_id(), card_number=event.card_number, opened_at=context.now)
-    yield account, known.evolve(account_id=account.id, waiting=())
-    yield AccountOpened(account_id=account.id, card_number=event.card_number)
-    for purchase_id in known.waiting:
-        yield ResumePurchase(card_number=event.card_number, purchase_id=purchase_id)
-    for heir in known.heirs:
-        yield JoinAccount(card_number=heir, first_card_number=event.card_number)
+    yield from opened(known, context)
+
+
+def opened(card: Card, context: Context) -> Changes:
+    """Open a card's account, and take up what waited for it."""
+    account = Account(id=context.new_id(), card_number=card.id, opened_at=context.now)
+    yield account, card.evolve(account_id=account.id, waiting=())
+    yield AccountOpened(account_id=account.id, card_number=card.id)
+    for purchase_id in card.waiting:
+        yield ResumePurchase(card_number=card.id, purchase_id=purchase_id)
+    for heir in card.heirs:
+        yield JoinAccount(card_number=heir, first_card_number=card.id)
+
+
+@worker.handles(VirtualCardIssued)
+def open_virtual_account(
+    event: VirtualCardIssued, card: Annotated[Card | None, Key("card_number")], context: Context
+) -> Changes:
+    known = card or Card(id=event.card_number)
+    told = known.told(context.version, CardState.ACTIVE).categorised(context.version, event.category)
+    active = told.evolve(member_id=event.member_id)
+    if active.account_id is not None:
+        yield active
+        return
+
+    yield from opened(active, context)
 
 
 @worker.handles(CardLinked)
