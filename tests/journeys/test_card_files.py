@@ -17,7 +17,7 @@ from tests.journeys.running import everything
 from workers.cards.documents import Card
 
 OFFICE = Actor(kind=ActorKind.SYSTEM, id="cli-test")
-COUNT = 600
+COUNT = 300
 
 
 async def cards(settings: Settings) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -144,6 +145,18 @@ async def test_a_card_identifies_its_holder_where_its_state_allows_it(state: Car
 
 async def test_a_card_that_nobody_knows_identifies_nobody() -> None:
     assert await RegistrationViews(MemoryReader()).identified_by(people.NUMBER) is None
+
+
+def test_the_table_for_people_says_the_same() -> None:
+    page = Path("docs/cards.md").read_text(encoding="utf-8").split("<!-- states -->")[1]
+    names, _, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in page.strip().splitlines())
+    said = {
+        CardState(state.strip("`")): {
+            Act(name.replace(" ", "_")) for name, cell in zip(names[1:], cells, strict=True) if cell == "yes"
+        }
+        for state, *cells in lines
+    }
+    assert said == MAY
 
 
 class TestTheTable:
