@@ -217,8 +217,10 @@ class Batches(Generic[P]):
 
     async def _load(self, arrivals: Sequence[Arrival], view: View, transaction: Transaction) -> None:
         """Load what handlers declare for the whole batch, level by level of what depends on what."""
-        for depth in range(self._depths):
-            await transaction.load({slot for each in arrivals for slot in self._wanted(each, depth, view)}, view)
+        levels = (
+            {slot for each in arrivals for slot in self._wanted(each, depth, view)} for depth in range(self._depths)
+        )
+        await transaction.load(levels, view)
 
     def _wanted(self, arrival: Arrival, depth: int, view: View) -> Sequence[Slot]:
         if arrival.handler is None or arrival.problem is not None:
@@ -238,7 +240,7 @@ class Batches(Generic[P]):
             try:
                 return self._decide(arrival, view, now)
             except NotLoaded as missing:
-                await transaction.load(missing.slots, view)
+                await transaction.load([missing.slots], view)
 
     def _decide(self, arrival: Arrival, view: View, now: datetime) -> JournalRecord:
         handler, message, envelope = arrival.parts

@@ -258,6 +258,7 @@ class Pipeline:
         """Take a step until Kafka acknowledges it; what is another's by now is left to its new owner."""
         with suppress(Unsent, KafkaError):
             await step([settled for batch in batches for settled in self._still_ours(batch)])
+            self._telemetry.kafka_is_away = False
             return
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((Unsent, KafkaError)),

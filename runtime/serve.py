@@ -44,6 +44,8 @@ FIRE_AGAIN_SECONDS: Final = 60.0
 SAY_AT_ONCE: Final = 1_000
 WATCH_EVERY_SECONDS: Final = 10.0
 HANGING_SECONDS: Final = 60.0
+LOOK_EVERY_SECONDS: Final = 5.0
+"""How often an idle process asks whether its servers are there; one that works notices."""
 RETRY_SECONDS: Final = 2.0
 
 
@@ -176,7 +178,7 @@ class Process:
             self.store.reader, self._publish, self.store.take_lease, self._settings, self._programme, self._stop
         )
         timers = [self._fire(each) for each in self._worker.timers]
-        return [*timers, *(each(deps) for each in self._worker.companions), self._watch()]
+        return [*timers, *(each(deps) for each in self._worker.companions), self._watch(), self._look_for_servers()]
 
     async def _publish(
         self,
@@ -213,6 +215,23 @@ class Process:
                     fired |= dict.fromkeys(ids, time.monotonic())
             except (Away, Unsent) as error:
                 self.telemetry.log.info("timers wait", error=type(error).__name__)
+
+    async def _look_for_servers(self) -> None:
+        """Say of an idle process whether it could work."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            if not self._is_started or not self.lanes.is_hungry:
+                continue
+            try:
+                await self.store.ping()
+                self.telemetry.database_is_away = False
+            except Away:
+                self.telemetry.database_is_away = True
+            try:
+                await asyncio.wait_for(self.consumer.true_lag(), LOOK_EVERY_SECONDS)
+                self.telemetry.kafka_is_away = False
+            except (KafkaError, OSError, TimeoutError):
+                self.telemetry.kafka_is_away = True
 
     async def _watch(self) -> None:
         """Report lag, and find out whether the consumer hangs."""

@@ -1,5 +1,6 @@
 """MongoDB: bulk reads, the transaction of a batch, the journal and its outbox."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +65,7 @@ class Store:
         self._journal: AsyncIOMotorCollection = self._database[JOURNAL]
         self._documents = tuple(documents)
         self._synchronous: Database[Raw] = cast(Any, self._database).delegate
-        """What Motor wraps, for the threads of transactions."""
+        """What Motor wraps, for threads that do more than one thing on one hop."""
         self._threads: list[ThreadPoolExecutor] = []
 
     async def open(self) -> None:
@@ -125,14 +126,16 @@ class Store:
         Raises:
             Away: MongoDB can't be reached.
         """
-        async with sorted_errors():
-            cursor = self._journal.find({"_id": {"$in": list(ids)}}, batch_size=len(ids) + 1)
-            found = await cursor.to_list(None)
-            if not found:
-                return {}
-            wanted = list({raw["parcel"] for raw in found})
-            parcels = await self._database[OUTBOX].find({"_id": {"$in": wanted}}).to_list(None)
-        parts = {parcel["_id"]: parcel["parts"] for parcel in parcels}
+        async with sorted_errors(), self._thread() as thread:
+            return await asyncio.get_running_loop().run_in_executor(thread, self._finished, ids)
+
+    def _finished(self, ids: Sequence[str]) -> dict[str, JournalRecord]:
+        journal, outbox = self._synchronous[JOURNAL], self._synchronous[OUTBOX]
+        found = list(journal.find({"_id": {"$in": list(ids)}}, batch_size=len(ids) + 1))
+        if not found:
+            return {}
+        wanted = list({raw["parcel"] for raw in found})
+        parts = {parcel["_id"]: parcel["parts"] for parcel in outbox.find({"_id": {"$in": wanted}})}
         return {raw["_id"]: record_from_raw(raw, parts) for raw in found}
 
     @asynccontextmanager
@@ -142,10 +145,14 @@ class Store:
         Raises:
             Conflict, Away, Unfit: as `sorted_errors` says.
         """
-        thread = self._threads.pop() if self._threads else ThreadPoolExecutor(1, "transaction")
+        async with sorted_errors(), self._thread() as thread, Transaction(self._synchronous, thread) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _thread(self) -> AsyncIterator[ThreadPoolExecutor]:
+        thread = self._threads.pop() if self._threads else ThreadPoolExecutor(1, "store")
         try:
-            async with sorted_errors(), Transaction(self._synchronous, thread) as transaction:
-                yield transaction
+            yield thread
         finally:
             self._threads.append(thread)
 

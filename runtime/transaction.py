@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 from pymongo import ReadPreference
 from pymongo.client_session import ClientSession
@@ -15,7 +15,8 @@ from runtime.documents import Document, Slot, View
 from runtime.journal import JournalRecord, Place, pack, record_to_raw
 from runtime.mongo import CODEC, MAJORITY, Conflict, Raw, check_writes, from_raw, to_raw, update_of
 
-T = TypeVar("T")
+Step = Callable[[], object]
+"""Something to do in a transaction's thread."""
 
 JOURNAL: Final = "journal"
 OUTBOX: Final = "outbox"
@@ -24,8 +25,8 @@ OUTBOX: Final = "outbox"
 class Transaction:
     """One attempt at a batch: a snapshot to load from, and one commit.
 
-    All of it runs in one thread of its own, and each step is one hop there and back, whatever it asks of MongoDB:
-    Motor hops for every operation, which for a batch of one was most of the work.
+    All of it runs in one thread of its own: one hop there and back to load, however many levels depend on one another,
+    and one to write and commit. Motor hops for every operation, which for a batch of one was most of the work.
     """
 
     def __init__(self, database: Database[Raw], thread: ThreadPoolExecutor) -> None:
@@ -47,20 +48,12 @@ class Transaction:
         # Ending the session aborts what was not committed.
         await asyncio.shield(self._hop(self._session.end_session))
 
-    async def load(self, slots: Iterable[Slot], view: View) -> None:
-        """Read documents into the view, one query per class; what isn't there is noted as such."""
-        wanted: dict[type[Document], set[str]] = defaultdict(set)
-        for document_class, document_id in slots:
-            wanted[document_class].add(document_id)
-        if not wanted:
-            return
-        found = await self._hop(self._find, wanted)
-        for document_class, ids in wanted.items():
-            for document in found[document_class]:
-                view.loaded((document_class, document.id), document)
-                ids.discard(document.id)
-            for absent in ids:
-                view.loaded((document_class, absent), None)
+    async def load(self, levels: Iterable[Iterable[Slot]], view: View) -> None:
+        """Read documents into the view, one query per class and level; what isn't there is noted as such.
+
+        Each level is asked for, in the thread, once the one before it is in the view.
+        """
+        await self._hop(lambda: self._load(levels, view))
 
     async def commit(self, view: View, records: Sequence[JournalRecord]) -> list[Place]:
         """Write what the view changed, the journal and the outbox, and commit; says where the records' messages lie.
@@ -71,17 +64,16 @@ class Transaction:
         """
         # The first message of a batch names its parcel: it is in no other batch that commits.
         places = [Place(records[0].id, part, len(records)) for part in range(len(records))]
-        await self._hop(self._write, view, records, places)
-        await self._seal()
-        return places
-
-    async def _seal(self) -> None:
-        await self._hop(self._begun().commit_transaction)
+        await self._hop(lambda: self._write(view, records, places), self._seal())
         self._is_committed = True
         self.round_trips += 1
+        return places
 
-    async def _hop(self, step: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, step, *arguments)
+    def _seal(self) -> Step:
+        return self._begun().commit_transaction
+
+    async def _hop(self, *steps: Step) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, _in_turn, steps)
 
     # -- in the thread
 
@@ -93,14 +85,24 @@ class Transaction:
             )
         return self._session
 
-    def _find(self, wanted: Mapping[type[Document], set[str]]) -> dict[type[Document], list[Document]]:
-        found: dict[type[Document], list[Document]] = {}
-        for document_class, ids in wanted.items():
-            cursor = self._database[document_class.collection].find(
-                {"_id": {"$in": list(ids)}}, session=self._begun(), batch_size=len(ids) + 1
-            )
-            found[document_class] = [from_raw(document_class, raw) for raw in cursor]
-            self.round_trips += 1
+    def _load(self, levels: Iterable[Iterable[Slot]], view: View) -> None:
+        for level in levels:
+            wanted: dict[type[Document], set[str]] = defaultdict(set)
+            for document_class, document_id in level:
+                wanted[document_class].add(document_id)
+            for document_class, ids in wanted.items():
+                for document in self._find(document_class, ids):
+                    view.loaded((document_class, document.id), document)
+                    ids.discard(document.id)
+                for absent in ids:
+                    view.loaded((document_class, absent), None)
+
+    def _find(self, document_class: type[Document], ids: set[str]) -> list[Document]:
+        cursor = self._database[document_class.collection].find(
+            {"_id": {"$in": list(ids)}}, session=self._begun(), batch_size=len(ids) + 1
+        )
+        found = [from_raw(document_class, raw) for raw in cursor]
+        self.round_trips += 1
         return found
 
     def _write(self, view: View, records: Sequence[JournalRecord], places: Sequence[Place]) -> None:
@@ -136,3 +138,8 @@ class Transaction:
         check_writes(reply.get("writeErrors", ()))
         if reply["n"] != count:
             raise Conflict(f"{count - reply['n']} documents are gone")
+
+
+def _in_turn(steps: Iterable[Step]) -> None:
+    for step in steps:
+        step()

@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from contracts.programme import Programme
@@ -132,6 +132,10 @@ def _add_pages(rest: FastAPI) -> None:
     @rest.get("/openapi.json", include_in_schema=False)
     async def openapi_document() -> JSONResponse:
         return JSONResponse(openapi())
+
+    @rest.get("/", include_in_schema=False)
+    async def front() -> RedirectResponse:
+        return RedirectResponse("/docs")
 
     @rest.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

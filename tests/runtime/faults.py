@@ -13,6 +13,7 @@ from pymongo.errors import AutoReconnect
 from runtime.publishing import Publisher
 from runtime.serve import Process
 from runtime.store import Store, Transaction
+from runtime.transaction import Step
 
 Hook = Callable[[Transaction], Awaitable[None]]
 
@@ -71,6 +72,16 @@ def in_transactions(store: Store, prepare: Callable[[Transaction], None]) -> Non
     store.transaction = transaction  # type: ignore[method-assign]  # that is the fault
 
 
+def sealing(store: Store, change: Callable[[Step], Step]) -> None:
+    """Have something else happen where a transaction's thread commits."""
+
+    def prepare(transaction: Transaction) -> None:
+        inner = transaction._seal
+        transaction._seal = lambda: change(inner())  # type: ignore[method-assign]  # that is the fault
+
+    in_transactions(store, prepare)
+
+
 def once(act: Callable[..., Any]) -> Callable[..., Any]:
     """Something that happens the first time only."""
     done = False
@@ -98,11 +109,11 @@ def _after_handle(process: Process) -> None:
 
 
 def _written_not_committed(process: Process) -> None:
-    in_transactions(process.store, lambda each: before(each, "_seal", crash))
+    sealing(process.store, lambda commit: crash)
 
 
 def _after_commit(process: Process) -> None:
-    in_transactions(process.store, lambda each: after(each, "_seal", crash))
+    sealing(process.store, lambda commit: lambda: crash(commit()))
 
 
 def _half_published(process: Process) -> None:
@@ -137,21 +148,17 @@ def unknown_commit(store: Store, *, is_applied: bool, times: int = 1) -> None:
     """Have commits end with a lost connection, applied or not."""
     left = [times]
 
-    def prepare(transaction: Transaction) -> None:
-        inner = transaction._seal
+    def lost(commit: Step) -> Step:
+        def act() -> None:
+            if left[0] == 0 or is_applied:
+                commit()
+            if left[0]:
+                left[0] -= 1
+                raise AutoReconnect("lost", errors={"errorLabels": ["UnknownTransactionCommitResult"]})
 
-        async def commit() -> None:
-            if not left[0]:
-                await inner()
-                return
-            left[0] -= 1
-            if is_applied:
-                await inner()
-            raise AutoReconnect("lost", errors={"errorLabels": ["UnknownTransactionCommitResult"]})
+        return act
 
-        transaction._seal = commit  # type: ignore[method-assign]  # that is the fault
-
-    in_transactions(store, prepare)
+    sealing(store, lost)
 
 
 def interfere(store: Store, act: Hook, times: int = 1) -> None:

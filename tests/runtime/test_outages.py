@@ -51,8 +51,8 @@ class TestMongodbAway:
             held = process.consumer.held()
             assert own.database is not None
             own.database.kill()
+            await until(lambda: process.obstacles == ["MongoDB is away"], "noticed while idle")
             await machine.send(*counts(200))
-            await until(lambda: process.obstacles == ["MongoDB is away"], "noticed")
             await until(lambda: any(lane._is_paused for lane in process.lanes._lanes), "paused")
             assert process.consumer.held() == held
 
@@ -64,6 +64,20 @@ class TestMongodbAway:
 
 
 class TestKafkaAway:
+    async def test_is_noticed_by_an_idle_process_too(self, own: LocalServers, settings: Settings) -> None:
+        async with Machine(pointed(settings, own)) as machine:
+            process = machine.process()
+            running = asyncio.create_task(process.run())
+            await until(lambda: not process.obstacles, "ready")
+            assert own.broker is not None
+            own.broker.ask_to_stop()
+            await asyncio.to_thread(own.broker.wait_stopped)
+            await until(lambda: process.obstacles == ["Kafka is away"], "noticed")
+            process.stop()
+            await restart(own, own.broker)
+            running.cancel()
+            await asyncio.wait([running], timeout=40)
+
     async def test_on_the_local_default_is_survived_with_a_restart_of_the_process(
         self, own: LocalServers, settings: Settings
     ) -> None:

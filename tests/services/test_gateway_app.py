@@ -205,6 +205,11 @@ class TestDescription:
         assert "://" not in answer.text.replace("http://www.w3.org", "")
         assert "<script" not in answer.text
 
+    async def test_is_where_the_front_door_leads(self, door: Door) -> None:
+        answer = await door.client.get("/")
+
+        assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
 
 def test_wait_of_reads_no_header_as_the_default() -> None:
     assert wait_of({}).seconds == 2.0

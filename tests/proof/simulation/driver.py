@@ -110,14 +110,16 @@ def _reject(future: asyncio.Future[Any], error: Exception) -> None:
 
 
 class SyncCollection:
-    """A collection as PyMongo gives it, within transactions."""
+    """A collection as PyMongo gives it, for threads."""
 
     def __init__(self, world: World, database: str, name: str) -> None:
         self._world = world
         self.name = (database, name)
 
-    def find(self, wanted: Raw, *, session: Session, batch_size: int = 0) -> list[Raw]:
-        """Documents as the transaction sees them."""
+    def find(self, wanted: Raw, *, session: Session | None = None, batch_size: int = 0) -> list[Raw]:
+        """Documents as the transaction sees them; without one, as a majority has them."""
+        if session is None:
+            return _by_majority(self._world, self.name, wanted)
         session.enter()
         found = {each["_id"]: each for each in self._world.replicas.scan(self.name, wanted, session.snapshot)}
         for (database, collection, key), document in session.writes.items():
@@ -133,8 +135,15 @@ class SyncCollection:
             session.write((*self.name, document["_id"]), None)
 
 
+def _by_majority(world: World, name: tuple[str, str], wanted: Raw) -> list[Raw]:
+    world.replicas.refuse_while_electing()
+    if world.strikes("mongo"):
+        raise AutoReconnect("connection closed")
+    return world.replicas.scan(name, wanted, world.replicas.majority_time)
+
+
 class SyncDatabase:
-    """A database as PyMongo gives it, within transactions."""
+    """A database as PyMongo gives it, for threads."""
 
     def __init__(self, world: World, name: str) -> None:
         self._world = world
@@ -207,10 +216,7 @@ class AsyncCollection:
         world = self._world
         world.crash_point("read")
         await asyncio.sleep(world.latency())
-        world.replicas.refuse_while_electing()
-        if world.strikes("mongo"):
-            raise AutoReconnect("connection closed")
-        return world.replicas.scan(self.name, wanted, world.replicas.majority_time)
+        return _by_majority(world, self.name, wanted)
 
     def find(self, wanted: Raw, *, limit: int = 0, batch_size: int = 0) -> Cursor:
         """A cursor over what matches."""

@@ -148,10 +148,11 @@ class Loop:
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
         """Run it at once in one go, some time later, as a thread would that has nobody beside it."""
         future = self.create_future()
+        name = getattr(func, "__name__", "hop")
 
         def run() -> None:
             try:
-                self.before_hop(func.__name__)
+                self.before_hop(name)
                 if not BODY.get().is_alive:
                     return
                 result = func(*args)
@@ -159,7 +160,7 @@ class Loop:
                 if not future.done():
                     future.set_exception(error)
                 return
-            self.after_hop(func.__name__)
+            self.after_hop(name)
             if isinstance(result, Blocked):
                 result.finish(future)
             elif not future.done():

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -69,8 +70,8 @@ def journal_outside() -> Iterator[Any]:
         del self.__dict__["late"]
         self._session = None
         for asked, count in late:
-            await self._hop(self._command, asked, count)
-        await self._seal()
+            await self._hop(partial(self._command, asked, count))
+        await self._hop(self._seal())
         return places
 
     with patch.object(Transaction, "_command", documents_first), patch.object(Transaction, "commit", twice):
@@ -154,10 +155,10 @@ def no_version_check() -> Iterator[Any]:
     """Documents are loaded outside of the snapshot, and no version is looked at when they are written."""
     find = Transaction._find
 
-    def outside(self: Transaction, wanted: Any) -> Any:
+    def outside(self: Transaction, document_class: Any, ids: Any) -> Any:
         own, self._session = self._session, None
         try:
-            return find(self, wanted)
+            return find(self, document_class, ids)
         finally:
             self._begun().end_session()
             self._session = own

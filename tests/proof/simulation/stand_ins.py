@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
+from runtime.transaction import Step, Transaction
 from tests.proof.simulation.clients import SimulatedBroker, SimulatedProducer, prompt_subscriber
 from tests.proof.simulation.driver import Client
 from tests.proof.simulation.world import World
@@ -78,8 +79,15 @@ def stood_in(world: World) -> Iterator[None]:
         for place, replacement in places.items():
             stack.enter_context(patch(place, replacement))
         stack.enter_context(patch.object(notifications.worker, "companions", []))
+        stack.enter_context(patch.object(Transaction, "_hop", _step_by_step))
         stack.enter_context(contextlib.closing(_Chance(world.seed)))
         yield
+
+
+async def _step_by_step(transaction: Transaction, *steps: Step) -> None:
+    """A hop for each step: between two of them a process may die and others may write."""
+    for step in steps:
+        await asyncio.get_running_loop().run_in_executor(transaction._thread, step)
 
 
 class _Chance:
