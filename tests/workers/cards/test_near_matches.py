@@ -1,6 +1,6 @@
 """A near match of a card's number is never activated: numbers carry a check digit and are matched as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from workers.cards import worker
 from workers.cards.documents import Card, LinkedCards
 from workers.cards.linking import know_member
 
-TAKING = {
+TAKING: Mapping[str, Callable[[str], Command]] = {
     "IssueCard": lambda number: IssueCard(card_number=number),
     "LinkCard": lambda number: LinkCard(card_number=number, member_id=ANA),
     "ReplaceCard": lambda number: ReplaceCard(card_number=OTHER, new_card_number=number),
