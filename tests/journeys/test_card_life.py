@@ -39,6 +39,10 @@ class TestALostCard:
 
         shown = await punchcard.read(OPERATOR, f"/v1/cards/{old}")
         assert (shown["state"], shown["newest"], shown["replaced_by"]) == ("replaced", new, new)
+        told = await punchcard.read(TILL, f"/v1/cards/{old}")
+        assert (told["state"], told["member_id"], told["newest"], told["replaced_by"]) == ("replaced", None, None, None)
+        assert (await punchcard.read(TILL, f"/v1/cards/{old}/balance"))["member_id"] is None
+        assert (await punchcard.read(TILL, f"/v1/cards/{new}/balance"))["member_id"] == member_id
         cards = await punchcard.read(OPERATOR, f"/v1/members/{member_id}/cards")
         assert [(each["number"], each["state"]) for each in cards] == [(old, "replaced"), (new, "active")]
         found = await eventually(
