@@ -46,7 +46,17 @@ _TILL: Final = frozenset(
     }
 )
 _APP: Final = frozenset(
-    {"RegisterMember", "BlockCard", "RedeemReward", "ShareCoupon", READ_CARD, READ_MEMBER, READ_MESSAGES}
+    {
+        "RegisterMember",
+        "BlockCard",
+        "LinkCard",
+        "IssueVirtualCard",
+        "RedeemReward",
+        "ShareCoupon",
+        READ_CARD,
+        READ_MEMBER,
+        READ_MESSAGES,
+    }
 )
 DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
     ActorKind.POS: _TILL,
