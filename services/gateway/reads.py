@@ -64,6 +64,11 @@ class Visit:
         """Whether who reads works on members, rather than serving one."""
         return self._caller.actor.kind in OFFICE
 
+    @property
+    def is_operators(self) -> bool:
+        """Whether an operator reads, who may see what colleagues noted."""
+        return self._caller.actor.kind is ActorKind.OPERATOR
+
     def looked_at_member(self, member_id: str, what: str) -> None:
         """Note that a member was shown."""
         self.doors.looks.note(self._caller, member_id, what)

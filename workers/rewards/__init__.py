@@ -1,6 +1,17 @@
 """Rewards: what purchases earn, what that buys, and a ledger that always adds up."""
 
-from workers.rewards import accounts, coupon_use, coupons, expiry, joining, purchases, redemption, refunds, waiting
+from workers.rewards import (
+    accounts,
+    coupon_use,
+    coupons,
+    expiry,
+    joining,
+    purchases,
+    redemption,
+    refunds,
+    tiers,
+    waiting,
+)
 from workers.rewards.worker import worker
 
 __all__ = [
@@ -12,6 +23,7 @@ __all__ = [
     "purchases",
     "redemption",
     "refunds",
+    "tiers",
     "waiting",
     "worker",
 ]
