@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from contracts.messages import ActorKind
 from contracts.programme.earning import EarningRule, Rate, Rounding, Scheme, ValidUntil, divided
 from contracts.programme.offers import Campaign, Prize
+from contracts.programme.pastimes import Game, Survey
 from contracts.programme.tiers import TierSystem
 from contracts.rewards import Currency
 from contracts.values import Code, Text
@@ -65,6 +66,8 @@ class RewardRules(BaseModel):
     offers: tuple[RewardOffer, ...] = Field(max_length=500)
     campaigns: tuple[Campaign, ...] = Field((), max_length=500)
     """The coupons that there are."""
+    surveys: tuple[Survey, ...] = Field((), max_length=100)
+    games: tuple[Game, ...] = Field((), max_length=100)
     tier_systems: tuple[TierSystem, ...] = Field((), max_length=10)
     recorders: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR)
     """Who may record, confirm, cancel and refund purchases."""
@@ -79,6 +82,9 @@ class RewardRules(BaseModel):
     coupon_cancellers: tuple[ActorKind, ...] = OFFICE
     coupon_sharers: tuple[ActorKind, ...] = (ActorKind.APP, ActorKind.WALLET, *OFFICE)
     """Who may move a coupon to another card."""
+    survey_takers: tuple[ActorKind, ...] = (ActorKind.APP, ActorKind.WALLET, ActorKind.OPERATOR)
+    players: tuple[ActorKind, ...] = (*TILLS, ActorKind.APP, ActorKind.WALLET, ActorKind.OPERATOR)
+    """Who may play for a card. A draw follows from its command's id: who may choose ids may look for lucky ones."""
     tier_assigners: tuple[ActorKind, ...] = OFFICE
     shortfall: Shortfall = Shortfall.DEBT
     park_seconds: int = Field(300, ge=1, le=86_400)
@@ -97,12 +103,11 @@ class RewardRules(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        all_offers = (*(offer.code for offer in self.offers), *(campaign.code for campaign in self.campaigns))
         for kind, codes in (
             ("units", self.units),
             ("schemes", tuple(scheme.code for scheme in self.schemes)),
             ("earning", tuple(rule.code for rule in self.earning)),
-            ("offers, campaigns", all_offers),
+            ("offers, campaigns, surveys, games", self._offered()),
             ("tier_systems", tuple(system.code for system in self.tier_systems)),
             ("tiers", tuple(tier.code for system in self.tier_systems for tier in system.tiers)),
         ):
@@ -115,7 +120,10 @@ class RewardRules(BaseModel):
             if unit not in self.units:
                 raise ValueError(f"{code}: {unit} is not among the units")
         tiers = [tier for system in self.tier_systems for tier in system.tiers]
-        self._refuse_unknown_prizes([(tier.code, tier.reward) for tier in tiers if tier.reward is not None])
+        prizes = [(tier.code, tier.reward) for tier in tiers if tier.reward is not None]
+        prizes += [(survey.code, survey.prize) for survey in self.surveys if survey.prize is not None]
+        prizes += [(prize.code, prize.prize) for game in self.games for prize in game.prizes]
+        self._refuse_unknown_prizes(prizes)
         for rule in self.earning:
             for code in sorted(rule.tiers - {tier.code for tier in tiers}):
                 raise ValueError(f"{rule.code}: {code} is not among the tiers")
@@ -159,6 +167,14 @@ class RewardRules(BaseModel):
             if prize.units is not None and prize.units.unit not in self.units:
                 raise ValueError(f"{code}: {prize.units.unit} is not among the units")
 
+    def survey(self, code: str) -> Survey | None:
+        """The survey with this code, or None."""
+        return next((survey for survey in self.surveys if survey.code == code), None)
+
+    def game(self, code: str) -> Game | None:
+        """The game with this code, or None."""
+        return next((game for game in self.games if game.code == code), None)
+
     def tier_system(self, code: str) -> TierSystem | None:
         """The status system with this code, or None."""
         return next((system for system in self.tier_systems if system.code == code), None)
@@ -173,8 +189,12 @@ class RewardRules(BaseModel):
 
     @cached_property
     def offer_codes(self) -> frozenset[str]:
-        """The codes of all that is offered: rewards and campaigns; no two have the same."""
-        return frozenset((*self._offers_by_code, *self._campaigns_by_code))
+        """The codes of all that is offered: rewards, campaigns, surveys and games; no two have the same."""
+        return frozenset(self._offered())
+
+    def _offered(self) -> tuple[str, ...]:
+        rewards = [offer.code for offer in self.offers] + [campaign.code for campaign in self.campaigns]
+        return (*rewards, *(survey.code for survey in self.surveys), *(game.code for game in self.games))
 
     def offer(self, code: str) -> RewardOffer | None:
         """The offer with this code, or None."""

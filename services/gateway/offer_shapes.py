@@ -1,4 +1,4 @@
-"""Shapes of what is read about offers: coupons, tiers."""
+"""Shapes of what is read about offers: coupons, tiers, surveys."""
 
 from datetime import date, datetime
 
@@ -53,3 +53,19 @@ class TierShown(Shape):
     next_tier: str | None
     next_threshold: int | None
     period_ends_on: date | None
+
+
+class SurveyAnswerShown(Shape):
+    """The answer to one question of a survey."""
+
+    question: str
+    value: bool | int | str | tuple[str, ...]
+
+
+class SurveyResponseShown(Shape):
+    """A survey as it was answered."""
+
+    id: str
+    survey: str
+    answered_at: datetime
+    answers: tuple[SurveyAnswerShown, ...]

@@ -10,6 +10,7 @@ import pytest
 from contracts.coupons import CancelCoupon, CouponIssued, IssueCoupon, ResendCoupon
 from contracts.messages import Actor, ActorKind, Command, Event
 from contracts.programme import Programme
+from contracts.programme.pastimes import Survey
 from contracts.rewards import RedeemReward, RewardIssued
 from runtime.documents import Document
 from services.gateway.app import create_app
@@ -19,6 +20,7 @@ from tests.services.gateway import FakeEdge
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.rewards.counter import NUMBER, OPERATOR, Shop, coffees, receipt
 from tests.workers.rewards.offers import issue, only, use
+from tests.workers.rewards.test_pastimes import SURVEY, answer
 from tests.workers.rewards.test_tiers import assign, tier_shop
 from workers.audit.chains import chain_of
 from workers.audit.documents import Chain
@@ -120,6 +122,18 @@ class TestTiers:
         assert shown["held_until"] == "2026-12-05T23:00:00Z"
         (shown,) = await desk.get(f"/v1/cards/{NUMBER}/tiers", by="till")
         assert (shown["tier"], shown["note"], shown["next_tier"]) == ("gold", None, None)
+
+
+class TestSurveys:
+    async def test_show_what_was_answered_to_who_may_read_members(self, desk: Desk) -> None:
+        shop = desk.shelf.shop
+        surveys = (*shop.programme.rewards.surveys, Survey.model_validate(SURVEY))
+        rules = shop.programme.rewards.model_copy(update={"surveys": surveys})
+        shop.programme = shop.programme.model_copy(update={"rewards": rules})
+        desk.shelf.say(answer(stars=3))
+        (shown,) = await desk.get(f"/v1/cards/{NUMBER}/surveys")
+        assert (shown["survey"], shown["answers"]) == ("how_was_it", [{"question": "stars", "value": 3}])
+        assert await desk.get(f"/v1/cards/{NUMBER}/surveys", by="till") == 403
 
 
 class TestTimelines:

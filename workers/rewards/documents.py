@@ -275,6 +275,8 @@ class Cause(StrEnum):
     COUPON_USED = "coupon_used"
     COUPON_RETURNED = "coupon_returned"
     TIER_REWARD = "tier_reward"
+    SURVEY_ANSWERED = "survey_answered"
+    GAME_PLAYED = "game_played"
     MOVED_OUT = "moved_out"
     MOVED_IN = "moved_in"
 
@@ -310,7 +312,7 @@ class LedgerEntry(Document):
     purchase_id: str | None = None
     reward_id: str | None = None
     source: str | None = None
-    """What else gave or took it: a coupon by its code, a tier."""
+    """What else gave or took it: a coupon by its code, a tier, a survey, a game."""
     parts: tuple[EntryPart, ...] = ()
     undoes: str | None = None
     """The entry that this one takes back, in whole or in part."""

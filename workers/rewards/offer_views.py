@@ -1,4 +1,4 @@
-"""What others may read about coupons and tiers."""
+"""What others may read about coupons, tiers and surveys."""
 
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -11,6 +11,7 @@ from contracts.tiers import TierCause
 from runtime.store import Reader
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account
+from workers.rewards.pastime_documents import SurveyResponse
 from workers.rewards.reckoning import progress
 from workers.rewards.tier_documents import Standing
 
@@ -54,15 +55,24 @@ class OfferViews:
         systems = programme.rewards.tier_systems if account is not None else ()
         return [_tier_view(system, account, standing, today) for system in systems if account is not None]
 
+    async def survey_responses(self, account_id: str, limit: int = 100) -> list[SurveyResponse]:
+        """What an account answered in surveys, the newest first."""
+        where = {"account_id": {"$in": await self._owned(account_id)}}
+        newest = (("answered_at", -1), ("_id", 1))
+        return await self._reader.find(SurveyResponse, where, sort=newest, limit=max(1, min(limit, MOST_OFFERS)))
+
+    async def _owned(self, account_id: str) -> tuple[str, ...]:
+        account = await self._reader.get(Account, account_id)
+        return (account_id,) if account is None else (account_id, *account.absorbed)
+
     async def coupon(self, coupon_code: str) -> Coupon | None:
         """The coupon with a code."""
         return await self._reader.get(Coupon, coupon_code)
 
     async def coupons(self, account_id: str, *, state: CouponState | None = None, limit: int = 100) -> list[Coupon]:
         """An account's coupons, the newest first; those in one state if it is given."""
-        account = await self._reader.get(Account, account_id)
-        owned = (account_id,) if account is None else (account_id, *account.absorbed)
-        where: dict[str, Any] = {"account_id": {"$in": owned}} | ({} if state is None else {"state": state.value})
+        where: dict[str, Any] = {"account_id": {"$in": await self._owned(account_id)}}
+        where |= {} if state is None else {"state": state.value}
         newest = (("issued_at", -1), ("_id", 1))
         return await self._reader.find(Coupon, where, sort=newest, limit=max(1, min(limit, MOST_OFFERS)))
 

@@ -4,9 +4,14 @@ from contracts.programme import Programme
 from runtime.decisions import Worker
 from workers.rewards.coupon_documents import Coupon, SaleCoupons
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
+from workers.rewards.pastime_documents import GameStock, SurveyResponse
 from workers.rewards.tier_documents import Standing
 
 worker = Worker[Programme](
-    "rewards", documents=(Card, Account, Purchase, Reward, LedgerEntry, Coupon, SaleCoupons, Standing)
+    "rewards",
+    documents=(
+        *(Card, Account, Purchase, Reward, LedgerEntry),
+        *(Coupon, SaleCoupons, Standing, SurveyResponse, GameStock),
+    ),
 )
 """Rewards: what purchases earn, what that buys, and a ledger that always adds up."""
