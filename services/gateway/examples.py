@@ -85,5 +85,18 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "ReleaseCoupon": {"card_number": CARD, "coupon_code": COUPON, "store": "berlin-1", "till": "till-7"},
     "UseCoupon": {"card_number": CARD, "coupon_code": COUPON, **STORE},
     "ShareCoupon": {"card_number": CARD, "coupon_code": COUPON, "to_card_number": "2000000000016"},
+    "AnswerSurvey": {
+        "card_number": CARD,
+        "survey": "how_was_it",
+        "answers": {"stars": 5, "again": True, "remark": "The oat milk was great"},
+    },
+    "PlayGame": {"card_number": CARD, "game": "wheel"},
+    "AssignTier": {
+        "card_number": CARD,
+        "system": "status",
+        "tier": "gold",
+        "holds_until": "2027-12-31",
+        "note": "Promised by the store manager",
+    },
     "ResendMessage": {"message_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"},
 }

@@ -41,6 +41,7 @@ _TILL: Final = frozenset(
         "ReserveCoupon",
         "ReleaseCoupon",
         "UseCoupon",
+        "PlayGame",
         READ_CARD,
         READ_COUPON,
     }
@@ -53,6 +54,8 @@ _APP: Final = frozenset(
         "IssueVirtualCard",
         "RedeemReward",
         "ShareCoupon",
+        "AnswerSurvey",
+        "PlayGame",
         READ_CARD,
         READ_MEMBER,
         READ_MESSAGES,
@@ -62,7 +65,9 @@ DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
     ActorKind.POS: _TILL,
     ActorKind.APP: _APP,
     ActorKind.OPERATOR: KNOWN_SCOPES - OURS - SECOND_PERSON,
-    ActorKind.WALLET: frozenset({"RegisterMember", "RedeemReward", "ShareCoupon", READ_CARD}),
+    ActorKind.WALLET: frozenset(
+        {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD}
+    ),
     ActorKind.SMS: frozenset({"RegisterMember"}),
     ActorKind.SYSTEM: KNOWN_SCOPES,
     ActorKind.WORKER: frozenset(),

@@ -127,8 +127,20 @@ class Counter(Part):
     what: str
     period: str
     amount: int
-    ends_on: date | None = None
-    """The period's last day; None if it has no end."""
+    kept_until: date | None = None
+    """The last day on which it is remembered; None: for ever."""
+
+
+class HeldTier(Part):
+    """The tier that an account has in a status system, and until when, if it was assigned by hand."""
+
+    system: str
+    tier: str | None
+    held_until: datetime | None = None
+
+    def is_by_hand(self, now: datetime) -> bool:
+        """Whether it holds whatever the account earns or loses."""
+        return self.held_until is not None and self.held_until > now
 
 
 class Account(Document):
@@ -145,6 +157,20 @@ class Account(Document):
     """When the next of its lots expires."""
     counters: tuple[Counter, ...] = ()
     """What fell into the present periods, and into those that are remembered."""
+    tiers: tuple[HeldTier, ...] = ()
+    """In each status system in which it has, or has had, a tier."""
+
+    @property
+    def tier_codes(self) -> tuple[str, ...]:
+        """The tiers that it has, in whatever system."""
+        return tuple(each.tier for each in self.tiers if each.tier is not None)
+
+    def held_tier(self, system: str) -> HeldTier:
+        """The tier that it has in a system."""
+        for held in self.tiers:
+            if held.system == system:
+                return held
+        return HeldTier(system=system, tier=None)
 
     def counted(self, what: str, period: str) -> int:
         """How much of something fell into a period."""
@@ -223,6 +249,8 @@ class Purchase(Document):
     """Who recorded it."""
     card_category: str = "normal"
     """The card's when it was recorded: a revision earns by it, whatever the card is by then."""
+    tiers: tuple[str, ...] = ()
+    """The account's when it was recorded, likewise."""
     is_confirmed: bool = False
     """Whether it is paid for."""
     revision: int = 0
@@ -296,6 +324,9 @@ class Cause(StrEnum):
     ADJUSTMENT_UNDONE = "adjustment_undone"
     COUPON_USED = "coupon_used"
     COUPON_RETURNED = "coupon_returned"
+    TIER_REWARD = "tier_reward"
+    SURVEY_ANSWERED = "survey_answered"
+    GAME_PLAYED = "game_played"
     MOVED_OUT = "moved_out"
     MOVED_IN = "moved_in"
 
@@ -334,7 +365,7 @@ class LedgerEntry(Document):
     reason: str | None = None
     """Why an operator did it, by the programme's own word."""
     source: str | None = None
-    """What else gave or took it: a coupon by its code."""
+    """What else gave or took it: a coupon by its code, a tier, a survey, a game."""
     parts: tuple[EntryPart, ...] = ()
     undoes: str | None = None
     """The entry that this one takes back, in whole or in part."""

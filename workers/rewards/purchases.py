@@ -82,7 +82,9 @@ def opened(sale: Purchase, account: Account, before: Purchase | None, context: C
     """
     rules = context.programme.rewards
     at = sale.purchased_at or context.now
+    tiers = account.tier_codes if before is None else before.tiers
     return sale.evolve(
+        tiers=tiers,
         account_id=account.id,
         awaited_card=None,
         state=counting_state(sale, is_confirmed=sale.is_confirmed),
@@ -93,6 +95,7 @@ def opened(sale: Purchase, account: Account, before: Purchase | None, context: C
             store=sale.store,
             card_category=sale.card_category,
             purchased_at=at,
+            tiers=tiers,
             capped=Allowance(account, before, context),
         ),
     )
