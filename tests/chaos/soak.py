@@ -41,6 +41,9 @@ PATIENCE_SECONDS: Final = 150.0
 """How long nothing may change until a soak says that it does not come to rest; a text that was lost with its courier
 is taken up after 60 seconds."""
 LOOK_SECONDS: Final = 0.25
+REPLAY_TAKES: Final = timedelta(minutes=45)
+"""How long judging and replaying may take; what a timer brings meanwhile is not the replay's doing."""
+SETTLED_AFTER: Final = timedelta(seconds=10)
 RESTS: Final = 4
 
 
@@ -323,9 +326,24 @@ class Soak:
                 undone[f"outbox of {name}"] = (await library.worker(name).journal_totals())["undispatched"]
             if is_texts_too:
                 undone["texts"] = await texts_on_their_way(library)
+            if self._wish.replay:
+                undone["seconds until a timer"] = await self._seconds_until_due(library)
         finally:
             library.close()
         return {what: count for what, count in undone.items() if count}
+
+
+    async def _seconds_until_due(self, library: Library) -> int:
+        """Until the last timer that would ring before a replay is over, as if the replay had done it; 0 without one."""
+        now = datetime.now(UTC)
+        soon = {"$gt": now - SETTLED_AFTER, "$lte": now + REPLAY_TAKES}
+        seconds = [0]
+        for worker in self.workers:
+            reader = library.worker(worker.name)
+            for due in worker.timers:
+                last = await reader.find(due.document, {due.field: soon}, sort=[(due.field, -1)], limit=1)
+                seconds += [int((getattr(each, due.field) - now + SETTLED_AFTER).total_seconds()) + 1 for each in last]
+        return max(seconds)
 
 
 async def texts_on_their_way(library: Library) -> int:
