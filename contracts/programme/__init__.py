@@ -52,10 +52,12 @@ class Programme(BaseModel):
 
     @model_validator(mode="after")
     def _labels_in_every_language(self) -> Self:
-        for question in self.registration.questions:
+        asked = [("registration", question) for question in self.registration.questions]
+        asked += [(f"rewards.{survey.code}", each) for survey in self.rewards.surveys for each in survey.questions]
+        for place, question in asked:
             missing = [language for language in self.languages if language not in question.label]
             if missing:
-                raise ValueError(f"registration.questions: {question.code} has no label in {', '.join(missing)}")
+                raise ValueError(f"{place}.questions: {question.code} has no label in {', '.join(missing)}")
         return self
 
     @property

@@ -1,5 +1,6 @@
 """What a programme decides about earning: rates, and rules that say which purchases earn by them, when and how much."""
 
+from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Self
@@ -131,6 +132,8 @@ class EarningRule(BaseModel):
     categories: frozenset[Code] = frozenset()
     stores: frozenset[Reference] = frozenset()
     card_categories: frozenset[Code] = frozenset()
+    tiers: frozenset[Code] = frozenset()
+    """Tiers of which the card's account must have one, in whatever system."""
     scheme: Code | None = None
     """The scheme that it belongs to; it counts only while and where that runs."""
     starts_on: date | None = None
@@ -172,8 +175,10 @@ class EarningRule(BaseModel):
         """Whether its hours end on the next morning."""
         return self.from_time is not None and self.until_time is not None and self.until_time < self.from_time
 
-    def applies(self, store: str, card_category: str, at: datetime) -> bool:
-        """Whether it counts for a purchase in this store, on a card of this category, at this time of the zone."""
+    def applies(self, store: str, card_category: str, at: datetime, tiers: Collection[str] = ()) -> bool:
+        """Whether it counts for a purchase in this store at this time of the zone, on such a card with these tiers."""
+        if self.tiers and self.tiers.isdisjoint(tiers):
+            return False
         hour, day = at.time(), at.date()
         if self.from_time is not None or self.until_time is not None:
             is_late = self.from_time is not None and hour >= self.from_time

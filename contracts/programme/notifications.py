@@ -19,6 +19,7 @@ PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
     "RewardIssued": frozenset({"first_name", "programme", "reward"}),
     "CouponIssued": frozenset({"first_name", "programme", "coupon", "offer"}),
     "CouponResent": frozenset({"first_name", "programme", "coupon", "offer"}),
+    "TierChanged": frozenset({"first_name", "programme", "tier"}),
     "CouponShared": frozenset({"first_name", "programme", "coupon", "offer"}),
 }
 """The events that members can be told of, and what a text about each may name."""

@@ -34,6 +34,23 @@ class ProgrammeGift(Gift):
         return self
 
 
+class Prize(BaseModel):
+    """What comes with something: a coupon of a campaign, or units at once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    campaign: Code | None = None
+    units: ProgrammeGift | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.campaign is None) == (self.units is None):
+            raise ValueError("must say either campaign or units")
+        if self.units is not None and self.units.kind is not GiftKind.UNITS:
+            raise ValueError("units must be a gift of units")
+        return self
+
+
 class Campaign(BaseModel):
     """Coupons of one kind: what they give, how long, and what may be done with them."""
 

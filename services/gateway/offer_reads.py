@@ -1,5 +1,6 @@
-"""Reads about offers: coupons, and everything that happened to a code, a reward or an offer."""
+"""Reads about offers: coupons, tiers, surveys, and everything that happened to a code, a reward or an offer."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path
@@ -7,8 +8,19 @@ from fastapi import APIRouter, Depends, Path
 from contracts.coupons import CouponCode, CouponState
 from contracts.rewards import RewardId
 from contracts.values import CardNumber, Code
-from services.gateway.offer_shapes import CouponShown
-from services.gateway.reads import Before, CardVisit, Limit, TimelineVisit, Visit, account_of, there, timeline, visiting
+from services.gateway.offer_shapes import CouponShown, SurveyResponseShown, TierShown
+from services.gateway.reads import (
+    Before,
+    CardVisit,
+    Limit,
+    MemberVisit,
+    TimelineVisit,
+    Visit,
+    account_of,
+    there,
+    timeline,
+    visiting,
+)
 from services.gateway.scopes import READ_COUPON
 from services.gateway.shapes import Timeline
 
@@ -24,6 +36,24 @@ async def coupons(
     found = await visit.doors.rewards.coupons(await account_of(card_number, visit), state=state, limit=limit)
     visit.looked_at_card(card_number, "coupons")
     return [CouponShown.model_validate(each) for each in found]
+
+
+@router.get("/cards/{card_number}/surveys", tags=["cards"])
+async def surveys(card_number: CardNumber, visit: MemberVisit, limit: Limit = 100) -> list[SurveyResponseShown]:
+    """What was answered in surveys with the card's account, newest first."""
+    found = await visit.doors.rewards.survey_responses(await account_of(card_number, visit), limit=limit)
+    visit.looked_at_card(card_number, "surveys")
+    return [SurveyResponseShown.model_validate(each) for each in found]
+
+
+@router.get("/cards/{card_number}/tiers", tags=["cards"])
+async def tiers(card_number: CardNumber, visit: CardVisit) -> list[TierShown]:
+    """How the card's account stands in each status system, and what it takes to the next tier."""
+    account_id = await account_of(card_number, visit)
+    found = await visit.doors.rewards.tiers(account_id, visit.doors.programme, datetime.now(UTC))
+    visit.looked_at_card(card_number, "tiers")
+    shown = [TierShown.model_validate(each) for each in found]
+    return shown if visit.is_operators else [each.model_copy(update={"note": None}) for each in shown]
 
 
 @router.get("/coupons/{coupon_code}", tags=["offers"])
@@ -55,6 +85,6 @@ async def reward_timeline(
 
 @router.get("/offers/{offer}/timeline", tags=["offers"])
 async def offer_timeline(offer: Code, visit: TimelineVisit, limit: Limit = 100, before: Before = None) -> Timeline:
-    """Everything that happened with a reward or a campaign of the programme, by its code, newest first."""
+    """Everything that happened with a reward, a campaign, a survey or a game, by its code, newest first."""
     there(offer if offer in visit.doors.programme.rewards.offer_codes else None, "offer")
     return await timeline(visit.doors.audit, [offer], limit, before)

@@ -41,18 +41,33 @@ _TILL: Final = frozenset(
         "ReserveCoupon",
         "ReleaseCoupon",
         "UseCoupon",
+        "PlayGame",
         READ_CARD,
         READ_COUPON,
     }
 )
 _APP: Final = frozenset(
-    {"RegisterMember", "BlockCard", "RedeemReward", "ShareCoupon", READ_CARD, READ_MEMBER, READ_MESSAGES}
+    {
+        "RegisterMember",
+        "BlockCard",
+        "LinkCard",
+        "IssueVirtualCard",
+        "RedeemReward",
+        "ShareCoupon",
+        "AnswerSurvey",
+        "PlayGame",
+        READ_CARD,
+        READ_MEMBER,
+        READ_MESSAGES,
+    }
 )
 DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
     ActorKind.POS: _TILL,
     ActorKind.APP: _APP,
     ActorKind.OPERATOR: KNOWN_SCOPES - OURS - SECOND_PERSON,
-    ActorKind.WALLET: frozenset({"RegisterMember", "RedeemReward", "ShareCoupon", READ_CARD}),
+    ActorKind.WALLET: frozenset(
+        {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD}
+    ),
     ActorKind.SMS: frozenset({"RegisterMember"}),
     ActorKind.SYSTEM: KNOWN_SCOPES,
     ActorKind.WORKER: frozenset(),

@@ -36,7 +36,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     app = create_app(FakeEdge(), shelf, Keys(file), Programme.read(Path("programme.yaml")))  # type: ignore[arg-type]  # stands for a Library
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield Desk(shelf, client, key)
+        yield Desk(shelf, client, {"desk": key})
 
 
 async def test_an_explanation_adds_up_to_the_balance(desk: Desk) -> None:

@@ -10,6 +10,7 @@ import pytest
 from contracts.coupons import CancelCoupon, CouponIssued, IssueCoupon, ResendCoupon
 from contracts.messages import Actor, ActorKind, Command, Event
 from contracts.programme import Programme
+from contracts.programme.pastimes import Survey
 from contracts.rewards import RedeemReward, RewardIssued
 from runtime.documents import Document
 from services.gateway.app import create_app
@@ -18,7 +19,9 @@ from tests.decisions import TILL, context, decide
 from tests.services.gateway import FakeEdge
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.rewards.counter import NUMBER, OPERATOR, Shop, coffees, receipt
-from tests.workers.rewards.offers import issue, offer_shop, only, use
+from tests.workers.rewards.offers import issue, only, use
+from tests.workers.rewards.test_pastimes import SURVEY, answer
+from tests.workers.rewards.test_tiers import assign, tier_shop
 from workers.audit.chains import chain_of
 from workers.audit.documents import Chain
 from workers.audit.recording import record
@@ -62,26 +65,26 @@ class Shelf:
 class Desk:
     """An operator's window on the shelf."""
 
-    def __init__(self, shelf: Shelf, client: httpx.AsyncClient, key: str) -> None:
+    def __init__(self, shelf: Shelf, client: httpx.AsyncClient, keys: dict[str, str]) -> None:
         self.shelf = shelf
         self._client = client
-        self._key = {"Authorization": f"Bearer {key}"}
+        self._keys = keys
 
-    async def get(self, path: str) -> Any:
-        answer = await self._client.get(path, headers=self._key)
+    async def get(self, path: str, by: str = "desk") -> Any:
+        answer = await self._client.get(path, headers={"Authorization": f"Bearer {self._keys[by]}"})
         return answer.json() if answer.status_code == 200 else answer.status_code
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    shelf = Shelf(offer_shop())
+    shelf = Shelf(tier_shop())
     shelf.keep([])
     file = tmp_path / "keys.yaml"
-    key = create_key(file, "desk", ActorKind.OPERATOR)
+    keys = {"desk": create_key(file, "desk", ActorKind.OPERATOR), "till": create_key(file, "till", ActorKind.POS)}
     programme = Programme.read(Path("programme.yaml")).model_copy(update={"rewards": shelf.shop.programme.rewards})
     app = create_app(FakeEdge(), shelf, Keys(file), programme)  # type: ignore[arg-type]  # stand for an Edge and a Library
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
-        yield Desk(shelf, client, key)
+        yield Desk(shelf, client, keys)
 
 
 class TestCoupons:
@@ -103,6 +106,34 @@ class TestCoupons:
         (shown,) = await desk.get(f"/v1/cards/{NUMBER}/coupons?state=used")
         assert (shown["id"], shown["purchase_id"]) == (used, "s1 t1 17 2026-11-22")
         assert await desk.get("/v1/cards/4000000000000002/coupons") == 404
+
+
+class TestTiers:
+    async def test_show_where_an_account_stands_and_what_it_takes_to_the_next(self, desk: Desk) -> None:
+        desk.shelf.say(receipt(coffees(1, 1_200)), TILL)
+        (shown,) = await desk.get(f"/v1/cards/{NUMBER}/tiers")
+        assert (shown["tier"], shown["cause"], shown["note"]) == ("silver", "reached", None)
+        assert (shown["counted"], shown["next_tier"], shown["next_threshold"]) == (12, "gold", 30)
+
+    async def test_show_colleagues_notes_to_operators_alone(self, desk: Desk) -> None:
+        desk.shelf.say(assign("gold"))
+        (shown,) = await desk.get(f"/v1/cards/{NUMBER}/tiers")
+        assert (shown["tier"], shown["note"]) == ("gold", "As promised")
+        assert shown["held_until"] == "2026-12-05T23:00:00Z"
+        (shown,) = await desk.get(f"/v1/cards/{NUMBER}/tiers", by="till")
+        assert (shown["tier"], shown["note"], shown["next_tier"]) == ("gold", None, None)
+
+
+class TestSurveys:
+    async def test_show_what_was_answered_to_who_may_read_members(self, desk: Desk) -> None:
+        shop = desk.shelf.shop
+        surveys = (*shop.programme.rewards.surveys, Survey.model_validate(SURVEY))
+        rules = shop.programme.rewards.model_copy(update={"surveys": surveys})
+        shop.programme = shop.programme.model_copy(update={"rewards": rules})
+        desk.shelf.say(answer(stars=3))
+        (shown,) = await desk.get(f"/v1/cards/{NUMBER}/surveys")
+        assert (shown["survey"], shown["answers"]) == ("how_was_it", [{"question": "stars", "value": 3}])
+        assert await desk.get(f"/v1/cards/{NUMBER}/surveys", by="till") == 403
 
 
 class TestTimelines:

@@ -8,6 +8,7 @@ from contracts.coupons import CouponIssued, CouponResent, CouponShared, readable
 from contracts.notifications import DropNotices
 from contracts.registration import MemberRegistered, RegistrationRepeated
 from contracts.rewards import RewardIssued
+from contracts.tiers import TierChanged
 from runtime.decisions import Key
 from runtime.documents import Erase
 from workers import Changes, Context
@@ -142,6 +143,22 @@ def told_of_coupon(
         code=readable(event.coupon_code),
         noticed_at=context.now,
     )
+    yield from told(notice, event.member_id, contact, waiting, context)
+
+
+@worker.handles(TierChanged)
+def tell_of_tier(
+    event: TierChanged,
+    contact: Annotated[Contact | None, Key("member_id")],
+    waiting: Annotated[Waiting | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    if event.member_id is None or not event.is_higher:
+        return
+    system = context.programme.rewards.tier_system(event.system)
+    tiers = () if system is None else system.tiers
+    title = next((tier.text for tier in tiers if tier.code == event.tier), event.tier or "")
+    notice = Notice(event="TierChanged", cause=context.id, subject=title, noticed_at=context.now)
     yield from told(notice, event.member_id, contact, waiting, context)
 
 

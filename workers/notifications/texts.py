@@ -52,6 +52,7 @@ def queued(notice: Notice, contact: Contact, context: Context) -> tuple[Message,
         "card": notice.subject,
         "reward": notice.subject,
         "offer": notice.subject,
+        "tier": notice.subject,
         "coupon": notice.code,
     }
     message = Message(

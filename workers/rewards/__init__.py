@@ -8,10 +8,12 @@ from workers.rewards import (
     coupons,
     expiry,
     joining,
+    pastimes,
     purchases,
     redemption,
     refunds,
     returning,
+    tiers,
     waiting,
 )
 from workers.rewards.worker import worker
@@ -24,10 +26,12 @@ __all__ = [
     "coupons",
     "expiry",
     "joining",
+    "pastimes",
     "purchases",
     "redemption",
     "refunds",
     "returning",
+    "tiers",
     "waiting",
     "worker",
 ]

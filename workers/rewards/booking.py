@@ -8,11 +8,13 @@ from contracts.adjustments import ReturnRewards
 from contracts.messages import Command
 from contracts.rewards import Earned, PurchaseState, TakenBack, UnitChange
 from workers import Context
-from workers.rewards.caps import counters_after
+from workers.rewards.caps import cap_moves, local_day
+from workers.rewards.counters import counted
 from workers.rewards.coupon_use import OVER, coupons_back
 from workers.rewards.documents import Account, Cause, Earning, LedgerEntry, Posted, Purchase, Terms
 from workers.rewards.earning import still_earned, what_is_left
 from workers.rewards.ledger import Tally, balances, settled
+from workers.rewards.reckoning import reckonings, tier_moves
 
 COUNTING: Final = (PurchaseState.PENDING, PurchaseState.CONFIRMED, PurchaseState.REFUNDED)
 TAKING_BACK: Final = (Cause.REVISION, Cause.REFUND, Cause.CANCELLATION)
@@ -51,7 +53,7 @@ def counting_state(purchase: Purchase, *, is_confirmed: bool) -> PurchaseState:
 
 def book(account: Account, before: Purchase | None, after: Purchase, cause: Cause, context: Context) -> Booking:
     """Move the difference between a purchase before and after; the purchase remembers entries and answer."""
-    shortfall = context.programme.rewards.shortfall
+    rules = context.programme.rewards
     tallies = _moved(account, before, after, context)
     posted = {each.unit: each.entry_id for each in after.posted}
     entries: list[LedgerEntry] = []
@@ -71,14 +73,15 @@ def book(account: Account, before: Purchase | None, after: Purchase, cause: Caus
             posted[unit] = entry.id
 
     changed = settled(account, tallies.values())
-    counters = counters_after(account, before, after, context)
-    if counters != changed.counters:
-        changed = changed.evolve(counters=counters)
+    moves = (*cap_moves(before, after, context), *tier_moves(before, after, context)) if rules.counts else ()
+    if moves:
+        changed = changed.evolve(counters=counted(account, moves, local_day(context)))
     purchase = after.evolve(
         posted=tuple(Posted(unit=unit, entry_id=entry_id) for unit, entry_id in posted.items()),
-        balances=balances(changed, context.now, shortfall),
+        balances=balances(changed, context.now, rules.shortfall),
     )
-    return Booking(changed, purchase, tuple(entries), tallies, returned_with(before, purchase, context))
+    asks = (*returned_with(before, purchase, context), *(reckonings(changed, context) if moves else ()))
+    return Booking(changed, purchase, tuple(entries), tallies, asks)
 
 
 def returned_with(before: Purchase | None, after: Purchase, context: Context) -> tuple[Command, ...]:

@@ -6,15 +6,17 @@ cancellation takes back may be earned again there, save where the programme waiv
 that came in between and earned less are not reckoned anew.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from contracts.programme.earning import Cap, EarningRule
+from contracts.programme.periods import Period
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import PurchaseState
 from workers import Context
-from workers.rewards.documents import Account, Counter, Purchase
+from workers.rewards.counters import Move
+from workers.rewards.documents import Account, Purchase
 from workers.rewards.earning import what_is_left, worth_of
 
 
@@ -37,61 +39,29 @@ class Allowance:
             own = mine if cap.per.first_day(was_on) == cap.per.first_day(day) else 0
             spare = 0
             if is_remembered(cap, day, today, self.context):
-                spare = cap.amount - self.account.counted(rule.code, name_of(cap, day))
+                spare = cap.amount - self.account.counted(rule.code, name_of(cap.per, day))
             amount = min(amount, max(0, spare + own))
         return amount
 
 
-def counters_after(account: Account, before: Purchase | None, after: Purchase, context: Context) -> tuple[Counter, ...]:
-    """The account's counters once a purchase has changed; those whose period is long over are forgotten."""
+def cap_moves(before: Purchase | None, after: Purchase, context: Context) -> list[Move]:
+    """By how much what capped rules gave has changed with a purchase; what a programme waives isn't given back."""
     rules = context.programme.rewards
-    moved = _moved(before, after, context) if rules.capped else {}
-    if not moved:
-        return account.counters
+    moved: dict[tuple[str, str], Move] = {}
     today = local_day(context)
-    memory = timedelta(days=rules.cap_memory_days)
-    counts = {
-        (each.what, each.period): each
-        for each in account.counters
-        if each.ends_on is None or today <= each.ends_on + memory
-    }
-    for (what, period), (amount, ends_on) in moved.items():
-        if amount < 0 and rules.shortfall is Shortfall.WAIVE:
-            continue
-        held = counts[what, period].amount if (what, period) in counts else 0
-        counts[what, period] = Counter(what=what, period=period, amount=max(0, held + amount), ends_on=ends_on)
-    return tuple(each for each in counts.values() if each.amount)
-
-
-def _moved(
-    before: Purchase | None, after: Purchase, context: Context
-) -> dict[tuple[str, str], tuple[int, date | None]]:
-    """By rule and period, by how much what capped rules gave has changed, and when the period ends."""
-    capped = context.programme.rewards.capped
-    moved: dict[tuple[str, str], tuple[int, date | None]] = {}
     for sign, purchase in ((-1, before), (1, after)):
-        worth = {} if purchase is None else worth_by_rule(purchase, capped)
-        if purchase is None or not worth:
+        if purchase is None:
             continue
-        day, today = day_of(purchase, context), local_day(context)
-        for code, amount in worth.items():
-            for cap in capped[code].caps:
+        day = day_of(purchase, context)
+        for code, amount in worth_by_rule(purchase, rules.capped).items():
+            for cap in rules.capped[code].caps:
                 if is_remembered(cap, day, today, context):
-                    key = (code, name_of(cap, day))
-                    moved[key] = (moved.get(key, (0, None))[0] + sign * amount, last_day(cap, day))
-    return {key: change for key, change in moved.items() if change[0]}
-
-
-def summed(mine: Sequence[Counter], other: Sequence[Counter]) -> tuple[Counter, ...]:
-    """The counters of two accounts that have become one."""
-    counts = {(each.what, each.period): each for each in mine}
-    for each in other:
-        held = counts.get((each.what, each.period))
-        amount = each.amount if held is None else held.amount + each.amount
-        counts[each.what, each.period] = Counter(
-            what=each.what, period=each.period, amount=amount, ends_on=each.ends_on
-        )
-    return tuple(counts.values())
+                    period = name_of(cap.per, day)
+                    earlier = moved[code, period].amount if (code, period) in moved else 0
+                    kept_until = remembered_until(cap, day, context)
+                    moved[code, period] = Move(code, period, earlier + sign * amount, kept_until)
+    is_waived = rules.shortfall is Shortfall.WAIVE
+    return [move for move in moved.values() if move.amount > 0 or (move.amount < 0 and not is_waived)]
 
 
 def worth_by_rule(purchase: Purchase, rules: Mapping[str, EarningRule]) -> dict[str, int]:
@@ -105,20 +75,20 @@ def worth_by_rule(purchase: Purchase, rules: Mapping[str, EarningRule]) -> dict[
 
 def is_remembered(cap: Cap, day: date, today: date, context: Context) -> bool:
     """Whether the account still knows what was given in the period of a day."""
-    ends_on = last_day(cap, day)
-    memory = timedelta(days=context.programme.rewards.cap_memory_days)
-    return ends_on is None or today <= ends_on + memory
+    kept_until = remembered_until(cap, day, context)
+    return kept_until is None or today <= kept_until
 
 
-def last_day(cap: Cap, day: date) -> date | None:
-    """The last day of a cap's period; None if it has no end."""
-    next_day = cap.per.next_day(day)
-    return None if next_day == date.max else next_day - timedelta(days=1)
+def remembered_until(cap: Cap, day: date, context: Context) -> date | None:
+    """The last day on which the account knows what was given in the period of a day; None if it never forgets."""
+    if cap.per is Period.EVER:
+        return None
+    return cap.per.next_day(day) + timedelta(days=context.programme.rewards.cap_memory_days - 1)
 
 
-def name_of(cap: Cap, day: date) -> str:
+def name_of(period: Period, day: date) -> str:
     """What a counter calls the period of a day."""
-    return f"{cap.per.value} {cap.per.first_day(day).isoformat()}"
+    return f"{period.value} {period.first_day(day).isoformat()}"
 
 
 def day_of(purchase: Purchase, context: Context) -> date:

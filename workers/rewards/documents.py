@@ -10,13 +10,24 @@ and in the purchase, so a lot's origins are never lost.
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from contracts.cards import CardState
 from contracts.messages import Actor
 from contracts.programme.rewards import Rate
 from contracts.rewards import PurchaseLine, PurchaseState, RefundLine, RewardState, UnitBalance
 from runtime.documents import Document, Index, Part
+
+MOST_CATEGORY_CHANGES: Final = 20
+"""Remembered of a card: an offline receipt from before all of them earns by the oldest category that is known."""
+
+
+class CategoryChange(Part):
+    """A card's going from a category into another."""
+
+    version: int
+    at: datetime
+    earlier: str
 
 
 class Card(Document):
@@ -39,6 +50,8 @@ class Card(Document):
     """The card's own version of which the newest event about it told."""
     category_news: int = 0
     """The same, of its category."""
+    category_changes: tuple[CategoryChange, ...] = ()
+    """The oldest first."""
     waiting: tuple[str, ...] = ()
     """Ids of the purchases that wait for the card."""
     heirs: tuple[str, ...] = ()
@@ -60,6 +73,19 @@ class Card(Document):
         if version is not None and version <= self.category_news:
             return self
         return self.evolve(category=category, category_news=self.category_news if version is None else version)
+
+    def recategorised(self, version: int | None, category: str, earlier: str, at: datetime) -> Self:
+        """The card in another category since an instant; news of changes may come in any order."""
+        change = CategoryChange(version=version or 0, at=at, earlier=earlier)
+        changes = sorted((*self.category_changes, change), key=lambda each: each.version)
+        return self.categorised(version, category).evolve(category_changes=tuple(changes[-MOST_CATEGORY_CHANGES:]))
+
+    def category_at(self, at: datetime | None) -> str:
+        """The category that it was in at an instant; the one that it is in if none is given."""
+        for change in self.category_changes:
+            if at is not None and at < change.at:
+                return change.earlier
+        return self.category
 
 
 class Terms(Part):
@@ -101,8 +127,20 @@ class Counter(Part):
     what: str
     period: str
     amount: int
-    ends_on: date | None = None
-    """The period's last day; None if it has no end."""
+    kept_until: date | None = None
+    """The last day on which it is remembered; None: for ever."""
+
+
+class HeldTier(Part):
+    """The tier that an account has in a status system, and until when, if it was assigned by hand."""
+
+    system: str
+    tier: str | None
+    held_until: datetime | None = None
+
+    def is_by_hand(self, now: datetime) -> bool:
+        """Whether it holds whatever the account earns or loses."""
+        return self.held_until is not None and self.held_until > now
 
 
 class Account(Document):
@@ -119,6 +157,20 @@ class Account(Document):
     """When the next of its lots expires."""
     counters: tuple[Counter, ...] = ()
     """What fell into the present periods, and into those that are remembered."""
+    tiers: tuple[HeldTier, ...] = ()
+    """In each status system in which it has, or has had, a tier."""
+
+    @property
+    def tier_codes(self) -> tuple[str, ...]:
+        """The tiers that it has, in whatever system."""
+        return tuple(each.tier for each in self.tiers if each.tier is not None)
+
+    def held_tier(self, system: str) -> HeldTier:
+        """The tier that it has in a system."""
+        for held in self.tiers:
+            if held.system == system:
+                return held
+        return HeldTier(system=system, tier=None)
 
     def counted(self, what: str, period: str) -> int:
         """How much of something fell into a period."""
@@ -197,6 +249,8 @@ class Purchase(Document):
     """Who recorded it."""
     card_category: str = "normal"
     """The card's when it was recorded: a revision earns by it, whatever the card is by then."""
+    tiers: tuple[str, ...] = ()
+    """The account's when it was recorded, likewise."""
     is_confirmed: bool = False
     """Whether it is paid for."""
     revision: int = 0
@@ -270,6 +324,9 @@ class Cause(StrEnum):
     ADJUSTMENT_UNDONE = "adjustment_undone"
     COUPON_USED = "coupon_used"
     COUPON_RETURNED = "coupon_returned"
+    TIER_REWARD = "tier_reward"
+    SURVEY_ANSWERED = "survey_answered"
+    GAME_PLAYED = "game_played"
     MOVED_OUT = "moved_out"
     MOVED_IN = "moved_in"
 
@@ -308,7 +365,7 @@ class LedgerEntry(Document):
     reason: str | None = None
     """Why an operator did it, by the programme's own word."""
     source: str | None = None
-    """What else gave or took it: a coupon by its code."""
+    """What else gave or took it: a coupon by its code, a tier, a survey, a game."""
     parts: tuple[EntryPart, ...] = ()
     undoes: str | None = None
     """The entry that this one takes back, in whole or in part."""

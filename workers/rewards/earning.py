@@ -1,7 +1,7 @@
 """What purchases earn, by which rule, and until when it can be spent: whole numbers and calendar days, nothing else."""
 
 from calendar import monthrange
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -29,6 +29,7 @@ def earnings(
     store: str,
     card_category: str,
     purchased_at: datetime,
+    tiers: Collection[str] = (),
     capped: Capped | None = None,
 ) -> tuple[Earning, ...]:
     """What lines bought in a store at a time earn, one for each rule that gives anything.
@@ -40,7 +41,7 @@ def earnings(
     schemes = programme.rewards.schemes_by_code
     found: list[Earning] = []
     for rule in programme.rewards.earning:
-        if not rule.applies(store, card_category, at):
+        if not rule.applies(store, card_category, at, tiers):
             continue
         if rule.scheme is not None and not schemes[rule.scheme].runs(store, day):
             continue

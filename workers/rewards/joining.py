@@ -6,9 +6,10 @@ from contracts.cards import CardReplaced, CardState
 from contracts.rewards import AccountClosed, BalanceMoved, JoinAccount, ResumePurchase, UnitChange
 from runtime.decisions import Key
 from workers import Changes, Context
-from workers.rewards.caps import summed
+from workers.rewards.counters import summed
 from workers.rewards.documents import Account, Card, Cause
 from workers.rewards.ledger import Tally, balances, settled
+from workers.rewards.reckoning import all_reckonings, joined_tiers
 from workers.rewards.worker import worker
 
 
@@ -82,9 +83,11 @@ def moved(card: Card, left: Account, account: Account, context: Context) -> Chan
             yield taken.evolve(counterpart=given.id), given
 
     changed = settled(account, into).evolve(
-        absorbed=(*account.absorbed, left.id, *left.absorbed), counters=summed(account.counters, left.counters)
+        absorbed=(*account.absorbed, left.id, *left.absorbed),
+        counters=summed(account.counters, left.counters),
+        tiers=joined_tiers(account, left, context),
     )
-    closed = settled(left, out).evolve(merged_into=account.id, counters=())
+    closed = settled(left, out).evolve(merged_into=account.id, counters=(), tiers=())
     shared = {"card_number": card.id, "member_id": card.member_id}
     yield changed, closed
     yield AccountClosed(
@@ -97,3 +100,4 @@ def moved(card: Card, left: Account, account: Account, context: Context) -> Chan
         balances=balances(changed, context.now, shortfall),
         **shared,
     )
+    yield all_reckonings(changed, context)

@@ -50,9 +50,10 @@ def record_purchase(
     if purchase is not None and purchase.account_id is not None:
         yield from recorded_again(command, card, account, purchase, context)
         return
-    refuse_card(card, command.purchased_at if command.is_offline else None)
+    late_from = command.purchased_at if command.is_offline else None
+    refuse_card(card, late_from)
 
-    sale = receipt_of(command, purchase, PurchaseState.PENDING, context, card.category)
+    sale = receipt_of(command, purchase, PurchaseState.PENDING, context, card.category_at(late_from))
     yield from recorded(sale, card, account, context)
 
 
@@ -81,7 +82,9 @@ def opened(sale: Purchase, account: Account, before: Purchase | None, context: C
     """
     rules = context.programme.rewards
     at = sale.purchased_at or context.now
+    tiers = account.tier_codes if before is None else before.tiers
     return sale.evolve(
+        tiers=tiers,
         account_id=account.id,
         awaited_card=None,
         state=counting_state(sale, is_confirmed=sale.is_confirmed),
@@ -92,6 +95,7 @@ def opened(sale: Purchase, account: Account, before: Purchase | None, context: C
             store=sale.store,
             card_category=sale.card_category,
             purchased_at=at,
+            tiers=tiers,
             capped=Allowance(account, before, context),
         ),
     )

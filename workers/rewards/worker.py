@@ -5,9 +5,14 @@ from runtime.decisions import Worker
 from workers.rewards.adjustment_documents import Adjustment, Operator
 from workers.rewards.coupon_documents import Coupon, SaleCoupons
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward, SaleRewards
+from workers.rewards.pastime_documents import GameStock, SurveyResponse
+from workers.rewards.tier_documents import Standing
 
 worker = Worker[Programme](
     "rewards",
-    documents=(Card, Account, Purchase, Reward, LedgerEntry, Coupon, SaleCoupons, Adjustment, Operator, SaleRewards),
+    documents=(
+        *(Card, Account, Purchase, Reward, LedgerEntry, SaleRewards, Adjustment, Operator),
+        *(Coupon, SaleCoupons, Standing, SurveyResponse, GameStock),
+    ),
 )
 """Rewards: what purchases earn, what that buys, and a ledger that always adds up."""

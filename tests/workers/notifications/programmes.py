@@ -27,6 +27,7 @@ RULES = NotificationRules.model_validate(
             "card_replaced": {"event": "CardReplaced", "texts": {"en": "{card} works now"}},
             "card_blocked": {"event": "CardBlocked", "texts": {"en": "{card} is blocked"}},
             "reward_issued": {"event": "RewardIssued", "texts": {"en": "{first_name}: {reward}"}},
+            "tier_reached": {"event": "TierChanged", "texts": {"en": "You are {tier}"}},
             "coupon_issued": {"event": "CouponIssued", "texts": {"en": "{first_name}: {offer}, {coupon}"}},
             "coupon_resent": {"event": "CouponResent", "texts": {"en": "Again {coupon}"}},
             "coupon_shared": {"event": "CouponShared", "texts": {"en": "From a friend: {coupon}"}},
@@ -40,6 +41,10 @@ class Offers:
 
     def offer(self, code: str) -> Any:
         return SimpleNamespace(text="A free coffee") if code == "coffee" else None
+
+    def tier_system(self, code: str) -> Any:
+        gold = SimpleNamespace(code="gold", text="Gold")
+        return SimpleNamespace(tiers=(gold,)) if code == "status" else None
 
     def campaign(self, code: str) -> Any:
         return SimpleNamespace(text="Cake on us") if code == "cake_on_us" else None
