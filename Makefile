@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench simulate fuzz chaos load docs lock clean
+.PHONY: help run demo test check bench simulate histories fuzz chaos load docs lock clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -17,7 +17,7 @@ LOCK := $(PYTHON) -m uv pip compile -q --universal --python-version 3.11 --gener
     --no-emit-index-url --no-annotate pyproject.toml --extra build
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUN) ## run everything on this machine, no Docker needed: says `ready`, Ctrl-C stops it
 	@exec $(PYTHON) -m services.cli up
@@ -50,6 +50,9 @@ fuzz: $(DEV) ## attack every topic and door with bad input: make fuzz MESSAGES=2
 simulate: $(DEV) ## the machine on simulated servers: SEEDS=2000, again SEED=7, COMMANDS=500, MUTANTS=1
 	@$(PYTHON) -m tests.proof.simulation --commands $(or $(COMMANDS),500) --seeds $(or $(SEEDS),100) \
 	    $(if $(SEED),--seed $(SEED)) $(if $(MUTANTS),--mutants)
+
+histories: $(DEV) ## random histories of an account against a model of the rules: HISTORIES=2000
+	@HISTORIES=$(or $(HISTORIES),2000) $(PYTHON) -m pytest -q tests/workers/rewards/test_against_model.py
 
 docs: $(DEV) ## write AsyncAPI, JSON Schemas, message catalogue and settings under docs/
 	@$(PYTHON) -m services.cli docs

@@ -75,6 +75,7 @@ REFUSALS: Final[dict[str, str]] = {
     "currency_not_accepted": "Receipts in {currency} don't count; the programme takes {accepted}.",
     "game_already_played": "This game was played as often as the programme allows for now ({most}).",
     "game_not_running": "This game doesn't run today.",
+    "offline_spending": "Rewards aren't bought at a till that is offline.",
     "purchase_already_cancelled": "This purchase was cancelled.",
     "purchase_already_confirmed": "This purchase is confirmed: it can be refunded, not cancelled.",
     "purchase_already_refunded": "All of this purchase came back.",

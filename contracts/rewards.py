@@ -189,6 +189,7 @@ class RedeemReward(RewardsCommand, right="rewards.spenders"):
     """Buy a reward with stamps or points."""
 
     reward: Code
+    is_offline: bool = False
 
 
 class UseReward(RewardsCommand, right="rewards.givers"):
@@ -290,12 +291,11 @@ class PurchaseCancelled(BalanceEvent):
 
 
 class PurchaseRefunded(BalanceEvent):
-    """Lines of a purchase came back, and with them what they had earned."""
+    """Lines of a purchase came back, and what they had earned; `is_whole` if nothing of it is left."""
 
     purchase_id: PurchaseId
     refund_number: Reference
     is_whole: bool
-    """Whether nothing of the purchase is left."""
     taken_back: tuple[TakenBack, ...]
 
 

@@ -49,6 +49,8 @@ class AdjustmentRules(BaseModel):
     caps: tuple[AdjustmentCap, ...] = Field((), max_length=20)
     adjusters: tuple[ActorKind, ...] = (ActorKind.OPERATOR, ActorKind.SYSTEM)
     """Who may adjust, and undo that."""
+    capped: tuple[ActorKind, ...] = (ActorKind.OPERATOR,)
+    """Whom the caps bind; files of adjustments are sent by the system."""
     approvers: tuple[ActorKind, ...] = (ActorKind.OPERATOR,)
     """Who may be the second person."""
     approval_seconds: int = Field(3 * 86_400, ge=60)

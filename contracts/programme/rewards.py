@@ -101,6 +101,8 @@ class RewardRules(BaseModel):
     """How long a refund waits for its sale."""
     coupon_reserve_seconds: int = Field(900, ge=1, le=86_400)
     """How long a till may have a coupon open."""
+    offline_spending: bool = False
+    """Whether rewards are bought at tills that can't ask: the risk is that the same units were spent elsewhere."""
     clock_skew_seconds: int = Field(86_400, ge=0)
     """How far ahead of us a till's clock may be."""
     cap_memory_days: int = Field(7, ge=0, le=366)

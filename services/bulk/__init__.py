@@ -1,5 +1,6 @@
 """Command files: many commands in one CSV file, checked, sent and answered row by row, as often as one likes."""
 
+from services.bulk.adjustments import adjustment_rows
 from services.bulk.cards import card_rows, draw
 from services.bulk.numbers import NumberKey
 from services.bulk.rows import InvalidFile, Row, Table, read_table
@@ -13,6 +14,7 @@ __all__ = [
     "Sending",
     "Table",
     "Unanswered",
+    "adjustment_rows",
     "card_rows",
     "draw",
     "outcome_file_of",

@@ -1,11 +1,11 @@
-"""What `punchcard cards` does with a card file: sends it with a progress bar, or says what would become of it."""
+"""What `punchcard cards` does with a card file: says what would become of it, or sends it, as other files are sent."""
 
 import asyncio
 import getpass
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,12 +36,22 @@ def read_rows(file: Path, programme: Programme) -> list[Row]:
         rows = card_rows(read_table(file, COLUMNS, NEEDED), programme)
     except InvalidFile as error:
         raise SessionError(str(error)) from error
+    say_wrong(rows)
+    return rows
+
+
+def sender() -> Actor:
+    """Who sends a file's commands: this process, for who started it."""
+    return Actor(kind=ActorKind.SYSTEM, id=f"cli-{getpass.getuser()}")
+
+
+def say_wrong(rows: Sequence[Row]) -> None:
+    """Say what is wrong with the first of the rows that are."""
     wrong = [row for row in rows if row.problem is not None]
     for row in wrong[:SHOWN]:
         say(f"row {row.number}: {row.problem}")
     if len(wrong) > SHOWN:
         say(f"and {len(wrong) - SHOWN:,} more")
-    return rows
 
 
 def say_what_would_be(settings: Settings, rows: list[Row]) -> int:
@@ -90,8 +100,7 @@ async def _sent(
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    actor = Actor(kind=ActorKind.SYSTEM, id=f"cli-{getpass.getuser()}")
-    async with Sending(settings, actor, answers, advance) as sending:
+    async with Sending(settings, sender(), answers, advance) as sending:
         await sending.send(rows)
 
 

@@ -62,7 +62,7 @@ async def test_the_ledger_is_read_by_pages_to_its_end(desk: Desk) -> None:
     seen: list[dict[str, Any]] = []
     before: str | None = ""
     while before is not None:
-        page = await desk.get(f"/v1/cards/{NUMBER}/ledger?limit=2{before and f'&before={before}'}")
+        page = await desk.get(f"/v1/cards/{NUMBER}/ledger?limit=2{'&before=' + before if before else ''}")
         seen += page["entries"]
         before = page["before"]
 

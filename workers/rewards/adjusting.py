@@ -56,7 +56,7 @@ def adjust_balance(
         )
         return
 
-    if rules.cap(command.unit).per_day is not None:
+    if rules.cap(command.unit).per_day is not None and context.actor.kind in rules.capped:
         yield counted(who, command, today(context))
     yield from applied(adjustment, card, account, context)
 
@@ -89,6 +89,8 @@ def submitted(command: AdjustBalance, account: Account, context: Context) -> Adj
 def is_above(rules: AdjustmentRules, operator: Operator, command: AdjustBalance, context: Context) -> bool:
     """Whether an adjustment is more than its operator may do alone."""
     cap, amount = rules.cap(command.unit), abs(command.amount)
+    if context.actor.kind not in rules.capped:
+        return False
     if cap.each is not None and amount > cap.each:
         return True
     return cap.per_day is not None and operator.done(command.unit, today(context)) + amount > cap.per_day

@@ -74,7 +74,7 @@ class Tally:
         """
         lots = [lot for lot in self.lots if lot.terms.id == terms.id]
         if not has_expired(terms, now):
-            others = [lot for lot in self.lots if lot.terms.id != terms.id]
+            others = [lot for lot in self.lots if lot.terms.id != terms.id and not has_expired(lot.terms, now)]
             lots = sorted(lots + others, key=lambda lot: is_available(lot.terms, now))
         taken = sum(lot.amount for lot in self._draw(lots, amount, rule))
         self._lack(amount - taken, Shortfall.WAIVE if has_expired(terms, now) else shortfall, rule)

@@ -1,6 +1,6 @@
 """What others may read about the ledger: why a balance is what it is, its history by pages, adjustments, receipts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -8,7 +8,7 @@ from contracts.adjustments import AdjustmentState
 from contracts.rewards import PurchaseState, RewardState
 from runtime.store import Reader
 from workers.rewards.adjustment_documents import Adjustment
-from workers.rewards.documents import Account, LedgerEntry, Purchase, Reward
+from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
 from workers.rewards.explaining import UnitExplained, explained
 
 WINDOW: Final = 1_000
@@ -85,6 +85,17 @@ class LedgerViews:
         return await self._reader.find(
             Adjustment, where, sort=(("submitted_at", -1), ("_id", 1)), limit=_at_most(limit)
         )
+
+    async def accounts_by_card(self, card_numbers: Sequence[str]) -> dict[str, Account]:
+        """The accounts that cards lead to, by the cards' numbers; cards that nobody knows are missing."""
+        found: dict[str, Account] = {}
+        for start in range(0, len(card_numbers), MOST_SHOWN):
+            numbers = list(card_numbers[start : start + MOST_SHOWN])
+            cards = await self._reader.find(Card, {"_id": {"$in": numbers}}, limit=0)
+            ids = sorted({card.account_id for card in cards if card.account_id is not None})
+            accounts = {each.id: each for each in await self._reader.find(Account, {"_id": {"$in": ids}}, limit=0)}
+            found |= {card.id: accounts[card.account_id] for card in cards if card.account_id in accounts}
+        return found
 
     async def waiting_adjustments(self, limit: int = 100) -> list[tuple[Adjustment, Account | None]]:
         """What waits for a second person, the oldest first, with its account."""

@@ -40,6 +40,8 @@ def redeem_reward(
     if account is None:
         raise Refused("unknown_card")
     refuse_spending(card)
+    if command.is_offline and not rules.offline_spending:
+        raise Refused("offline_spending")
     offer = rules.offer(command.reward)
     if offer is None:
         raise Refused("unknown_reward")

@@ -18,6 +18,7 @@ from workers.rewards.offer_views import OfferViews
 __all__ = [
     "NEWEST_PURCHASE",
     "OLDEST_PURCHASE",
+    "Account",
     "Adjustment",
     "CardBalance",
     "Explanation",
@@ -27,6 +28,7 @@ __all__ = [
     "Reconciliation",
     "RewardsViews",
     "UnitExplained",
+    "balances",
     "cursor_of",
     "ledger_matches_balances",
 ]

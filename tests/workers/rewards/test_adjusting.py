@@ -10,6 +10,7 @@ from contracts.adjustments import (
     BalanceAdjusted,
 )
 from contracts.cards import CardState
+from contracts.messages import Actor, ActorKind
 from contracts.programme.adjustments import Exceeding
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import UnitBalance
@@ -224,6 +225,14 @@ class TestCaps:
         counter.say(adjust(20), OPERATOR)
 
         assert counter.holding(STAMPS).balance == 20
+
+    def test_does_not_bind_whom_the_programme_does_not_name(self) -> None:
+        counter = adjusting()
+        job = Actor(kind=ActorKind.SYSTEM, id="job")
+        counter.say(adjust(500, job), job)
+
+        assert counter.holding(STAMPS).balance == 500
+        assert counter.all(Operator) == []
 
     def test_each_unit_has_a_cap_of_its_own_or_none(self) -> None:
         counter = adjusting()

@@ -1,0 +1,60 @@
+"""Adjustments on real servers: a file sent twice moves nothing twice, and a day's cap holds for many at once."""
+
+from collections import Counter
+from pathlib import Path
+
+from contracts.adjustments import AdjustBalance, AdjustmentState
+from contracts.cards import IssueCard
+from contracts.messages import Actor, ActorKind, CommandEnded, Outcome
+from contracts.programme import Programme
+from contracts.values import luhn_digit
+from runtime.settings import Settings
+from runtime.store import Library
+from services.bulk import Row, Sending, adjustment_rows, read_table
+from services.bulk.adjustments import COLUMNS, NEEDED
+from tests.journeys.running import eventually, everything
+from workers.rewards.adjustment_documents import Adjustment
+from workers.rewards.views import RewardsViews, ledger_matches_balances
+
+OFFICE = Actor(kind=ActorKind.SYSTEM, id="cli-test")
+OLGA = Actor(kind=ActorKind.OPERATOR, id="olga")
+CARDS = [digits + luhn_digit(digits) for digits in (f"97700000{number:04d}" for number in range(12))]
+
+
+async def sent(settings: Settings, rows: list[Row], actor: Actor) -> dict[str, CommandEnded]:
+    answers: dict[str, CommandEnded] = {}
+    async with Sending(settings, actor, answers, lambda _: None) as sending:
+        await sending.send(rows)
+    return answers
+
+
+async def test_a_file_sent_again_changes_nothing_and_a_days_cap_holds_for_many_at_once(
+    settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "adjust.csv"
+    lines = [f"{number},stamps,{3 + place},goodwill" for place, number in enumerate(CARDS)]
+    file.write_text("card_number,unit,amount,reason\n" + "\n".join(lines), encoding="utf-8")
+    rows = adjustment_rows(read_table(file, COLUMNS, NEEDED), Programme.read(Path("programme.yaml")), OFFICE.id)
+    by_hand = [
+        AdjustBalance(card_number=number, operator_id=OLGA.id, unit="stamps", amount=20, reason="goodwill")
+        for number in CARDS
+    ]
+    library = Library(settings)
+    async with everything(settings):
+        views = RewardsViews(library.worker("rewards"))
+
+        issued = [Row(n, number, f"card-{n}", IssueCard(card_number=number)) for n, number in enumerate(CARDS)]
+        await sent(settings, issued, OFFICE)
+        await eventually(lambda: views.accounts_by_card(CARDS), lambda found: len(found) == len(CARDS), "accounts")
+
+        first, again = await sent(settings, rows, OFFICE), await sent(settings, rows, OFFICE)
+        assert Counter(each.outcome for each in first.values()) == {Outcome.DONE: len(CARDS)}
+        assert first == again
+        held = await views.accounts_by_card(CARDS)
+        assert [held[number].holding("stamps").balance for number in CARDS] == [3 + n for n in range(len(CARDS))]
+
+        await sent(settings, [Row(n, "", f"hand-{n}", each) for n, each in enumerate(by_hand)], OLGA)
+        made = await library.worker("rewards").find(Adjustment, {"actor.id": OLGA.id}, limit=0)
+        assert Counter(each.state for each in made) == {AdjustmentState.APPLIED: 5, AdjustmentState.WAITING: 7}
+        assert (await ledger_matches_balances(library.worker("rewards"))).adds_up
+    library.close()
