@@ -1,7 +1,7 @@
 """What can be said about purchases, stamps, points and rewards.
 
-Everything that happens to an account is about the account: its versions are gapless, one event each. What is
-about a purchase says something before there is an account (it waits), or that nothing changed.
+What happens to an account is about it: its versions are gapless, one event each. What is about a purchase says that it
+waits for its account, or that nothing changed.
 """
 
 from enum import StrEnum
@@ -19,7 +19,6 @@ PurchaseId = Annotated[str, StringConstraints(min_length=7, max_length=210)]
 KnownCardNumber = Annotated[str, StringConstraints(pattern=r"^\d{12,19}$")]
 """A card number that was checked when it came in: an event doesn't reckon its check digit again, which was dear."""
 RewardId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-
 MAX_LINES = 500
 
 
@@ -193,10 +192,11 @@ class RedeemReward(RewardsCommand, right="rewards.spenders"):
 
 
 class UseReward(RewardsCommand, right="rewards.givers"):
-    """Hand an outstanding reward out at a till."""
+    """Hand an outstanding reward out at a till, in a sale, known or not; if all of that comes back, it does too."""
 
     reward_id: RewardId
     store: Reference | None = None
+    purchase_id: PurchaseId | None = None
 
 
 class RemoveReward(RewardsCommand, right="rewards.removers"):

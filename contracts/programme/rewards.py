@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.messages import ActorKind
+from contracts.programme.adjustments import AdjustmentRules
 from contracts.programme.earning import EarningRule, Rate, Rounding, Scheme, ValidUntil, divided
 from contracts.programme.offers import Campaign, Prize
 from contracts.programme.pastimes import Game, Survey
@@ -50,6 +51,8 @@ class RewardOffer(BaseModel):
     price: int = Field(ge=1, le=10**9)
     expires_after_days: int | None = Field(None, ge=1, le=3_660)
     """How long it may be used; None: for ever."""
+    returns: bool = True
+    """Whether it comes back when the whole sale in which it was used does."""
 
 
 class RewardRules(BaseModel):
@@ -77,6 +80,9 @@ class RewardRules(BaseModel):
     """Who may hand rewards out, and take coupons."""
     removers: tuple[ActorKind, ...] = OFFICE
     """Who may undo rewards that are outstanding."""
+    restorers: tuple[ActorKind, ...] = OFFICE
+    """Who may undo that rewards were removed or used."""
+    adjustments: AdjustmentRules = AdjustmentRules()
     coupon_issuers: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR)
     """Who may issue coupons and send them again."""
     coupon_cancellers: tuple[ActorKind, ...] = OFFICE
@@ -115,6 +121,7 @@ class RewardRules(BaseModel):
                 raise ValueError(f"{kind}: a code stands there twice")
         wanted = [(rule.code, rule.unit) for rule in self.earning] + [(offer.code, offer.unit) for offer in self.offers]
         wanted += [(system.code, system.unit) for system in self.tier_systems if system.unit is not None]
+        wanted += [("adjustments.caps", cap.unit) for cap in self.adjustments.caps]
         wanted += [(each.code, each.gives.unit) for each in self.campaigns if each.gives.unit is not None]
         for code, unit in wanted:
             if unit not in self.units:

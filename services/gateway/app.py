@@ -18,6 +18,7 @@ from services.gateway.asgi import AsgiScope, Receive, Send
 from services.gateway.commands import Asks, Commands, where
 from services.gateway.describe import described
 from services.gateway.keys import Keys
+from services.gateway.ledger_reads import router as ledger
 from services.gateway.looks import Looks
 from services.gateway.metrics import Metrics
 from services.gateway.offer_reads import router as offers
@@ -91,6 +92,7 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme) -
     rest.state.doors = Doors(library, keys, looks, programme)
     rest.include_router(router)
     rest.include_router(offers)
+    rest.include_router(ledger)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 CARD: Final = "2000000000008"
+ADJUSTMENT: Final = "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"
 COUPON: Final = "7KQ4-2M9X-TB3C-8RWJ"
 STORE: Final = {"store": "berlin-1", "till": "till-7", "receipt_number": "000123", "business_day": "2026-11-22"}
 
@@ -48,6 +49,31 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "reward_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e",
         "reason": "mistake",
     },
+    "RestoreReward": {"card_number": CARD, "reward_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e", "reason": "mistake"},
+    "UnuseReward": {
+        "card_number": CARD,
+        "operator_id": "olga",
+        "reward_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e",
+        "reason": "mistake",
+    },
+    "AdjustBalance": {
+        "card_number": CARD,
+        "operator_id": "olga",
+        "unit": "stamps",
+        "amount": 3,
+        "reason": "missing_stamps",
+        "comment": "Sorry, our till was down.",
+        "expected_balance": 4,
+    },
+    "ApproveAdjustment": {"card_number": CARD, "operator_id": "otto", "adjustment_id": ADJUSTMENT},
+    "DeclineAdjustment": {"card_number": CARD, "operator_id": "otto", "adjustment_id": ADJUSTMENT},
+    "UndoAdjustment": {
+        "card_number": CARD,
+        "operator_id": "olga",
+        "adjustment_id": ADJUSTMENT,
+        "reason": "wrong_booking",
+    },
+    "TieOperator": {"operator_id": "olga", "member_id": "0192f0c1a2b37c4d8e9f001122334455"},
     "IssueCoupon": {"card_number": CARD, "campaign": "free_cake"},
     "ResendCoupon": {"card_number": CARD, "coupon_code": COUPON},
     "CancelCoupon": {"card_number": CARD, "coupon_code": COUPON, "reason": "mistake"},

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from contracts.messages import Actor, ActorKind
 from runtime.settings import Settings
 from services.gateway.problems import Problem, field_of, rule_of
-from services.gateway.scopes import DEFAULT_SCOPES, KNOWN_SCOPES
+from services.gateway.scopes import DEFAULT_SCOPES, KNOWN_SCOPES, SECOND_PERSON
 
 KEY: Final = re.compile(rb"[Bb]earer +pk_([a-z0-9][a-z0-9-]{0,39})_([A-Za-z0-9_-]{20,100})")
 NOBODY: Final = bytes(32)
@@ -36,9 +36,11 @@ DEMO_KEYS: Final = {
     "demo-till": ActorKind.POS,
     "demo-app": ActorKind.APP,
     "demo-operator": ActorKind.OPERATOR,
+    "demo-supervisor": ActorKind.OPERATOR,
     "demo-wallet": ActorKind.WALLET,
     "demo-system": ActorKind.SYSTEM,
 }
+DEMO_SCOPES: Final = {"demo-supervisor": DEFAULT_SCOPES[ActorKind.OPERATOR] | SECOND_PERSON}
 DEMO_FILE: Final = "demo-keys.yaml"
 
 
@@ -189,7 +191,7 @@ def ensure_demo_keys(settings: Settings) -> dict[str, str]:
         if key_id in known and known[key_id].hash == _hash(key_id, secret).hex():
             continue
         remove_key(settings.keys_file, key_id)
-        clear[key_id] = create_key(settings.keys_file, key_id, kind)
+        clear[key_id] = create_key(settings.keys_file, key_id, kind, DEMO_SCOPES.get(key_id))
         _write(file, clear)
     return {key_id: clear[key_id] for key_id in DEMO_KEYS}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
 
@@ -11,7 +12,7 @@ from contracts.messages import ActorKind
 from contracts.programme import Programme
 from contracts.programme.cards import OFFICE
 from contracts.rewards import RewardState
-from contracts.values import CardNumber, MemberId
+from contracts.values import CardNumber, Code, MemberId, Reference
 from runtime.store import Library
 from services.gateway.keys import Caller, Keys
 from services.gateway.looks import NOBODY, Looks
@@ -33,9 +34,18 @@ from workers.audit.views import AuditViews, InvalidCursor
 from workers.cards.views import CardsViews
 from workers.notifications.views import NotificationViews
 from workers.registration.views import RegistrationViews
-from workers.rewards.views import RewardsViews
+from workers.rewards.views import NEWEST_PURCHASE, OLDEST_PURCHASE, RewardsViews
 
 T = TypeVar("T")
+
+
+class Order(StrEnum):
+    """How purchases are sorted."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    STORE = "store"
+    """The newest, and of those the ones of a store together."""
 
 
 class Doors:
@@ -115,6 +125,8 @@ MessagesVisit = Annotated[Visit, Depends(visiting(READ_MESSAGES))]
 SearchVisit = Annotated[Visit, Depends(visiting(SEARCH_MEMBERS))]
 TimelineVisit = Annotated[Visit, Depends(visiting(READ_TIMELINE))]
 Limit = Annotated[int, Query(ge=1, le=500)]
+StoreGiven = Annotated[Reference | None, Query(description="Only of this store.")]
+UnitGiven = Annotated[Code | None, Query(description="Only what earned this unit: one of the programme's.")]
 Before = Annotated[str | None, Query(max_length=200, description="`before` of the page before.")]
 
 
@@ -187,9 +199,20 @@ async def balance(card_number: CardNumber, visit: CardVisit) -> BalanceShown:
 
 
 @router.get("/cards/{card_number}/purchases", tags=["cards"])
-async def purchases(card_number: CardNumber, visit: CardVisit, limit: Limit = 100) -> list[PurchaseShown]:
-    """What was bought with the card's account, newest first."""
-    found = await visit.doors.rewards.purchases(await account_of(card_number, visit), limit=limit)
+async def purchases(
+    card_number: CardNumber,
+    visit: CardVisit,
+    limit: Limit = 100,
+    order: Order = Order.NEWEST,
+    store: StoreGiven = None,
+    unit: UnitGiven = None,
+) -> list[PurchaseShown]:
+    """What was bought with the card's account: the newest, the oldest, or the newest by store; of a store or unit."""
+    sort = OLDEST_PURCHASE if order is Order.OLDEST else NEWEST_PURCHASE
+    account_id = await account_of(card_number, visit)
+    found = await visit.doors.rewards.purchases(account_id, sort=sort, store=store, unit=unit, limit=limit)
+    if order is Order.STORE:
+        found.sort(key=lambda each: each.store)
     visit.looked_at_card(card_number, "purchases")
     return [PurchaseShown.model_validate(each) for each in found]
 

@@ -10,6 +10,7 @@ from contracts.messages import ActorKind
 from contracts.programme import Programme
 from services.gateway.app import create_app
 from services.gateway.keys import Keys, create_key
+from services.gateway.scopes import DEFAULT_SCOPES, SECOND_PERSON
 from tests.services.gateway import Door, FakeEdge, FakeLibrary
 
 
@@ -17,7 +18,9 @@ from tests.services.gateway import Door, FakeEdge, FakeLibrary
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
     file = tmp_path / "keys.yaml"
     kinds = {"desk": ActorKind.OPERATOR, "till": ActorKind.POS, "other-till": ActorKind.POS, "wallet": ActorKind.WALLET}
-    keys = {name: {"Authorization": f"Bearer {create_key(file, name, kind)}"} for name, kind in kinds.items()}
+    scopes = {"desk": DEFAULT_SCOPES[ActorKind.OPERATOR] | SECOND_PERSON}
+    made = {name: create_key(file, name, kind, scopes.get(name)) for name, kind in kinds.items()}
+    keys = {name: {"Authorization": f"Bearer {key}"} for name, key in made.items()}
     edge, library = FakeEdge(), FakeLibrary()
     app = create_app(edge, library, Keys(file), Programme.read(Path("programme.yaml")))  # type: ignore[arg-type]  # stands for a Library
     transport = httpx.ASGITransport(app)

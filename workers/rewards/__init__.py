@@ -2,6 +2,8 @@
 
 from workers.rewards import (
     accounts,
+    adjusting,
+    approving,
     coupon_use,
     coupons,
     expiry,
@@ -10,6 +12,7 @@ from workers.rewards import (
     purchases,
     redemption,
     refunds,
+    returning,
     tiers,
     waiting,
 )
@@ -17,6 +20,8 @@ from workers.rewards.worker import worker
 
 __all__ = [
     "accounts",
+    "adjusting",
+    "approving",
     "coupon_use",
     "coupons",
     "expiry",
@@ -25,6 +30,7 @@ __all__ = [
     "purchases",
     "redemption",
     "refunds",
+    "returning",
     "tiers",
     "waiting",
     "worker",

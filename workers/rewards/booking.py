@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from contracts.adjustments import ReturnRewards
 from contracts.messages import Command
 from contracts.rewards import Earned, PurchaseState, TakenBack, UnitChange
 from workers import Context
 from workers.rewards.caps import cap_moves, local_day
 from workers.rewards.counters import counted
-from workers.rewards.coupon_use import coupons_back
+from workers.rewards.coupon_use import OVER, coupons_back
 from workers.rewards.documents import Account, Cause, Earning, LedgerEntry, Posted, Purchase, Terms
 from workers.rewards.earning import still_earned, what_is_left
 from workers.rewards.ledger import Tally, balances, settled
@@ -79,8 +80,16 @@ def book(account: Account, before: Purchase | None, after: Purchase, cause: Caus
         posted=tuple(Posted(unit=unit, entry_id=entry_id) for unit, entry_id in posted.items()),
         balances=balances(changed, context.now, rules.shortfall),
     )
-    asks = (*coupons_back(before, purchase, context), *(reckonings(changed, context) if moves else ()))
+    asks = (*returned_with(before, purchase, context), *(reckonings(changed, context) if moves else ()))
     return Booking(changed, purchase, tuple(entries), tallies, asks)
+
+
+def returned_with(before: Purchase | None, after: Purchase, context: Context) -> tuple[Command, ...]:
+    """What a sale that is over now gives back besides: coupons and rewards that were used in it, if any were."""
+    was_over = before is not None and before.state in OVER
+    if after.state not in OVER or was_over or not context.programme.rewards.offers:
+        return coupons_back(before, after, context)
+    return (*coupons_back(before, after, context), ReturnRewards(purchase_id=after.id))
 
 
 def _moved(account: Account, before: Purchase | None, after: Purchase, context: Context) -> dict[str, Tally]:
@@ -101,7 +110,7 @@ def _moved(account: Account, before: Purchase | None, after: Purchase, context: 
             changes[key] = changes.get(key, 0) + sign * amount
     for (unit, terms_id, rule), amount in changes.items():
         if amount > 0:
-            tallies[unit].credit(terms[terms_id], amount, rule)
+            tallies[unit].credit(terms[terms_id], amount, rule, context.now)
     for (unit, terms_id, rule), amount in changes.items():
         if amount < 0:
             tallies[unit].take_back(terms[terms_id], -amount, context.now, shortfall, rule)

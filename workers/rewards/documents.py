@@ -242,7 +242,11 @@ class Reward(Document):
     """Something that stamps or points bought."""
 
     collection: ClassVar = "rewards"
-    indexes: ClassVar = (Index(("account_id", "issued_at")), Index(("due_at",), sparse=True))
+    indexes: ClassVar = (
+        Index(("account_id", "issued_at")),
+        Index(("account_id", "state")),
+        Index(("due_at",), sparse=True),
+    )
 
     account_id: str
     reward: str
@@ -257,6 +261,21 @@ class Reward(Document):
     paid: tuple[Lot, ...]
     """What was taken from which lots; it goes back there if the reward is removed."""
     entry_id: str
+    ended_by: str | None = None
+    """The entry of its use or removal; what takes that back points to it."""
+    purchase_id: str | None = None
+    """The sale that it was used in."""
+    returns: bool = True
+    """Whether it comes back with that sale."""
+
+
+class SaleRewards(Document):
+    """The rewards that were used in one sale; its id is the purchase's, which need not be known yet."""
+
+    collection: ClassVar = "sale_rewards"
+
+    account_id: str
+    reward_ids: tuple[str, ...]
 
 
 class Cause(StrEnum):
@@ -272,6 +291,11 @@ class Cause(StrEnum):
     REWARD_REMOVED = "reward_removed"
     REWARD_EXPIRED = "reward_expired"
     EXPIRY = "expiry"
+    REWARD_RESTORED = "reward_restored"
+    REWARD_UNUSED = "reward_unused"
+    REWARD_RETURNED = "reward_returned"
+    ADJUSTMENT = "adjustment"
+    ADJUSTMENT_UNDONE = "adjustment_undone"
     COUPON_USED = "coupon_used"
     COUPON_RETURNED = "coupon_returned"
     TIER_REWARD = "tier_reward"
@@ -296,7 +320,7 @@ class LedgerEntry(Document):
     """
 
     collection: ClassVar = "ledger_entries"
-    indexes: ClassVar = (Index(("account_id", "at")),)
+    indexes: ClassVar = (Index(("account_id", "at", "id")),)
 
     account_id: str
     unit: str
@@ -311,6 +335,9 @@ class LedgerEntry(Document):
     at: datetime
     purchase_id: str | None = None
     reward_id: str | None = None
+    adjustment_id: str | None = None
+    reason: str | None = None
+    """Why an operator did it, by the programme's own word."""
     source: str | None = None
     """What else gave or took it: a coupon by its code, a tier, a survey, a game."""
     parts: tuple[EntryPart, ...] = ()

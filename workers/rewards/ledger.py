@@ -49,9 +49,12 @@ class Tally:
         """Change what is pending."""
         self.pending += amount
 
-    def credit(self, terms: Terms, amount: int, rule: str | None = None) -> None:
-        """Give units: they pay the debt first, the rest joins the lot with the same terms."""
-        paid = min(self.debt, amount)
+    def credit(self, terms: Terms, amount: int, rule: str | None = None, now: datetime | None = None) -> None:
+        """Give units: they pay the debt first, the rest joins the lot with the same terms.
+
+        What comes back or late and has expired by `now` pays nothing: it expires, as it would have done in its time.
+        """
+        paid = 0 if now is not None and has_expired(terms, now) else min(self.debt, amount)
         self.debt -= paid
         self.amount += amount
         if paid:
@@ -74,10 +77,19 @@ class Tally:
             others = [lot for lot in self.lots if lot.terms.id != terms.id]
             lots = sorted(lots + others, key=lambda lot: is_available(lot.terms, now))
         taken = sum(lot.amount for lot in self._draw(lots, amount, rule))
-        missing = amount - taken
+        self._lack(amount - taken, Shortfall.WAIVE if has_expired(terms, now) else shortfall, rule)
+
+    def deduct(self, amount: int, now: datetime, shortfall: Shortfall) -> tuple[Lot, ...]:
+        """Take whatever there is: what can be spent first, then what can't yet, then as debt; says from which lots."""
+        lots = [lot for lot in self.lots if not has_expired(lot.terms, now)]
+        drawn = self._draw(sorted(lots, key=lambda lot: not is_available(lot.terms, now)), amount)
+        self._lack(amount - sum(lot.amount for lot in drawn), shortfall, None)
+        return drawn
+
+    def _lack(self, missing: int, shortfall: Shortfall, rule: str | None) -> None:
         if not missing:
             return
-        if has_expired(terms, now) or shortfall is Shortfall.WAIVE:
+        if shortfall is Shortfall.WAIVE:
             self.forgone += missing
             return
         self.owed += missing

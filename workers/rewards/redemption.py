@@ -1,13 +1,14 @@
 """What stamps and points buy: rewards, bought, used, undone, expired."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 from contracts.card_life import Act, may
 from contracts.messages import Command
 from contracts.programme.rewards import RewardOffer
 from contracts.rewards import (
     ExpireReward,
+    PurchaseState,
     RedeemReward,
     RemoveReward,
     RewardExpired,
@@ -19,10 +20,13 @@ from contracts.rewards import (
 )
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
-from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Lot, Reward
+from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Lot, Purchase, Reward, SaleRewards
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.receipts import STOPPED, shown
 from workers.rewards.worker import worker
+
+MOST_REWARDS: Final = 50
+"""Rewards that one sale may use."""
 
 
 @worker.handles(RedeemReward)
@@ -79,6 +83,7 @@ def issued(offer: RewardOffer, reward_id: str, entry: LedgerEntry, paid: tuple[L
         issued_at=context.now,
         expires_at=expires_at,
         due_at=expires_at,
+        returns=offer.returns,
         paid=paid,
         entry_id=entry.id,
     )
@@ -90,6 +95,8 @@ def use_reward(
     card: Annotated[Card, Key("card_number")],
     reward: Annotated[Reward, Key("reward_id")],
     account: Annotated[Account | None, Key("card.account_id")],
+    sale: Annotated[SaleRewards | None, Key("purchase_id")],
+    purchase: Annotated[Purchase | None, Key("purchase_id")],
     context: Context,
 ) -> Changes:
     rules = context.programme.rewards
@@ -97,12 +104,17 @@ def use_reward(
         raise Refused("unknown_reward")
     refuse_spending(card)
     refuse_ended(reward, context)
+    refuse_sale(account, sale, purchase)
 
     tally = Tally(account.holding(reward.unit))
     tally.held -= reward.price
     entry = tally.entry(account.id, Cause.REWARD_USED, context, reward_id=reward.id)
     changed = settled(account, [tally])
-    yield changed, entry, reward.evolve(state=RewardState.USED, ended_at=context.now, due_at=None)
+    used = reward.evolve(state=RewardState.USED, ended_at=context.now, due_at=None, ended_by=entry.id)
+    yield changed, entry, used.evolve(purchase_id=command.purchase_id)
+    if command.purchase_id is not None:
+        others = () if sale is None else tuple(each for each in sale.reward_ids if each != reward.id)
+        yield SaleRewards(id=command.purchase_id, account_id=account.id, reward_ids=(*others, reward.id))
     yield RewardUsed(
         account_id=account.id,
         card_number=card.id,
@@ -130,10 +142,11 @@ def remove_reward(
     tally = Tally(account.holding(reward.unit))
     tally.held -= reward.price
     for lot in reward.paid:
-        tally.credit(lot.terms, lot.amount)
+        tally.credit(lot.terms, lot.amount, now=context.now)
     entry = tally.entry(account.id, Cause.REWARD_REMOVED, context, reward_id=reward.id, undoes=reward.entry_id)
     changed = settled(account, [tally])
-    yield changed, entry, reward.evolve(state=RewardState.REMOVED, ended_at=context.now, due_at=None)
+    removed = reward.evolve(state=RewardState.REMOVED, ended_at=context.now, due_at=None, ended_by=entry.id)
+    yield changed, entry, removed
     yield RewardRemoved(
         account_id=account.id,
         card_number=card.id,
@@ -186,6 +199,24 @@ def refuse_spending(card: Card) -> None:
         raise Refused(STOPPED[card.state])
     if not may(card.state, Act.SPEND):
         raise Refused("card_not_active", state=card.state.value)
+
+
+def refuse_sale(account: Account, sale: SaleRewards | None, purchase: Purchase | None) -> None:
+    """Refuse a sale that can't be the one in which this account's reward is used; one that isn't known yet can.
+
+    Raises:
+        Refused: `purchase_of_another_card`, `purchase_already_cancelled`, `purchase_already_refunded` or
+            `too_many_rewards`.
+    """
+    owners = [each.account_id for each in (sale, purchase) if each is not None and each.account_id is not None]
+    if not all(account.owns(owner) for owner in owners):
+        raise Refused("purchase_of_another_card")
+    if purchase is not None and purchase.state is PurchaseState.CANCELLED:
+        raise Refused("purchase_already_cancelled")
+    if purchase is not None and purchase.state is PurchaseState.REFUNDED:
+        raise Refused("purchase_already_refunded")
+    if sale is not None and len(sale.reward_ids) >= MOST_REWARDS:
+        raise Refused("too_many_rewards", most=MOST_REWARDS)
 
 
 def refuse_ended(reward: Reward, context: Context) -> None:

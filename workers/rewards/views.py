@@ -8,15 +8,34 @@ from contracts.cards import CardState
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import RewardState, UnitBalance
 from runtime.store import Reader
+from workers.rewards.adjustment_documents import Adjustment
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
+from workers.rewards.explaining import Given, UnitExplained
 from workers.rewards.ledger import balances
+from workers.rewards.ledger_views import Explanation, InvalidPage, LedgerViews, cursor_of
 from workers.rewards.offer_views import OfferViews
+
+__all__ = [
+    "NEWEST_PURCHASE",
+    "OLDEST_PURCHASE",
+    "Adjustment",
+    "CardBalance",
+    "Explanation",
+    "Given",
+    "InvalidPage",
+    "LedgerEntry",
+    "Reconciliation",
+    "RewardsViews",
+    "UnitExplained",
+    "cursor_of",
+    "ledger_matches_balances",
+]
 
 MOST: Final = 500
 """Most that one query gives, whatever is asked for."""
-NEWEST_PURCHASE: Final = (("purchased_at", -1), ("_id", 1))
-OLDEST_PURCHASE: Final = (("purchased_at", 1), ("_id", 1))
-PURCHASES_BY_STORE: Final = (("store", 1), ("purchased_at", -1), ("_id", 1))
+NEWEST_PURCHASE: Final = (("purchased_at", -1),)
+OLDEST_PURCHASE: Final = (("purchased_at", 1),)
+"""As the index has them: with the id besides, all that an account ever bought would be sorted for one page."""
 
 
 class CardBalance(NamedTuple):
@@ -43,7 +62,7 @@ class Reconciliation(NamedTuple):
         return self.accounts_off == 0 and self.entries == self.balances
 
 
-class RewardsViews(OfferViews):
+class RewardsViews(OfferViews, LedgerViews):
     """Read-only queries over the rewards worker's documents.
 
     Every one raises `runtime.store.Away` when MongoDB can't be reached.
@@ -67,9 +86,13 @@ class RewardsViews(OfferViews):
         account = None if card is None or card.account_id is None else await self._reader.get(Account, card.account_id)
         if card is None or account is None:
             return None
-        if (await self._newest(card)).state is CardState.DELETED:
+        if await self.is_hidden(card):
             return CardBalance(card, account, (), is_hidden=True)
         return CardBalance(card, account, balances(account, now, shortfall))
+
+    async def is_hidden(self, card: Card) -> bool:
+        """Whether a card was deleted, or the one that took its place: what it collected isn't shown."""
+        return (await self._newest(card)).state is CardState.DELETED
 
     async def _newest(self, card: Card) -> Card:
         """The card that has this one's place now."""
@@ -88,10 +111,18 @@ class RewardsViews(OfferViews):
         return (account_id,) if account is None else (account_id, *account.absorbed)
 
     async def purchases(
-        self, account_id: str, *, sort: Sequence[tuple[str, int]] = NEWEST_PURCHASE, limit: int = 100
+        self,
+        account_id: str,
+        *,
+        sort: Sequence[tuple[str, int]] = NEWEST_PURCHASE,
+        store: str | None = None,
+        unit: str | None = None,
+        limit: int = 100,
     ) -> list[Purchase]:
-        """An account's purchases, the newest first, else by one of the sorts above."""
-        where = {"account_id": {"$in": await self.accounts_of(account_id)}}
+        """An account's purchases, the newest first or the oldest; in one store, or that earned one unit, if given."""
+        where: dict[str, Any] = {"account_id": {"$in": await self.accounts_of(account_id)}}
+        where |= {} if store is None else {"store": store}
+        where |= {} if unit is None else {"earnings.unit": unit}
         return await self._reader.find(Purchase, where, sort=sort, limit=_bounded(limit))
 
     async def purchase(self, purchase_id: str) -> Purchase | None:
@@ -112,12 +143,6 @@ class RewardsViews(OfferViews):
     async def reward(self, reward_id: str) -> Reward | None:
         """The reward with an id."""
         return await self._reader.get(Reward, reward_id)
-
-    async def ledger(self, account_id: str, limit: int = 100) -> list[LedgerEntry]:
-        """An account's movements, the newest first."""
-        sort = (("at", -1), ("_id", 1))
-        where = {"account_id": {"$in": await self.accounts_of(account_id)}}
-        return await self._reader.find(LedgerEntry, where, sort=sort, limit=_bounded(limit))
 
 
 async def ledger_matches_balances(reader: Reader) -> Reconciliation:

@@ -4,15 +4,18 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from contracts.cards import CardIssued, CardKind, CardState
+from contracts.adjustments import AdjustBalance, UndoAdjustment
+from contracts.cards import CardIssued, CardKind, CardLinked, CardState
 from contracts.messages import OURS, Actor, ActorKind, Command, Envelope, Event, Message
 from contracts.programme import Programme
-from contracts.programme.rewards import RewardRules
+from contracts.programme.adjustments import Exceeding
+from contracts.programme.rewards import RewardRules, Shortfall
 from contracts.rewards import PurchaseLine, RecordPurchase, RefundLine, RefundPurchase
 from runtime.decisions import Context, Decision, NotLoaded, aggregate_version, decide
 from runtime.documents import Document, View
 from tests.decisions import NOON, TILL, context
 from workers.rewards import worker
+from workers.rewards.adjustment_documents import Adjustment
 from workers.rewards.documents import Account, Card, Holding, LedgerEntry, Lot, Purchase, Terms
 
 D = TypeVar("D", bound=Document)
@@ -21,6 +24,7 @@ ANA = "ana"
 NUMBER, OTHER = "4111111111111111", "5500005555555559"
 ACCOUNT = "account-1"
 OPERATOR = Actor(kind=ActorKind.OPERATOR, id="olga")
+OTTO = Actor(kind=ActorKind.OPERATOR, id="otto")
 APP = Actor(kind=ActorKind.APP, id="app-1")
 BUSINESS_DAY = date(2026, 11, 22)
 ISSUED = CardIssued(card_number=NUMBER, kind=CardKind.PHYSICAL, category="normal")
@@ -44,6 +48,11 @@ RULES = RewardRules.model_validate(
             {"code": "cake", "text": "Cake", "unit": "points", "price": 50},
         ],
         "recorders": ["pos", "system"],
+        "adjustments": {
+            "reasons": [{"code": "goodwill", "comment": "From us"}, {"code": "mistake", "comment": "Put right"}],
+            "caps": [{"unit": "stamps", "each": 20, "per_day": 30}],
+            "expires_after_months": 12,
+        },
     }
 )
 PROGRAMME = Programme.read(Path("programme.yaml")).model_copy(update={"rewards": RULES})
@@ -108,6 +117,18 @@ def refund(*lines: RefundLine, **changes: Any) -> RefundPurchase:
         "lines": lines or (RefundLine(line=1, quantity=1, price_minor=350),),
     }
     return RefundPurchase.model_validate({**fields, **changes})
+
+
+def adjust(amount: int = 5, operator: Actor = OPERATOR, **changes: Any) -> AdjustBalance:
+    """An adjustment of Ana's stamps."""
+    fields = {
+        "card_number": NUMBER,
+        "operator_id": operator.id,
+        "unit": "stamps",
+        "amount": amount,
+        "reason": "goodwill",
+    }
+    return AdjustBalance.model_validate({**fields, **changes})
 
 
 class Shop:
@@ -234,3 +255,19 @@ def seen(*documents: Document) -> View:
         view.loaded((type(document), document.id), document)
     view.loaded((Purchase, PURCHASE_ID), None)
     return view
+
+
+def adjusting(exceeding: Exceeding = Exceeding.REFUSE, shortfall: Shortfall = Shortfall.DEBT, **rules: Any) -> Shop:
+    """A shop under other rules for adjustments, where Ana's card is hers."""
+    changed = RULES.adjustments.model_copy(update={"exceeding": exceeding, **rules})
+    rewards = RULES.model_copy(update={"adjustments": changed, "shortfall": shortfall})
+    opened = Shop(PROGRAMME.model_copy(update={"rewards": rewards}))
+    opened.say(ISSUED)
+    opened.say(CardLinked(card_number=NUMBER, member_id=ANA, category="normal"))
+    return opened
+
+
+def undo(adjustment: Adjustment, operator: Actor = OPERATOR, **changes: Any) -> UndoAdjustment:
+    """Take it back."""
+    fields = {"card_number": NUMBER, "operator_id": operator.id, "adjustment_id": adjustment.id, "reason": "mistake"}
+    return UndoAdjustment.model_validate({**fields, **changes})

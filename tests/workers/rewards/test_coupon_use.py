@@ -254,7 +254,7 @@ class TestReturnCoupons:
     def test_is_not_asked_for_where_the_programme_has_no_coupons(self) -> None:
         shop = offer_shop(campaigns=[])
         shop.say(receipt())
-        assert [type(each) for each in shop.say(refund(WHOLE))] == [PurchaseRefunded]
+        assert ReturnCoupons not in [type(each) for each in shop.say(refund(WHOLE))]
 
 
 def _cancel(number: str) -> CancelPurchase:

@@ -5,12 +5,13 @@ from datetime import timedelta
 from contracts.cards import CardIssued, CardKind, CardLinked
 from contracts.rewards import RedeemReward, RewardState
 from runtime.settings import Settings
-from runtime.store import CODEC, Reader, connect, to_raw
+from runtime.store import CODEC, Reader, Store, connect, to_raw
 from tests.decisions import NOON
 from tests.workers.rewards.counter import ANA, NUMBER, OTHER, PURCHASE_ID, Shop, coffees, receipt, refund
 from workers.rewards import worker
 from workers.rewards.documents import Account, LedgerEntry, Purchase, Reward
-from workers.rewards.views import OLDEST_PURCHASE, RewardsViews, ledger_matches_balances
+from workers.rewards.ledger_views import NEWEST
+from workers.rewards.views import NEWEST_PURCHASE, OLDEST_PURCHASE, RewardsViews, ledger_matches_balances
 
 
 def busy_shop() -> Shop:
@@ -34,6 +35,8 @@ class TestRewardsViews:
         for document_class in worker.documents.values():
             if kept := shop.all(document_class):
                 await database[document_class.collection].insert_many([dict(to_raw(each)) for each in kept])
+        store = Store(settings, "rewards", worker.documents.values())
+        await store.open()
         reader = Reader(database)
         views = RewardsViews(reader)
 
@@ -62,6 +65,13 @@ class TestRewardsViews:
         totals = await ledger_matches_balances(reader)
         assert totals.adds_up
         assert totals.entries == {"stamps": 2, "points": 41}
+
+        for collection, sort in (("ledger_entries", NEWEST), ("purchases", NEWEST_PURCHASE)):
+            for owned in ([account.id], [account.id, "another"]):
+                page = database[collection].find({"account_id": {"$in": owned}}).sort(list(sort)).limit(3)
+                plan = str((await page.explain())["queryPlanner"]["winningPlan"])
+                assert "'SORT'" not in plan, "a page of a long history must be read, not sorted"
+                assert "COLLSCAN" not in plan
 
         await database["ledger_entries"].delete_one({"_id": shop.all(LedgerEntry)[0].id})
         assert (await ledger_matches_balances(reader)).accounts_off == 1

@@ -1,0 +1,107 @@
+"""Reads about the ledger, over what a shop's worker decided."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts.cards import CardDeleted, CardLinked
+from contracts.messages import ActorKind
+from contracts.programme import Programme
+from services.gateway.app import create_app
+from services.gateway.keys import Keys, create_key
+from tests.decisions import NOON
+from tests.services.gateway import FakeEdge
+from tests.services.test_offer_reads import Desk, Shelf
+from tests.workers.rewards.counter import ANA, ISSUED, NUMBER, OPERATOR, Shop, adjust, coffees, receipt
+from workers.rewards.documents import Account, LedgerEntry
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    shelf = Shelf(Shop())
+    shelf.keep(shelf.shop.say(ISSUED))
+    shelf.keep(shelf.shop.say(CardLinked(card_number=NUMBER, member_id=ANA, category="normal")))
+    for number, store in enumerate(("s2", "s1", "s2")):
+        shelf.shop.now += timedelta(hours=1)
+        at = shelf.shop.now
+        shelf.keep(shelf.shop.say(receipt(coffees(2), receipt_number=str(number), store=store, purchased_at=at)))
+    shelf.say(adjust(5))
+    shelf.say(adjust(30))
+    file = tmp_path / "keys.yaml"
+    key = create_key(file, "desk", ActorKind.OPERATOR)
+    app = create_app(FakeEdge(), shelf, Keys(file), Programme.read(Path("programme.yaml")))  # type: ignore[arg-type]  # stands for a Library
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield Desk(shelf, client, {"desk": key})
+
+
+async def test_an_explanation_adds_up_to_the_balance(desk: Desk) -> None:
+    shown = await desk.get(f"/v1/cards/{NUMBER}/explanation")
+    stamps = next(each for each in shown["units"] if each["unit"] == "stamps")
+
+    parts = [part for lot in stamps["lots"] for part in lot["parts"]]
+    assert sum(part["amount"] for part in parts) == stamps["balance"] == 11
+    assert {part["origin"]["cause"] for part in parts} == {"purchase", "adjustment"}
+    assert {part["rule"] for part in parts} == {"coffee_stamp", None}
+    assert all(part["origin"]["reason"] == "goodwill" for part in parts if part["rule"] is None)
+    assert shown["since"] is None
+    account_id = desk.shelf.shop.only(Account).id
+    assert (await desk.get(f"/v1/accounts/{account_id}/explanation")) == shown
+
+
+async def test_a_deleted_cards_balance_is_not_explained(desk: Desk) -> None:
+    desk.shelf.keep(desk.shelf.shop.say(CardDeleted(card_number=NUMBER, member_id=ANA, stopped_at=NOON)))
+    assert (await desk.get(f"/v1/cards/{NUMBER}/explanation"))["units"] == []
+
+
+async def test_the_ledger_is_read_by_pages_to_its_end(desk: Desk) -> None:
+    seen: list[Any] = []
+    before: str | None = ""
+    while before is not None:
+        page = await desk.get(f"/v1/cards/{NUMBER}/ledger?limit=2{before and f'&before={before}'}")
+        seen += page["entries"]
+        before = page["before"]
+
+    entries = desk.shelf.shop.all(LedgerEntry)
+    assert sorted(each["id"] for each in seen) == sorted(each.id for each in entries)
+    assert {each["actor"]["id"] for each in seen} == {"till-1", OPERATOR.id}
+    one = await desk.get(f"/v1/ledger/{seen[0]['id']}")
+    assert one == seen[0]
+    account_id = desk.shelf.shop.only(Account).id
+    assert (await desk.get(f"/v1/accounts/{account_id}/ledger?limit=2"))["entries"] == seen[:2]
+
+
+async def test_a_page_from_nowhere_is_422(desk: Desk) -> None:
+    assert await desk.get(f"/v1/cards/{NUMBER}/ledger?before=x") == 422
+
+
+async def test_adjustments_are_shown_with_who_why_and_what_the_member_is_told(desk: Desk) -> None:
+    shown = await desk.get(f"/v1/cards/{NUMBER}/adjustments")
+    assert {(each["amount"], each["state"], each["comment"], each["actor"]["id"]) for each in shown} == {
+        (5, "applied", "From us", OPERATOR.id),
+        (30, "waiting", "From us", OPERATOR.id),
+    }
+    (waiting,) = await desk.get("/v1/adjustments/waiting")
+    assert (waiting["card_number"], waiting["adjustment"]["amount"]) == (NUMBER, 30)
+
+
+async def test_purchases_are_sorted_by_date_and_store_and_chosen_by_store_and_unit(desk: Desk) -> None:
+    async def numbers(query: str) -> list[str]:
+        shown = await desk.get(f"/v1/cards/{NUMBER}/purchases?{query}")
+        return [each["receipt_number"] for each in shown]
+
+    assert await numbers("") == ["2", "1", "0"]
+    assert await numbers("order=oldest") == ["0", "1", "2"]
+    assert await numbers("order=store") == ["1", "2", "0"]
+    assert await numbers("store=s2") == ["2", "0"]
+
+
+async def test_a_receipt_is_found_by_its_number(desk: Desk) -> None:
+    (found,) = await desk.get("/v1/receipts/1")
+    assert (found["purchase"]["store"], found["account_id"]) == ("s1", desk.shelf.shop.only(Account).id)
+    assert (await desk.get("/v1/receipts/1?store=s2")) == []
+    assert (await desk.get("/v1/receipts/99")) == []
