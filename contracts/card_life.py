@@ -23,12 +23,15 @@ class Act(StrEnum):
     """Become the replacement of another."""
     DELETE = "delete"
     RESTORE = "restore"
+    CHANGE_CATEGORY = "change_category"
 
 
 MAY: Final[Mapping[CardState, frozenset[Act]]] = {
-    CardState.TO_ISSUE: frozenset({Act.EARN, Act.FINISH, Act.LINK, Act.TAKE_OVER}),
-    CardState.ACTIVE: frozenset({Act.EARN, Act.SPEND, Act.IDENTIFY, Act.FINISH, Act.BLOCK, Act.DELETE}),
-    CardState.BLOCKED: frozenset({Act.FINISH, Act.UNBLOCK, Act.REPLACE, Act.DELETE}),
+    CardState.TO_ISSUE: frozenset({Act.EARN, Act.FINISH, Act.LINK, Act.TAKE_OVER, Act.CHANGE_CATEGORY}),
+    CardState.ACTIVE: frozenset(
+        {Act.EARN, Act.SPEND, Act.IDENTIFY, Act.FINISH, Act.BLOCK, Act.DELETE, Act.CHANGE_CATEGORY}
+    ),
+    CardState.BLOCKED: frozenset({Act.FINISH, Act.UNBLOCK, Act.REPLACE, Act.DELETE, Act.CHANGE_CATEGORY}),
     CardState.REPLACED: frozenset({Act.FINISH}),
     CardState.DELETED: frozenset({Act.FINISH, Act.RESTORE}),
 }

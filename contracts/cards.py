@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from contracts.messages import ANYBODY, Command, Event
+from contracts.messages import ANYBODY, OURS, Command, Event
 from contracts.values import CardNumber, Code, Instant, MemberId, Text
 
 
@@ -69,6 +69,33 @@ class RestoreCard(CardCommand, right="cards.restorers"):
     comment: Text | None = None
 
 
+class ChangeCardCategory(CardCommand, right="cards.categorisers"):
+    """Put a card into another category: it earns by that from now on, and what was earned stays."""
+
+    category: Code
+    comment: Text | None = None
+
+
+class LinkCard(CardCommand, right="cards.linkers"):
+    """Give a card that is to issue to somebody who is a member already: it works at once."""
+
+    member_id: MemberId
+
+
+class IssueVirtualCard(Command, worker="cards", key="member_id", actors=ANYBODY, right="cards.virtual_issuers"):
+    """Make a card without plastic for a member, who can use it at once; its number is drawn."""
+
+    member_id: MemberId
+    category: Code = "normal"
+
+
+class DrawVirtualCard(Command, worker="cards", key="member_id", actors=OURS):
+    """Make that card by numbers that were drawn anew, as those before were taken (said by the worker itself)."""
+
+    member_id: MemberId
+    category: Code
+
+
 class CardEvent(Event, worker="cards", key="card_number", about=("Card", "card_number")):
     """Something that happened to one card."""
 
@@ -79,6 +106,13 @@ class CardIssued(CardEvent):
     """A card became known; it is to issue and linked to nobody."""
 
     kind: CardKind
+    category: Code
+
+
+class VirtualCardIssued(CardEvent):
+    """A card without plastic was made for a member, who can use it."""
+
+    member_id: MemberId
     category: Code
 
 
@@ -138,3 +172,12 @@ class CardRestored(CardEvent):
     state: CardState
     stopped_at: Instant | None
     """When it was blocked, where it is."""
+
+
+class CardCategoryChanged(CardEvent):
+    """A card earns by another category from now on."""
+
+    member_id: MemberId | None
+    category: Code
+    earlier: Code
+    """The category that it had."""

@@ -218,7 +218,7 @@ class Batches(Generic[P]):
     async def _load(self, arrivals: Sequence[Arrival], view: View, transaction: Transaction) -> None:
         """Load what handlers declare for the whole batch, level by level of what depends on what."""
         levels = (
-            {slot for each in arrivals for slot in self._wanted(each, depth, view)} for depth in range(self._depths)
+            [slot for each in arrivals for slot in self._wanted(each, depth, view)] for depth in range(self._depths)
         )
         await transaction.load(levels, view)
 

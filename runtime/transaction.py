@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Self
 
@@ -87,17 +87,18 @@ class Transaction:
 
     def _load(self, levels: Iterable[Iterable[Slot]], view: View) -> None:
         for level in levels:
-            wanted: dict[type[Document], set[str]] = defaultdict(set)
+            # Dictionaries keep an order that follows from the messages, so that redoing asks and writes in the same.
+            wanted: dict[type[Document], dict[str, None]] = defaultdict(dict)
             for document_class, document_id in level:
-                wanted[document_class].add(document_id)
+                wanted[document_class][document_id] = None
             for document_class, ids in wanted.items():
                 for document in self._find(document_class, ids):
                     view.loaded((document_class, document.id), document)
-                    ids.discard(document.id)
+                    del ids[document.id]
                 for absent in ids:
                     view.loaded((document_class, absent), None)
 
-    def _find(self, document_class: type[Document], ids: set[str]) -> list[Document]:
+    def _find(self, document_class: type[Document], ids: Collection[str]) -> list[Document]:
         cursor = self._database[document_class.collection].find(
             {"_id": {"$in": list(ids)}}, session=self._begun(), batch_size=len(ids) + 1
         )

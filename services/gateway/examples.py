@@ -5,6 +5,7 @@ from typing import Any, Final
 CARD: Final = "2000000000008"
 ADJUSTMENT: Final = "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"
 COUPON: Final = "7KQ4-2M9X-TB3C-8RWJ"
+MEMBER: Final = "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"
 STORE: Final = {"store": "berlin-1", "till": "till-7", "receipt_number": "000123", "business_day": "2026-11-22"}
 
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
@@ -14,6 +15,9 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "ReplaceCard": {"card_number": CARD, "new_card_number": "2000000000016"},
     "DeleteCard": {"card_number": CARD},
     "RestoreCard": {"card_number": CARD},
+    "ChangeCardCategory": {"card_number": CARD, "category": "employee"},
+    "LinkCard": {"card_number": CARD, "member_id": MEMBER},
+    "IssueVirtualCard": {"member_id": MEMBER},
     "RegisterMember": {
         "channel": "point_of_sale",
         "phone": "+4915112345678",

@@ -8,6 +8,8 @@ from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from contracts.card_life import Act, may
+from contracts.cards import CardState
 from contracts.messages import ActorKind
 from contracts.programme import Programme
 from contracts.programme.cards import OFFICE
@@ -37,6 +39,8 @@ from workers.registration.views import RegistrationViews
 from workers.rewards.views import NEWEST_PURCHASE, OLDEST_PURCHASE, RewardsViews
 
 T = TypeVar("T")
+WITHHELD: Final = {"member_id": None, "replaces": None, "replaced_by": None, "newest": None}
+"""What a till isn't told of a lost card: its holder, and the number that works instead."""
 
 
 class Order(StrEnum):
@@ -74,10 +78,9 @@ class Visit:
         """Whether who reads works on members, rather than serving one."""
         return self._caller.actor.kind in OFFICE
 
-    @property
-    def is_operators(self) -> bool:
-        """Whether an operator reads, who may see what colleagues noted."""
-        return self._caller.actor.kind is ActorKind.OPERATOR
+    def may_name_holder(self, state: CardState | None) -> bool:
+        """Whether a card in this state tells who reads whose it is: one that works no more identifies nobody."""
+        return self.is_office or (state is not None and may(state, Act.IDENTIFY))
 
     def looked_at_member(self, member_id: str, what: str) -> None:
         """Note that a member was shown."""
@@ -177,10 +180,11 @@ async def messages(member_id: MemberId, visit: MessagesVisit) -> list[MessageSho
 
 @router.get("/cards/{card_number}", tags=["cards"])
 async def card(card_number: CardNumber, visit: CardVisit) -> CardShown:
-    """A card and its state."""
+    """A card and its state; of one that works no more only the office is told whose it is and what replaced it."""
     found = there(await visit.doors.cards.card(card_number), "card")
     visit.looked_at_card(card_number, "card")
-    return CardShown.among(found, await visit.doors.cards.chain_of(found))
+    shown = CardShown.among(found, await visit.doors.cards.chain_of(found))
+    return shown if visit.may_name_holder(found.state) else shown.model_copy(update=WITHHELD)
 
 
 @router.get("/cards/{card_number}/balance", tags=["cards"])
@@ -191,7 +195,7 @@ async def balance(card_number: CardNumber, visit: CardVisit) -> BalanceShown:
     visit.looked_at_card(card_number, "balance")
     return BalanceShown(
         card_number=card_number,
-        member_id=found.card.member_id,
+        member_id=found.card.member_id if visit.may_name_holder(found.card.state) else None,
         account_id=found.account.id,
         balances=found.balances,
         is_hidden=found.is_hidden,

@@ -48,8 +48,17 @@ _TILL: Final = frozenset(
 )
 _APP: Final = frozenset(
     {
-        *("RegisterMember", "BlockCard", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame"),
-        *(READ_CARD, READ_MEMBER, READ_MESSAGES),
+        "RegisterMember",
+        "BlockCard",
+        "LinkCard",
+        "IssueVirtualCard",
+        "RedeemReward",
+        "ShareCoupon",
+        "AnswerSurvey",
+        "PlayGame",
+        READ_CARD,
+        READ_MEMBER,
+        READ_MESSAGES,
     }
 )
 DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {

@@ -104,9 +104,9 @@ class BalanceShown(Shape):
     card_number: str
     member_id: str | None
     account_id: str
-    balances: tuple[UnitBalance, ...]
     is_hidden: bool
     """Whether the card was deleted: what it collected is kept, and shown again when it is restored."""
+    balances: tuple[UnitBalance, ...]
 
 
 class EarningShown(Shape):

@@ -6,7 +6,7 @@ import pytest
 
 from runtime.settings import Settings
 from tests.journeys.running import Punchcard, eventually, everything
-from tests.journeys.test_journey import OPERATOR, TILL, card_number, held, join, receipt
+from tests.journeys.test_journey import APP, OPERATOR, TILL, card_number, held, join, receipt
 
 
 @pytest.fixture
@@ -39,6 +39,10 @@ class TestALostCard:
 
         shown = await punchcard.read(OPERATOR, f"/v1/cards/{old}")
         assert (shown["state"], shown["newest"], shown["replaced_by"]) == ("replaced", new, new)
+        told = await punchcard.read(TILL, f"/v1/cards/{old}")
+        assert (told["state"], told["member_id"], told["newest"], told["replaced_by"]) == ("replaced", None, None, None)
+        assert (await punchcard.read(TILL, f"/v1/cards/{old}/balance"))["member_id"] is None
+        assert (await punchcard.read(TILL, f"/v1/cards/{new}/balance"))["member_id"] == member_id
         cards = await punchcard.read(OPERATOR, f"/v1/members/{member_id}/cards")
         assert [(each["number"], each["state"]) for each in cards] == [(old, "replaced"), (new, "active")]
         found = await eventually(
@@ -53,4 +57,28 @@ class TestALostCard:
             "the history of both cards",
         )
         assert "MemberRegistered" in {line["what"] for line in lines["lines"]}
+        await self.has_a_virtual_one_beside_it(punchcard, new, member_id)
         assert punchcard.dead_letters() == {}
+
+    async def has_a_virtual_one_beside_it(self, punchcard: Punchcard, plastic: str, member_id: str) -> None:
+        made = await punchcard.done(APP, "IssueVirtualCard", member_id=member_id)
+        virtual = made["VirtualCardIssued"]["card_number"]
+        await eventually(
+            lambda: punchcard.say(TILL, "RecordPurchase", **receipt(virtual, 4)),
+            lambda answer: answer.status_code == 200 and "PurchaseRecorded" in answer.text,
+            "a purchase",
+        )
+        await punchcard.done(OPERATOR, "ChangeCardCategory", card_number=virtual, category="employee")
+        await punchcard.done(OPERATOR, "DeleteCard", card_number=virtual)
+        hidden = await eventually(
+            lambda: punchcard.read(TILL, f"/v1/cards/{virtual}/balance"), lambda each: each["is_hidden"], "the deletion"
+        )
+        assert hidden["balances"] == []
+        await punchcard.done(OPERATOR, "RestoreCard", card_number=virtual)
+        await eventually(
+            lambda: held(punchcard, virtual), lambda found: found.get("stamps") == 5, "the restored balance"
+        )
+        refused = await punchcard.say(OPERATOR, "DeleteCard", card_number=plastic)
+        assert refused.json()["code"] == "only_physical_card"
+        cards = await punchcard.read(OPERATOR, f"/v1/members/{member_id}/cards")
+        assert [(each["kind"], each["state"]) for each in cards][1:] == [("physical", "active"), ("virtual", "active")]

@@ -1,10 +1,11 @@
 """The books: what versions, the ledger and the trail of a history must add up to, reckoned anew from its documents."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, Final
+
+import msgspec
 
 from contracts.catalogue import EVENTS
 from tests.proof.case import Case, Found, Violation
@@ -13,6 +14,15 @@ from tests.proof.history import Place, Record
 Raw = Mapping[str, Any]
 Slot = tuple[str, str]
 """An account and a unit."""
+
+
+class Identified(msgspec.Struct):
+    """What has an id, whatever else it has."""
+
+    id: str
+
+
+IDENTIFIED: Final = msgspec.json.Decoder(Identified)
 
 COLLECTIONS: Final = {"Card": "cards", "Account": "accounts", "Message": "messages", "Member": "members"}
 """Where documents of a class stand, as far as their versions are reckoned."""
@@ -207,7 +217,7 @@ def the_trail_is_whole(case: Case) -> Found:
         hashes[chain] = blake2b(text.encode(), digest_size=32).hexdigest()
         if hashes[chain] != entry["hash"]:
             yield Violation("trail", f"entry {entry['_id']} doesn't hang on the one before")
-        recorded[json.loads(entry["content"])["id"]] += 1
+        recorded[IDENTIFIED.decode(entry["content"]).id] += 1
     for chain in kept.documents.get("chains", ()):
         if (chain["length"], chain["version"]) != (lengths[chain["_id"]], lengths[chain["_id"]]):
             yield Violation("trail", f"the head of chain {chain['_id']} doesn't fit its entries")

@@ -267,13 +267,17 @@ RULES: Final[list[Callable[[Case], Found]]] = [
 
 def check(history: History) -> list[Violation]:
     """Everything that is wrong with a history; nothing, if all promises were kept."""
-    case = Case(history)
+    return judge(Case(history))
+
+
+def judge(case: Case) -> list[Violation]:
+    """Everything that is wrong with a case."""
     return [violation for rule in RULES for violation in rule(case)]
 
 
-def crossed(history: History) -> list[Violation]:
+def crossed(case: Case) -> list[Violation]:
     """Events that passed others about the same aggregate, from other partitions: no promise, but worth knowing."""
-    return list(crossings(Case(history)))
+    return list(crossings(case))
 
 
 def compare(before: History, after: History) -> list[Violation]:

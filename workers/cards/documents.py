@@ -39,7 +39,9 @@ class Card(Document):
 
 
 class LinkedCards(Document):
-    """The cards that a member has in use, by the member's id; it makes their limit hold whoever links two at once.
+    """The cards that a member has in use, by the member's id; a member without any is known by it, too.
+
+    It makes their limit hold whoever links two at once.
 
     A card that was replaced or deleted takes no place here, though it is still known whose it was.
     """
@@ -47,6 +49,8 @@ class LinkedCards(Document):
     collection: ClassVar = "linked_cards"
 
     card_numbers: tuple[str, ...]
+    drawn: tuple[str, ...] = ()
+    """Numbers for the next virtual cards; whether they are free is seen when one is issued."""
 
     def with_place_of(self, old: str, new: str) -> Self:
         """The same with one card in the place of another."""

@@ -3,32 +3,60 @@
 from typing import Annotated
 
 from contracts.card_life import Act, may
-from contracts.cards import CardLinked, CardLinkRefused, CardState
+from contracts.cards import CardLinked, CardLinkRefused, CardState, LinkCard
 from contracts.registration import MemberRegistered
-from runtime.decisions import Key
+from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.cards.documents import Card, LinkedCards
+from workers.cards.virtual import DRAWN, drawn
 from workers.cards.worker import worker
 
 
 @worker.handles(MemberRegistered)
-def link_card(
+def know_member(
     event: MemberRegistered,
     card: Annotated[Card | None, Key("card_number")],
     linked: Annotated[LinkedCards | None, Key("member_id")],
     context: Context,
 ) -> Changes:
+    rules = context.programme.cards
+    numbers = () if rules.virtual_numbers is None else drawn(rules.virtual_numbers, DRAWN, context)
+    held = linked or LinkedCards(id=event.member_id, card_numbers=(), drawn=numbers)
     if event.card_number is None:
+        yield held
         return
-    held = linked or LinkedCards(id=event.member_id, card_numbers=())
-    problem = link_problem(card, held, context.programme.cards.max_linked_cards)
+    problem = link_problem(card, held, rules.max_linked_cards)
     if card is None or problem is not None:
+        yield held
         yield CardLinkRefused(card_number=event.card_number, member_id=event.member_id, code=problem or "unknown_card")
         return
 
-    yield card.evolve(state=CardState.ACTIVE, member_id=event.member_id, linked_at=context.now)
+    yield from linked_to(card, held, context)
+
+
+@worker.handles(LinkCard)
+def link_card(
+    command: LinkCard,
+    card: Annotated[Card, Key("card_number")],
+    linked: Annotated[LinkedCards | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    if linked is None:
+        raise Refused("unknown_member")
+    problem = link_problem(card, linked, context.programme.cards.max_linked_cards)
+    if problem == "card_not_to_issue":
+        raise Refused(problem, state=card.state.value)
+    if problem is not None:
+        raise Refused(problem)
+
+    yield from linked_to(card, linked, context)
+
+
+def linked_to(card: Card, held: LinkedCards, context: Context) -> Changes:
+    """Activate a card for the member who holds some already."""
+    yield card.evolve(state=CardState.ACTIVE, member_id=held.id, linked_at=context.now)
     yield held.evolve(card_numbers=(*held.card_numbers, card.number))
-    yield CardLinked(card_number=card.number, member_id=event.member_id, category=card.category)
+    yield CardLinked(card_number=card.number, member_id=held.id, category=card.category)
 
 
 def link_problem(card: Card | None, held: LinkedCards, max_linked_cards: int) -> str | None:

@@ -1,5 +1,6 @@
 """What others may read about cards."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from runtime.store import Reader
@@ -7,6 +8,8 @@ from workers.cards.documents import Card
 
 __all__ = ["Card", "CardsViews"]
 MOST_IN_CHAIN: Final = 500
+AT_ONCE: Final = 5_000
+"""Numbers that are looked up in one query."""
 
 
 class CardsViews:
@@ -21,6 +24,16 @@ class CardsViews:
     async def card(self, card_number: str) -> Card | None:
         """The card with a number; None if nobody knows it."""
         return await self._reader.get(Card, card_number)
+
+    async def count_known(self, card_numbers: Sequence[str]) -> int:
+        """How many of these numbers are those of cards."""
+        count = 0
+        for start in range(0, len(card_numbers), AT_ONCE):
+            part = list(card_numbers[start : start + AT_ONCE])
+            count += len(
+                await self._reader.aggregate(Card, ({"$match": {"_id": {"$in": part}}}, {"$project": {"_id": 1}}))
+            )
+        return count
 
     async def chain_of(self, card: Card) -> list[Card]:
         """The cards that took one another's place, this one among them, the first of all first."""

@@ -12,6 +12,7 @@ from contracts.cards import (
     CardRestored,
     CardState,
     CardUnblocked,
+    VirtualCardIssued,
 )
 from contracts.registration import MemberCardRefused
 from runtime.decisions import Key
@@ -35,6 +36,19 @@ def give_card(
 ) -> Changes:
     known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE)
     yield known.told(context.version, CardState.ACTIVE).evolve(member_id=event.member_id, claimed_by=None)
+    if member is not None and event.card_number not in member.card_numbers:
+        yield member.evolve(card_numbers=(*member.card_numbers, event.card_number))
+
+
+@worker.handles(VirtualCardIssued)
+def give_virtual_card(
+    event: VirtualCardIssued,
+    card: Annotated[KnownCard | None, Key("card_number")],
+    member: Annotated[Member | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE)
+    yield known.told(context.version, CardState.ACTIVE).evolve(member_id=event.member_id)
     if member is not None and event.card_number not in member.card_numbers:
         yield member.evolve(card_numbers=(*member.card_numbers, event.card_number))
 

@@ -2,7 +2,17 @@
 
 from typing import Annotated
 
-from contracts.cards import CardBlocked, CardDeleted, CardIssued, CardLinked, CardRestored, CardState, CardUnblocked
+from contracts.cards import (
+    CardBlocked,
+    CardCategoryChanged,
+    CardDeleted,
+    CardIssued,
+    CardLinked,
+    CardRestored,
+    CardState,
+    CardUnblocked,
+    VirtualCardIssued,
+)
 from contracts.rewards import AccountOpened, JoinAccount, ResumePurchase
 from runtime.decisions import Key
 from workers import Changes, Context
@@ -20,13 +30,32 @@ def open_account(event: CardIssued, card: Annotated[Card | None, Key("card_numbe
             yield known
         return
 
-    account = Account(id=context.new_id(), card_number=event.card_number, opened_at=context.now)
-    yield account, known.evolve(account_id=account.id, waiting=())
-    yield AccountOpened(account_id=account.id, card_number=event.card_number)
-    for purchase_id in known.waiting:
-        yield ResumePurchase(card_number=event.card_number, purchase_id=purchase_id)
-    for heir in known.heirs:
-        yield JoinAccount(card_number=heir, first_card_number=event.card_number)
+    yield from opened(known, context)
+
+
+def opened(card: Card, context: Context) -> Changes:
+    """Open a card's account, and take up what waited for it."""
+    account = Account(id=context.new_id(), card_number=card.id, opened_at=context.now)
+    yield account, card.evolve(account_id=account.id, waiting=())
+    yield AccountOpened(account_id=account.id, card_number=card.id)
+    for purchase_id in card.waiting:
+        yield ResumePurchase(card_number=card.id, purchase_id=purchase_id)
+    for heir in card.heirs:
+        yield JoinAccount(card_number=heir, first_card_number=card.id)
+
+
+@worker.handles(VirtualCardIssued)
+def open_virtual_account(
+    event: VirtualCardIssued, card: Annotated[Card | None, Key("card_number")], context: Context
+) -> Changes:
+    known = card or Card(id=event.card_number)
+    told = known.told(context.version, CardState.ACTIVE).categorised(context.version, event.category)
+    active = told.evolve(member_id=event.member_id)
+    if active.account_id is not None:
+        yield active
+        return
+
+    yield from opened(active, context)
 
 
 @worker.handles(CardLinked)
@@ -58,3 +87,11 @@ def hide_card(event: CardDeleted, card: Annotated[Card | None, Key("card_number"
 def show_card(event: CardRestored, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
     known = card or Card(id=event.card_number)
     yield known.told(context.version, event.state, blocked_at=event.stopped_at)
+
+
+@worker.handles(CardCategoryChanged)
+def earn_by_category(
+    event: CardCategoryChanged, card: Annotated[Card | None, Key("card_number")], context: Context
+) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.recategorised(context.version, event.category, event.earlier, context.time)

@@ -10,13 +10,24 @@ and in the purchase, so a lot's origins are never lost.
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from contracts.cards import CardState
 from contracts.messages import Actor
 from contracts.programme.rewards import Rate
 from contracts.rewards import PurchaseLine, PurchaseState, RefundLine, RewardState, UnitBalance
 from runtime.documents import Document, Index, Part
+
+MOST_CATEGORY_CHANGES: Final = 20
+"""Remembered of a card: an offline receipt from before all of them earns by the oldest category that is known."""
+
+
+class CategoryChange(Part):
+    """A card's going from a category into another."""
+
+    version: int
+    at: datetime
+    earlier: str
 
 
 class Card(Document):
@@ -39,6 +50,8 @@ class Card(Document):
     """The card's own version of which the newest event about it told."""
     category_news: int = 0
     """The same, of its category."""
+    category_changes: tuple[CategoryChange, ...] = ()
+    """The oldest first."""
     waiting: tuple[str, ...] = ()
     """Ids of the purchases that wait for the card."""
     heirs: tuple[str, ...] = ()
@@ -60,6 +73,19 @@ class Card(Document):
         if version is not None and version <= self.category_news:
             return self
         return self.evolve(category=category, category_news=self.category_news if version is None else version)
+
+    def recategorised(self, version: int | None, category: str, earlier: str, at: datetime) -> Self:
+        """The card in another category since an instant; news of changes may come in any order."""
+        change = CategoryChange(version=version or 0, at=at, earlier=earlier)
+        changes = sorted((*self.category_changes, change), key=lambda each: each.version)
+        return self.categorised(version, category).evolve(category_changes=tuple(changes[-MOST_CATEGORY_CHANGES:]))
+
+    def category_at(self, at: datetime | None) -> str:
+        """The category that it was in at an instant; the one that it is in if none is given."""
+        for change in self.category_changes:
+            if at is not None and at < change.at:
+                return change.earlier
+        return self.category
 
 
 class Terms(Part):

@@ -50,9 +50,10 @@ def record_purchase(
     if purchase is not None and purchase.account_id is not None:
         yield from recorded_again(command, card, account, purchase, context)
         return
-    refuse_card(card, command.purchased_at if command.is_offline else None)
+    late_from = command.purchased_at if command.is_offline else None
+    refuse_card(card, late_from)
 
-    sale = receipt_of(command, purchase, PurchaseState.PENDING, context, card.category)
+    sale = receipt_of(command, purchase, PurchaseState.PENDING, context, card.category_at(late_from))
     yield from recorded(sale, card, account, context)
 
 

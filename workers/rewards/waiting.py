@@ -33,7 +33,7 @@ def resume_purchase(
         yield from unparked(purchase, card, code, context)
         return
 
-    yield from recorded(purchase.evolve(card_category=card.category), card, account, context)
+    yield from recorded(purchase.evolve(card_category=card.category_at(purchase.purchased_at)), card, account, context)
 
 
 @worker.handles(EndPurchase)

@@ -38,7 +38,7 @@ def simulate(
     failing: list[Judged] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns, console=console) as progress:
+        with Progress(*columns, console=console, refresh_per_second=1) as progress:
             bar = progress.add_task("seeds", total=seeds)
             for each in judged(range(first, first + seeds), commands, processes):
                 total.update(

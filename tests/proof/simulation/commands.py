@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from enum import Enum
+from functools import cache
 from random import Random
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin
@@ -95,19 +96,44 @@ def stem(name: str) -> str:
     return re.sub(r"(ies|y|s)$", "", name)
 
 
+@cache
+def names() -> list[str]:
+    """The commands' names; what says much moves much, so it comes more often."""
+    return [name for name in sorted(COMMANDS) for _ in range(1 + len(COMMANDS[name].model_fields) // 4)]
+
+
+@cache
+def actors_of(command_class: type[Command]) -> list[str]:
+    """Who may ask it, in the order of their names."""
+    return [str(each) for each in sorted(command_class.actors or ("operator",))]
+
+
+@cache
+def fields_of(model: type[BaseModel]) -> list[tuple[str, FieldInfo, bool]]:
+    """A model's fields, and whether they must be given."""
+    return [(name, field, field.is_required()) for name, field in model.model_fields.items()]
+
+
+_WORDS: Final[dict[int, tuple[BaseModel, Words, dict[tuple[str, str], list[str]]]]] = {}
+
+
+def words_of(programme: BaseModel) -> tuple[Words, dict[tuple[str, str], list[str]]]:
+    """A programme's words, and which of them fit which section and field: the same for every seed."""
+    if id(programme) not in _WORDS:
+        _WORDS[id(programme)] = (programme, Words(programme), {})
+    return _WORDS[id(programme)][1:]
+
+
 class Sender:
     """Makes commands, one after the other."""
 
     def __init__(self, random: Random, programme: BaseModel, now: datetime) -> None:
         self._random = random
         self._programme = programme
-        self._words = Words(programme)
+        self._words, self._word_pools = words_of(programme)
         self.now = now
         self.heard: dict[str, list[str]] = defaultdict(list)
         """What events have told, by the field's name."""
-        # What says much moves much, so it comes more often.
-        self._names = [name for name in sorted(COMMANDS) for _ in range(1 + len(COMMANDS[name].model_fields) // 4)]
-        self._word_pools: dict[tuple[str, str], list[str]] = {}
         self._section = ""
         self._made = 0
 
@@ -120,7 +146,7 @@ class Sender:
     def command(self) -> tuple[Command, str]:
         """A command, and the kind of actor who asks it."""
         self._made += 1
-        name = self._random.choice(self._names)
+        name = self._random.choice(names())
         if self._made < OPENING and self._random.random() < 0.7:
             name = self._random.choice(OPENERS)
         command_class = COMMANDS[name]
@@ -138,32 +164,36 @@ class Sender:
         chance = self._random.random()
         if chance < 0.05:
             return str(self._random.choice(("app", "wallet", "sms", "worker")))
-        channels = getattr(getattr(self._programme, command.worker, None), "channels", {})
-        rules = channels.get(getattr(command, "channel", None))
-        if rules is not None:
-            return str(self._random.choice(sorted(rules.actors)))
-        allowed = sorted(getattr(command, "actors", ()) or ("operator",))
+        if "channel" in type(command).model_fields:
+            channels = getattr(getattr(self._programme, command.worker, None), "channels", {})
+            rules = channels.get(getattr(command, "channel", None))
+            if rules is not None:
+                return str(self._random.choice(sorted(rules.actors)))
+        allowed = actors_of(type(command))
         for kind in ("operator", "pos", "system"):
             if kind in allowed and self._random.random() < 0.6:
                 return kind
         return str(self._random.choice(allowed))
 
     def _fields(self, model: type[BaseModel]) -> dict[str, Any]:
+        chance = self._random.random
         return {
             name: self._value(name, field)
-            for name, field in model.model_fields.items()
-            if field.is_required() or self._random.random() < 0.85
+            for name, field, is_required in fields_of(model)
+            if is_required or chance() < 0.85
         }
 
     def _value(self, name: str, field: FieldInfo) -> Any:
         random = self._random
         pool = POOLS.get(name) or self.heard.get(name)
         if pool and random.random() > REFUSED:
-            return random.choice(pool[-40:])
+            return random.choice(pool[-40:] if len(pool) > 40 else pool)
         return self._of_type(name, field.annotation, list(field.metadata))
 
     def _of_type(self, name: str, annotation: Any, rules: list[Any]) -> Any:
         random = self._random
+        if type(annotation) is type:
+            return self._of_class(name, annotation, rules)
         origin = get_origin(annotation)
         if origin is Annotated:
             inner, *more = get_args(annotation)

@@ -49,6 +49,12 @@ class Session:
             self.drop()
             raise AutoReconnect("connection closed", {"errorLabels": ["TransientTransactionError"]})
 
+    def sees(self, slot: Slot) -> Raw | None:
+        """A document as the transaction sees it."""
+        if slot in self.writes:
+            return self.writes[slot]
+        return self.world.replicas.one(slot, self.snapshot)
+
     def write(self, slot: Slot, document: Raw | None) -> None:
         """Write one document within the transaction.
 
@@ -121,7 +127,10 @@ class SyncCollection:
         if session is None:
             return _by_majority(self._world, self.name, wanted)
         session.enter()
-        found = {each["_id"]: each for each in self._world.replicas.scan(self.name, wanted, session.snapshot)}
+        there = self._world.replicas.scan(self.name, wanted, session.snapshot)
+        if not session.writes:
+            return there
+        found = {each["_id"]: each for each in there}
         for (database, collection, key), document in session.writes.items():
             if (database, collection) == self.name:
                 found.pop(key, None)
@@ -163,11 +172,7 @@ class SyncDatabase:
     def _insert(self, collection: str, documents: Sequence[Raw], session: Session, codec: Any) -> Raw:
         for place, document in enumerate(documents):
             slot = (self._name, collection, document["_id"])
-            if slot in session.writes:
-                there = session.writes[slot]
-            else:
-                there = next(self._world.replicas.read((slot[0], slot[1]), [slot[2]], session.snapshot), None)
-            if there is not None:
+            if session.sees(slot) is not None:
                 return {"ok": 1.0, "n": place, "writeErrors": [{"index": place, "code": DUPLICATE_KEY}]}
             session.write(slot, plain(document, codec))
         return {"ok": 1.0, "n": len(documents)}
@@ -175,9 +180,15 @@ class SyncDatabase:
     def _update(self, collection: str, updates: Sequence[Raw], session: Session, codec: Any) -> Raw:
         count = 0
         for update in updates:
-            for document in self[collection].find(update["q"], session=session):
-                change = plain(update["u"], codec)
-                session.write((self._name, collection, document["_id"]), changed(document, change))
+            session.enter()
+            # The runtime updates by id and nothing else.
+            (field, name), *more = update["q"].items()
+            if field != "_id" or more:
+                raise NotImplementedError(update["q"])
+            slot = (self._name, collection, name)
+            document = session.sees(slot)
+            if document is not None:
+                session.write(slot, changed(document, plain(update["u"], codec)))
                 count += 1
         return {"ok": 1.0, "n": count}
 
@@ -239,7 +250,7 @@ class AsyncCollection:
         """Change the first that matches; or make it."""
         if await self._write(wanted, lambda document: changed(document, update), 1) or not upsert:
             return
-        if list(self._world.replicas.read(self.name, [wanted["_id"]], self._world.replicas.time)):
+        if self._world.replicas.one((*self.name, wanted["_id"]), self._world.replicas.time) is not None:
             raise DuplicateKeyError("it exists", DUPLICATE_KEY)
         made = changed({"_id": wanted["_id"]}, update)
         await self._applied({(*self.name, wanted["_id"]): made})

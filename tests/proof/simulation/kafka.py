@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aiokafka.errors import CommitFailedError
 
-from tests.proof.history import Commit, Place
+from tests.proof.history import Commit, Place, Record
 from tests.proof.simulation.loop import Loop
 
 SESSION_SECONDS: Final = 6.0
@@ -16,18 +16,13 @@ HEARTBEAT_SECONDS: Final = 1.5
 REBALANCE_SECONDS: Final = 6.0
 
 
-@dataclass(slots=True)
-class Lying:
-    """A record in a log, as aiokafka gives it to a consumer."""
+class Lying(Record):
+    """A record in a log: as aiokafka gives it to a consumer, and as histories have it."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-    sequence: int
+    @property
+    def timestamp(self) -> int:
+        """When it was appended, in milliseconds."""
+        return self.timestamp_ms
 
 
 @dataclass
@@ -37,7 +32,7 @@ class Brokers:
     loop: Loop
     random: Random
     partitions: dict[str, int]
-    logs: dict[Place, list[Lying]] = field(default_factory=dict)
+    logs: dict[Place, list[Record]] = field(default_factory=dict)
     groups: dict[str, "Group"] = field(default_factory=dict)
     waiters: dict[Place, list[Any]] = field(default_factory=lambda: defaultdict(list))
     sequence: int = 0
@@ -64,7 +59,7 @@ class Brokers:
         """Put records at the end of a log, where consumers see them."""
         log = self.logs[place]
         for key, value, headers in said:
-            log.append(Lying(*place, len(log), now_ms, key, value, list(headers), self.tick()))
+            log.append(Lying(*place, len(log), key, value, tuple(headers), now_ms, self.tick()))
         for waiter in self.waiters.pop(place, ()):
             if not waiter.done():
                 waiter.set_result(None)

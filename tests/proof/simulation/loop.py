@@ -5,11 +5,11 @@ even a `finally`), paused and resumed from outside. Within a process callbacks k
 """
 
 import asyncio
-import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
+from heapq import heappop, heappush
 from random import Random
 from typing import Any, Final, cast
 
@@ -35,10 +35,13 @@ BODY: Final[ContextVar[Body]] = ContextVar("body", default=OUTSIDE)
 class Turn:
     """A callback that waits for its turn."""
 
-    __slots__ = ("at", "body", "callback", "context", "is_cancelled")
+    __slots__ = ("arguments", "at", "body", "callback", "context", "is_cancelled")
 
-    def __init__(self, callback: Callable[[], object], context: Context, body: Body, at: float = 0.0) -> None:
+    def __init__(
+        self, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context, body: Body, at: float = 0.0
+    ) -> None:
         self.callback = callback
+        self.arguments = arguments
         self.context = context
         self.body = body
         self.at = at
@@ -79,7 +82,6 @@ class Loop:
         self.errors: list[str] = []
         self.graveyard: list[Any] = []
         """Tasks of the dead: collected later, as their `finally` would run otherwise."""
-        self.callbacks = 0
         self.is_over = False
         OUTSIDE.ready.clear()
         self._active: list[Body] = []
@@ -109,25 +111,29 @@ class Loop:
         if context is None:
             context = copy_context()
         body = context.get(BODY, OUTSIDE)
-        turn = Turn((lambda: callback(*args)) if args else callback, context, body)
+        turn = Turn(callback, args, context, body)
         if body.is_alive and not self.is_over:
-            if not body.ready and not body.is_paused:
+            ready = body.ready
+            if not ready and not body.is_paused:
                 self._active.append(body)
-            body.ready.append(turn)
+            ready.append(turn)
         return turn
 
     def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
         """Have it called after so many seconds."""
-        return self.call_at(self.now + delay, callback, *args, context=context)
+        return self._file(self.now + delay, callback, args, context)
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
         """Have it called then."""
+        return self._file(when, callback, args, context)
+
+    def _file(self, when: float, callback: Any, arguments: tuple[Any, ...], context: Context | None) -> Turn:
         if context is None:
             context = copy_context()
-        turn = Turn((lambda: callback(*args)) if args else callback, context, context.get(BODY, OUTSIDE), when)
+        turn = Turn(callback, arguments, context, context.get(BODY, OUTSIDE), when)
         if not self.is_over:
             self._count += 1
-            heapq.heappush(self._timers, (when, self._count, turn))
+            heappush(self._timers, (when, self._count, turn))
         return turn
 
     def create_future(self) -> asyncio.Future[Any]:
@@ -205,11 +211,7 @@ class Loop:
         asyncio._set_running_loop(cast(Any, self))
         try:
             main: asyncio.Task[Any] = self.create_task(coroutine)
-            while not main.done():
-                self._step()
-                self.callbacks += 1
-                if self.callbacks > MOST_CALLBACKS:
-                    raise RuntimeError("the simulation doesn't come to rest")
+            self._turn_until(main.done)
             main.result()
         finally:
             self._end()
@@ -225,25 +227,38 @@ class Loop:
                     task.get_coro().close()
         self.graveyard.clear()
 
-    def _step(self) -> None:
-        timers = self._timers
-        while timers and (timers[0][0] <= self.now or not self._active):
-            at, _, turn = heapq.heappop(timers)
-            if turn.is_cancelled or not turn.body.is_alive:
+    def _turn_until(self, is_done: Callable[[], bool]) -> None:
+        """Let bodies have their turns: most of a run passes through here, so it is one function."""
+        active, timers, chance = self._active, self._timers, self.random.random
+        left = MOST_CALLBACKS
+        while not is_done():
+            if timers and (timers[0][0] <= self.now or not active):
+                self._pass_time()
+            several = len(active)
+            if not several:
+                raise RuntimeError("nobody has anything to do any more")
+            place = int(chance() * several) if several > 1 else 0
+            body = active[place]
+            ready = body.ready
+            turn = ready.popleft()
+            if not ready:
+                active[place] = active[-1]
+                active.pop()
+            if not turn.is_cancelled:
+                turn.context.run(turn.callback, *turn.arguments)
+            left -= 1
+            if not left:
+                raise RuntimeError("the simulation doesn't come to rest")
+
+    def _pass_time(self) -> None:
+        """Give their turn to those whose time has come; if nobody else has anything to do, that is the next of all."""
+        active, timers = self._active, self._timers
+        while timers and (timers[0][0] <= self.now or not active):
+            at, _, turn = heappop(timers)
+            body = turn.body
+            if turn.is_cancelled or not body.is_alive:
                 continue
             self.now = max(self.now, at)
-            body = turn.body
             if not body.ready and not body.is_paused:
-                self._active.append(body)
+                active.append(body)
             body.ready.append(turn)
-        active = self._active
-        if not active:
-            raise RuntimeError("nobody has anything to do any more")
-        place = int(self.random.random() * len(active)) if len(active) > 1 else 0
-        body = active[place]
-        turn = body.ready.popleft()
-        if not body.ready:
-            active[place] = active[-1]
-            active.pop()
-        if not turn.is_cancelled:
-            turn.context.run(turn.callback)

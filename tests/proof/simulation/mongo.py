@@ -1,9 +1,10 @@
 """A simulated MongoDB replica set: versions of documents, snapshot transactions, majority, stepdowns that roll back."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from types import NoneType
 from typing import Any, Final
 
 from bson import decode, encode
@@ -16,6 +17,7 @@ WRITE_CONFLICT: Final = 112
 NO_SUCH_TRANSACTION: Final = 251
 DUPLICATE_KEY: Final = 11_000
 FOREVER: Final = 2**62
+AS_THEY_ARE: Final = frozenset({str, int, bool, bytes, NoneType})
 
 
 def transient(code: int, text: str) -> OperationFailure:
@@ -63,30 +65,44 @@ class Replicas:
         self.unsure: list[Applied] = []
         self.expiries: dict[tuple[str, str], tuple[str, float]] = {}
         """TTL indexes: field and seconds."""
+        self.told = ""
         self.on_applied: Callable[[str, str, Raw], None] = lambda *_: None
-        """Told of every document that is inserted by a commit that stood: database, collection, document."""
+        """Told of every document that a commit which stood inserts into `told`: database, collection, document."""
 
     # -- reading
 
-    def read(self, name: tuple[str, str], ids: Iterable[Any], time: int) -> Iterator[Raw]:
+    def read(self, name: tuple[str, str], ids: Iterable[Any], time: int) -> list[Raw]:
         """Documents by id as they were at a time."""
+        found: list[Raw] = []
         collection = self.collections[name]
         for each in ids:
             chain = collection.get(each)
-            found = chain.at(time) if chain is not None else None
-            if found is not None:
-                yield found
+            if chain is None:
+                continue
+            document = chain.versions[-1] if chain.times[-1] <= time else chain.at(time)
+            if document is not None:
+                found.append(document)
+        return found
+
+    def one(self, slot: Slot, time: int) -> Raw | None:
+        """A document as it was at a time."""
+        chain = self.collections[slot[0], slot[1]].get(slot[2])
+        return None if chain is None else chain.at(time)
 
     def scan(self, name: tuple[str, str], wanted: Raw, time: int) -> list[Raw]:
         """Documents that a filter matches, as they were at a time."""
         by_id = wanted.get("_id")
-        if isinstance(by_id, Mapping) and "$in" in by_id:
-            found: Iterable[Raw] = self.read(name, by_id["$in"], time)
-        elif by_id is not None and not isinstance(by_id, Mapping):
-            found = self.read(name, [by_id], time)
+        if by_id is None:
+            ids: Iterable[Any] = self.collections[name]
+        elif type(by_id) is not dict:
+            ids = (by_id,)
+        elif "$in" in by_id:
+            ids = by_id["$in"]
         else:
-            found = self.read(name, list(self.collections[name]), time)
-        return [each for each in found if matches(each, wanted)]
+            raise NotImplementedError(by_id)
+        found = self.read(name, ids, time)
+        rest = {each: condition for each, condition in wanted.items() if each != "_id"}
+        return [each for each in found if matches(each, rest)] if rest else found
 
     def refuse_while_electing(self) -> None:
         """There is nobody to ask while a new primary is elected.
@@ -103,7 +119,10 @@ class Replicas:
         """Make writes visible on the primary; a majority has them when `confirm` is called."""
         self.time += 1
         for (database, collection, name), document in writes.items():
-            chain = self.collections[database, collection].setdefault(name, Chain())
+            chains = self.collections[database, collection]
+            chain = chains.get(name)
+            if chain is None:
+                chain = chains[name] = Chain()
             chain.times.append(self.time)
             chain.versions.append(document)
         applied = Applied(self.time, list(writes), settle)
@@ -128,7 +147,7 @@ class Replicas:
                 continue
             place = chain.times.index(applied.time)
             document = chain.versions[place]
-            if document is not None and (place == 0 or chain.versions[place - 1] is None):
+            if collection == self.told and document is not None and (not place or chain.versions[place - 1] is None):
                 self.on_applied(database, collection, document)
             if applied.time <= horizon and place:
                 del chain.times[:place], chain.versions[:place]
@@ -164,8 +183,22 @@ class Replicas:
 
 
 def plain(document: Raw, codec: Any) -> dict[str, Any]:
-    """A document as it comes back from MongoDB."""
-    return decode(encode(document, codec_options=codec), codec)
+    """A document as it comes back from MongoDB.
+
+    BSON says whether it can be kept at all; that it would be read as it was written needs no reading, but for instants,
+    of which MongoDB keeps milliseconds, and for what has parts.
+    """
+    encoded = encode(document, codec_options=codec)
+    after: dict[str, Any] = {}
+    for name, value in document.items():
+        if type(value) in AS_THEY_ARE:
+            after[name] = value
+        elif type(value) is datetime and value.tzinfo is not None:
+            instant = value.astimezone(UTC)
+            after[name] = instant.replace(microsecond=instant.microsecond // 1_000 * 1_000)
+        else:
+            return decode(encoded, codec)
+    return after
 
 
 def matches(document: Raw, wanted: Raw) -> bool:
@@ -174,12 +207,11 @@ def matches(document: Raw, wanted: Raw) -> bool:
 
 
 def _holds(value: Any, condition: Any) -> bool:
-    if not isinstance(condition, Mapping) or not condition:
-        return bool(value == condition or (isinstance(value, list) and condition in value))
+    if type(condition) is not dict or not condition:
+        return bool(value == condition or (type(value) is list and condition in value))
     for operator, operand in condition.items():
         if operator == "$in":
-            values = value if isinstance(value, list) else [value]
-            holds = any(each in operand for each in values)
+            holds = any(each in operand for each in value) if type(value) is list else value in operand
         elif operator == "$lte":
             holds = value is not None and value <= operand
         elif operator == "$gt":

@@ -6,7 +6,7 @@ from typing import Any
 from runtime.journal import Outgoing, unpack
 from runtime.serve import listen_topics
 from runtime.settings import Settings
-from tests.proof.history import History, Journaled, Kept, Record, Saying, Sent
+from tests.proof.history import History, Journaled, Kept, Saying, Sent
 from tests.proof.simulation.world import World
 
 OURS = frozenset({"journal", "outbox", "leases"})
@@ -16,20 +16,7 @@ def gathered(
     world: World, settings: Settings, workers: Iterable[Any], sent: Sequence[Sent], notes: Mapping[str, Any]
 ) -> History:
     """The history of a world."""
-    records = tuple(
-        Record(
-            each.topic,
-            each.partition,
-            each.offset,
-            each.key,
-            each.value,
-            tuple((name, bytes(value)) for name, value in each.headers),
-            each.timestamp,
-            each.sequence,
-        )
-        for log in world.brokers.logs.values()
-        for each in log
-    )
+    records = tuple(record for log in world.brokers.logs.values() for record in log)
     kept = {worker.name: _kept(world, settings, worker) for worker in workers}
     return History(settings.prefix, tuple(sent), records, kept, notes)
 
@@ -71,6 +58,4 @@ def _journaled(raw: Mapping[str, Any], parcels: Mapping[str, Mapping[str, bytes]
 
 def saying(outgoing: Outgoing) -> Saying:
     """A message as the history has it."""
-    return Saying(
-        outgoing.topic, outgoing.key, outgoing.value, tuple((name, value) for name, value in outgoing.headers)
-    )
+    return Saying(outgoing.topic, outgoing.key, outgoing.value, tuple(outgoing.headers))

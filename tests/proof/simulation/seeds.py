@@ -3,23 +3,24 @@
 import gc
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from multiprocessing import get_context
-from typing import Any, Final
+from typing import Final
 
-from tests.proof.case import Violation
-from tests.proof.checker import check, compare, crossed
+from tests.proof.case import Case, Violation
+from tests.proof.checker import compare, crossed
+from tests.proof.checker import judge as judged_by_rules
 from tests.proof.history import History
 from tests.proof.simulation.machine import Run
 from tests.proof.simulation.mutants import KNOWN, MUTANTS
 
 REPLAY_EVERY: Final = 5
 """Every so many seeds the whole input is delivered once more in the end: nothing may change."""
-COLLECT_EVERY: Final = 10
-"""Looking for cycles after every seed took an eighth of the time."""
+SEEDS_OF_A_CHILD: Final = 12
+"""After so many a child ends, and its memory with it: looking for what could be freed took an eighth of the time."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,13 @@ def judge(seed: int, commands: int, mutant: str | None = None, *, is_replay: boo
     try:
         with MUTANTS[mutant]() if mutant is not None else nullcontext():
             history = run.history()
-        violations = check(run.before or history)
+        case = Case(run.before or history)
+        violations = judged_by_rules(case)
         if run.before is not None:
             violations += compare(run.before, history)
     except RuntimeError as error:
         run.mishaps.append(str(error))
         return Judged(seed, commands, run.world.faults, [Violation("mishap", text) for text in run.mishaps])
-    finally:
-        if seed % COLLECT_EVERY == 0:
-            gc.collect()
     violations += [Violation("mishap", text) for text in run.mishaps]
     outcomes = Counter(each.outcome for kept in history.workers.values() for each in kept.journal if each.result)
     return Judged(
@@ -63,7 +62,7 @@ def judge(seed: int, commands: int, mutant: str | None = None, *, is_replay: boo
         faults=run.world.faults,
         violations=violations,
         fingerprint=fingerprint(history) if is_replay else "",
-        crossed=len(crossed(run.before or history)),
+        crossed=len(crossed(case)),
         empty_parcels=history.notes["empty_parcels"],
         ended=dict(outcomes),
     )
@@ -79,22 +78,11 @@ def fingerprint(history: History) -> str:
 
 def judged(seeds: range, commands: int, processes: int = 2) -> Iterator[Judged]:
     """Many seeds, in any order."""
-    left = iter(seeds)
     # Every process is fresh: what one imports, and how it hashes, is as in a replay.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        running: set[Any] = set()
-        try:
-            while True:
-                while len(running) < processes * 3 and (seed := next(left, None)) is not None:
-                    running.add(pool.submit(judge, seed, commands))
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for each in done:
-                    yield each.result()
-        finally:
-            for each in running:
-                each.cancel()
+    forks = get_context("forkserver")
+    forks.set_forkserver_preload([__name__, "rich.progress", "typer"])
+    with forks.Pool(processes, maxtasksperchild=SEEDS_OF_A_CHILD) as pool:
+        yield from pool.imap_unordered(partial(judge, commands=commands), seeds)
 
 
 def caught(mutant: str, seeds: int, commands: int) -> Judged | None:

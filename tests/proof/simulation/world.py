@@ -54,7 +54,7 @@ class World:
         """Processes whose messages reach no leader for a while, though the group still hears of them."""
         self.promised: dict[str, list[bytes]] = {}
         """By database, every part of an outbox that a commit which stood put there."""
-        self.replicas.on_applied = self._note_promise
+        self.replicas.told, self.replicas.on_applied = "outbox", self._note_promise
         self.outside = contextvars.Context()
         self.outside.run(BODY.set, OUTSIDE)
         self.loop.hop_seconds = self.latency
@@ -62,8 +62,7 @@ class World:
         self.loop.after_hop = self.crash_point
 
     def _note_promise(self, database: str, collection: str, document: Any) -> None:
-        if collection == "outbox":
-            self.promised.setdefault(database, []).extend(document["parts"].values())
+        self.promised.setdefault(database, []).extend(document["parts"].values())
 
     # -- time
 

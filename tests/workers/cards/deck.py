@@ -7,7 +7,7 @@ from typing import Any
 from contracts.cards import CardKind, CardState
 from contracts.messages import Actor, ActorKind
 from contracts.programme import Programme
-from contracts.programme.cards import CardRules
+from contracts.programme.cards import CardRules, NumberRange
 from contracts.registration import Channel, MemberRegistered
 from runtime.decisions import Context
 from tests.decisions import NOON, TILL, context
@@ -30,6 +30,10 @@ RULES = CardRules(
     replacers=(ActorKind.OPERATOR,),
     deleters=(ActorKind.OPERATOR,),
     restorers=(ActorKind.OPERATOR,),
+    categorisers=(ActorKind.OPERATOR,),
+    linkers=(ActorKind.OPERATOR,),
+    virtual_issuers=(ActorKind.OPERATOR,),
+    virtual_numbers=NumberRange(prefix="978", digits=16),
 )
 PROGRAMME = Programme.read(Path("programme.yaml")).model_copy(update={"cards": RULES})
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from contracts.card_life import MAY, Act, may
-from contracts.cards import BlockCard, CardState, DeleteCard, ReplaceCard, RestoreCard, UnblockCard
+from contracts.cards import BlockCard, CardState, ChangeCardCategory, DeleteCard, ReplaceCard, RestoreCard, UnblockCard
 from contracts.rewards import ConfirmPurchase, RedeemReward, Stage
 from runtime.decisions import Refused
 from tests.decisions import NOON, decide
@@ -14,7 +15,7 @@ from tests.workers.cards import deck
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.registration import people
 from tests.workers.rewards import counter
-from workers.cards import blocking, deleting, linking, replacing
+from workers.cards import blocking, categories, deleting, linking, replacing
 from workers.cards.documents import Card, LinkedCards
 from workers.registration.views import RegistrationViews
 from workers.rewards.documents import Card as KnownToRewards
@@ -103,6 +104,11 @@ def restore(state: CardState) -> None:
     decide(deleting.restore_card, command, card=card_in(state), linked=HELD, context=DESK)
 
 
+def change_category(state: CardState) -> None:
+    command = ChangeCardCategory(card_number=deck.NUMBER, category="employee")
+    decide(categories.change_card_category, command, card=card_in(state), context=DESK)
+
+
 DONE_BY: Mapping[Act, Callable[[CardState], None]] = {
     Act.EARN: earn,
     Act.SPEND: spend,
@@ -114,6 +120,7 @@ DONE_BY: Mapping[Act, Callable[[CardState], None]] = {
     Act.TAKE_OVER: take_over,
     Act.DELETE: delete,
     Act.RESTORE: restore,
+    Act.CHANGE_CATEGORY: change_category,
 }
 
 
@@ -138,6 +145,18 @@ async def test_a_card_identifies_its_holder_where_its_state_allows_it(state: Car
 
 async def test_a_card_that_nobody_knows_identifies_nobody() -> None:
     assert await RegistrationViews(MemoryReader()).identified_by(people.NUMBER) is None
+
+
+def test_the_table_for_people_says_the_same() -> None:
+    page = Path("docs/cards.md").read_text(encoding="utf-8").split("<!-- states -->")[1]
+    names, _, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in page.strip().splitlines())
+    said = {
+        CardState(state.strip("`")): {
+            Act(name.replace(" ", "_")) for name, cell in zip(names[1:], cells, strict=True) if cell == "yes"
+        }
+        for state, *cells in lines
+    }
+    assert said == MAY
 
 
 class TestTheTable:

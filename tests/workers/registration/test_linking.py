@@ -11,6 +11,7 @@ from contracts.cards import (
     CardRestored,
     CardState,
     CardUnblocked,
+    VirtualCardIssued,
 )
 from contracts.registration import MemberCardRefused
 from tests.decisions import NOON, decide
@@ -18,6 +19,7 @@ from tests.workers.registration.people import ANA, BEN, NUMBER, at, known, membe
 from workers.registration.documents import KnownCard, Member, RefusedCard
 from workers.registration.linking import (
     give_card,
+    give_virtual_card,
     know_card,
     note_block,
     note_deletion,
@@ -141,3 +143,14 @@ class TestCardDeletedAndRestored:
         assert back.state is CardState.BLOCKED
         assert decide(note_deletion, deleted, card=back, context=at(version=3)).document(KnownCard) == back
         assert decide(note_restoration, restored).document(KnownCard) == known(CardState.BLOCKED, member_id=ANA)
+
+
+class TestVirtualCardIssued:
+    def test_makes_the_card_the_member_s(self) -> None:
+        event = VirtualCardIssued(card_number=NUMBER, member_id=ANA, category="normal")
+        said = decide(give_virtual_card, event, member=member(card_numbers=("1",)), context=at(version=1))
+
+        assert said.document(KnownCard).member_id == ANA
+        assert said.document(KnownCard).state is CardState.ACTIVE
+        assert said.document(Member).card_numbers == ("1", NUMBER)
+        assert decide(give_virtual_card, event, member=member(card_numbers=(NUMBER,))).all(Member) == []

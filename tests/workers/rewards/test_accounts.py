@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from contracts.cards import CardBlocked, CardIssued, CardKind, CardLinked, CardState, CardUnblocked
+from contracts.cards import CardBlocked, CardIssued, CardKind, CardLinked, CardState, CardUnblocked, VirtualCardIssued
 from contracts.rewards import AccountOpened, ExpireLots, LotsExpired, UnitBalance, UnitChange
 from tests.decisions import NOON, decide, refused
 from tests.workers.rewards.counter import ACCOUNT, ANA, NUMBER, Shop, account, by, card, coffees, holding, receipt
-from workers.rewards.accounts import let_card_spend, let_card_work, open_account, stop_card
+from workers.rewards.accounts import let_card_spend, let_card_work, open_account, open_virtual_account, stop_card
 from workers.rewards.documents import Account, Card
 from workers.rewards.expiry import expire_lots
 
@@ -106,3 +106,32 @@ def test_an_account_stays_small_however_much_is_bought() -> None:
         counter.say(receipt(coffees(1), receipt_number=str(number)))
 
     assert [len(each.lots) for each in counter.only(Account).holdings] == [1, 1]
+
+
+class TestVirtualCardIssued:
+    EVENT = VirtualCardIssued(card_number=NUMBER, member_id=ANA, category="employee")
+
+    def test_opens_an_account_that_can_be_spent_from(self) -> None:
+        said = decide(open_virtual_account, self.EVENT, context=by(version=1))
+
+        known = said.document(Card)
+        assert (known.state, known.member_id, known.category) == (CardState.ACTIVE, ANA, "employee")
+        assert said.events == [AccountOpened(account_id=known.account_id or "", card_number=NUMBER)]
+
+    def test_forgets_no_block_that_was_heard_of_before(self) -> None:
+        lost = CardBlocked(card_number=NUMBER, member_id=ANA, reason="lost")
+        blocked = decide(stop_card, lost, context=by(version=2)).document(Card)
+        said = decide(open_virtual_account, self.EVENT, card=blocked, context=by(version=1))
+
+        assert said.document(Card).state is CardState.BLOCKED
+        assert said.document(Card).account_id is not None
+
+    def test_takes_up_what_was_bought_before_it_was_heard_of(self) -> None:
+        shop = Shop()
+        shop.say(receipt(coffees(2)))
+        shop.say(self.EVENT, version=1)
+
+        assert shop.holding("stamps").balance == 2
+
+    def test_opens_no_second_account(self) -> None:
+        assert decide(open_virtual_account, self.EVENT, card=card(), context=by(version=1)).all(Account) == []

@@ -1,0 +1,21 @@
+"""Command files: many commands in one CSV file, checked, sent and answered row by row, as often as one likes."""
+
+from services.bulk.cards import card_rows, draw
+from services.bulk.numbers import NumberKey
+from services.bulk.rows import InvalidFile, Row, Table, read_table
+from services.bulk.sending import Sending, Unanswered
+from services.bulk.writing import outcome_file_of, write_outcomes
+
+__all__ = [
+    "InvalidFile",
+    "NumberKey",
+    "Row",
+    "Sending",
+    "Table",
+    "Unanswered",
+    "card_rows",
+    "draw",
+    "outcome_file_of",
+    "read_table",
+    "write_outcomes",
+]

@@ -1,0 +1,84 @@
+"""How a member gets a card that is nothing but a number, at once."""
+
+from typing import Annotated, Final
+
+from contracts.cards import CardKind, CardState, DrawVirtualCard, IssueVirtualCard, VirtualCardIssued
+from contracts.programme.cards import NumberRange
+from contracts.values import luhn_digit
+from runtime.decisions import Key, Refused
+from workers import Changes, Context
+from workers.cards.documents import Card, LinkedCards
+from workers.cards.worker import worker
+
+DRAWN: Final = 4
+"""Numbers drawn for a member ahead: a handler knows whether a number is free only if it could be looked up before."""
+
+
+@worker.handles(IssueVirtualCard)
+def issue_virtual_card(
+    command: IssueVirtualCard,
+    linked: Annotated[LinkedCards | None, Key("member_id")],
+    taken: Annotated[tuple[Card, ...], Key("linked.drawn")],
+    context: Context,
+) -> Changes:
+    yield from issued(command.member_id, command.category, linked, taken, context)
+
+
+@worker.handles(DrawVirtualCard)
+def draw_virtual_card(
+    command: DrawVirtualCard,
+    linked: Annotated[LinkedCards | None, Key("member_id")],
+    taken: Annotated[tuple[Card, ...], Key("linked.drawn")],
+    context: Context,
+) -> Changes:
+    yield from issued(command.member_id, command.category, linked, taken, context)
+
+
+def issued(
+    member_id: str, category: str, linked: LinkedCards | None, taken: tuple[Card, ...], context: Context
+) -> Changes:
+    """Issue a card by the first free number that was drawn for a member; where none is free, draw and try again.
+
+    Raises:
+        Refused: `virtual_cards_not_offered`, `card_category_unknown`, `unknown_member` or `too_many_cards`.
+    """
+    rules = context.programme.cards
+    if rules.virtual_numbers is None:
+        raise Refused("virtual_cards_not_offered")
+    if category not in rules.categories:
+        raise Refused("card_category_unknown", category=category)
+    if linked is None:
+        raise Refused("unknown_member")
+    if len(linked.card_numbers) >= rules.max_linked_cards:
+        raise Refused("too_many_cards")
+
+    occupied = {card.number for card in taken}
+    free = tuple(number for number in linked.drawn if number not in occupied)
+    if not free:
+        yield linked.evolve(drawn=drawn(rules.virtual_numbers, DRAWN, context))
+        yield DrawVirtualCard(member_id=member_id, category=category)
+        return
+
+    number, *left = free
+    more = drawn(rules.virtual_numbers, DRAWN - len(left), context)
+    yield Card(
+        id=number,
+        kind=CardKind.VIRTUAL,
+        category=category,
+        state=CardState.ACTIVE,
+        issued_at=context.now,
+        member_id=member_id,
+        linked_at=context.now,
+    )
+    yield linked.evolve(card_numbers=(*linked.card_numbers, number), drawn=(*left, *more))
+    yield VirtualCardIssued(card_number=number, member_id=member_id, category=category)
+
+
+def drawn(numbers: NumberRange, count: int, context: Context) -> tuple[str, ...]:
+    """So many numbers out of a range that nobody foresees and that redoing draws again; they may be taken."""
+    room = numbers.free_digits
+    found: list[str] = []
+    for _ in range(count):
+        digits = f"{numbers.prefix}{int(context.new_id(), 16) % 10**room:0{room}d}"
+        found.append(digits + luhn_digit(digits))
+    return tuple(found)
