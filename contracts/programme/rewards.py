@@ -120,8 +120,8 @@ class RewardRules(BaseModel):
             if len(set(codes)) != len(codes):
                 raise ValueError(f"{kind}: a code stands there twice")
         wanted = [(rule.code, rule.unit) for rule in self.earning] + [(offer.code, offer.unit) for offer in self.offers]
-        wanted += [(system.code, system.unit) for system in self.tier_systems if system.unit is not None]
         wanted += [("adjustments.caps", cap.unit) for cap in self.adjustments.caps]
+        wanted += [(system.code, system.unit) for system in self.tier_systems if system.unit is not None]
         wanted += [(each.code, each.gives.unit) for each in self.campaigns if each.gives.unit is not None]
         for code, unit in wanted:
             if unit not in self.units:

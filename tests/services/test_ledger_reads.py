@@ -59,7 +59,7 @@ async def test_a_deleted_cards_balance_is_not_explained(desk: Desk) -> None:
 
 
 async def test_the_ledger_is_read_by_pages_to_its_end(desk: Desk) -> None:
-    seen: list[Any] = []
+    seen: list[dict[str, Any]] = []
     before: str | None = ""
     while before is not None:
         page = await desk.get(f"/v1/cards/{NUMBER}/ledger?limit=2{before and f'&before={before}'}")
