@@ -53,7 +53,7 @@ async def tiers(card_number: CardNumber, visit: CardVisit) -> list[TierShown]:
     found = await visit.doors.rewards.tiers(account_id, visit.doors.programme, datetime.now(UTC))
     visit.looked_at_card(card_number, "tiers")
     shown = [TierShown.model_validate(each) for each in found]
-    return shown if visit.is_operators else [each.model_copy(update={"note": None}) for each in shown]
+    return shown if visit.is_office else [each.model_copy(update={"note": None}) for each in shown]
 
 
 @router.get("/coupons/{coupon_code}", tags=["offers"])

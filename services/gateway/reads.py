@@ -82,11 +82,6 @@ class Visit:
         """Whether a card in this state tells who reads whose it is: one that works no more identifies nobody."""
         return self.is_office or (state is not None and may(state, Act.IDENTIFY))
 
-    @property
-    def is_operators(self) -> bool:
-        """Whether an operator reads, who may see what colleagues noted."""
-        return self._caller.actor.kind is ActorKind.OPERATOR
-
     def looked_at_member(self, member_id: str, what: str) -> None:
         """Note that a member was shown."""
         self.doors.looks.note(self._caller, member_id, what)

@@ -9,6 +9,7 @@ that came in between and earned less are not reckoned anew.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from contracts.programme.earning import Cap, EarningRule
 from contracts.programme.periods import Period
@@ -81,11 +82,15 @@ def is_remembered(cap: Cap, day: date, today: date, context: Context) -> bool:
 
 def remembered_until(cap: Cap, day: date, context: Context) -> date | None:
     """The last day on which the account knows what was given in the period of a day; None if it never forgets."""
-    if cap.per is Period.EVER:
-        return None
-    return cap.per.next_day(day) + timedelta(days=context.programme.rewards.cap_memory_days - 1)
+    return _kept_until(cap.per, day, context.programme.rewards.cap_memory_days)
 
 
+@lru_cache(maxsize=4096)
+def _kept_until(period: Period, day: date, memory_days: int) -> date | None:
+    return None if period is Period.EVER else period.next_day(day) + timedelta(days=memory_days - 1)
+
+
+@lru_cache(maxsize=4096)
 def name_of(period: Period, day: date) -> str:
     """What a counter calls the period of a day."""
     return f"{period.value} {period.first_day(day).isoformat()}"

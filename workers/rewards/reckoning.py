@@ -6,6 +6,7 @@ reached in this one at once. So at a period's end nothing needs to be moved, onl
 """
 
 from datetime import date, timedelta
+from functools import lru_cache
 
 from contracts.messages import Command
 from contracts.programme.periods import Period
@@ -67,9 +68,12 @@ def what_is_rewarded(system: TierSystem, tier: str) -> str:
 
 def remembered_until(system: TierSystem, day: date) -> date | None:
     """The last day on which what counted in a day's period matters: that of the next period."""
-    if system.period is Period.EVER:
-        return None
-    return system.period.next_day(system.period.next_day(day)) - timedelta(days=1)
+    return _end_of_next(system.period, day)
+
+
+@lru_cache(maxsize=4096)
+def _end_of_next(period: Period, day: date) -> date | None:
+    return None if period is Period.EVER else period.next_day(period.next_day(day)) - timedelta(days=1)
 
 
 def progress(system: TierSystem, account: Account, today: date) -> tuple[int, int]:
