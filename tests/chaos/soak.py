@@ -332,7 +332,6 @@ class Soak:
             library.close()
         return {what: count for what, count in undone.items() if count}
 
-
     async def _seconds_until_due(self, library: Library) -> int:
         """Until the last timer that would ring before a replay is over, as if the replay had done it; 0 without one."""
         now = datetime.now(UTC)
