@@ -343,7 +343,8 @@ async def why_not(settings: Settings) -> str:
 async def _settled(client: Any) -> None:
     """Waits for a metadata update under way: aiokafka leaks the connection if it is closed in the middle."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(client.force_metadata_update(), SETTLE_SECONDS)
+        async with asyncio.timeout(SETTLE_SECONDS):
+            await client.force_metadata_update()
 
 
 @contextmanager

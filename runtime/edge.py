@@ -98,7 +98,8 @@ class Edge:
             await self._publisher.start()
             await self._consumer.start()
             # Only asking makes it find the ends from which it reads on: an answer before that would be missed.
-            await asyncio.wait_for(self._consumer.true_lag(), ACKNOWLEDGE_SECONDS)
+            async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
+                await self._consumer.true_lag()
         except (KafkaError, AdminError, OSError, TimeoutError) as error:
             await self.close()
             raise Away(type(error).__name__) from error
@@ -181,7 +182,8 @@ class Edge:
         self._outbox.append((message, taken))
         self._has_mail.set()
         try:
-            await asyncio.wait_for(taken, ACKNOWLEDGE_SECONDS)
+            async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
+                await taken
         except (Unsent, TimeoutError) as error:
             raise Away(type(error).__name__) from error
 

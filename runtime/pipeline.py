@@ -111,9 +111,8 @@ class Pipeline:
                 self._waiting.append(Waiting(record, self._holdings[record.topic, record.partition]))
             self._changed.notify_all()
             try:
-                await asyncio.wait_for(
-                    self._changed.wait_for(lambda: len(self._waiting) < room or self._is_stopping), PATIENCE_SECONDS
-                )
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await self._changed.wait_for(lambda: len(self._waiting) < room or self._is_stopping)
             except TimeoutError:
                 # Room may have come in the very moment that the wait ended; nobody would ever resume then.
                 if len(self._waiting) >= room:
@@ -129,7 +128,8 @@ class Pipeline:
             self._changed.notify_all()
         self._resume_with_room()
         try:
-            await asyncio.wait_for(self.drained(), self._settings.rebalance_timeout_ms / 2_000)
+            async with asyncio.timeout(self._settings.rebalance_timeout_ms / 2_000):
+                await self.drained()
         except TimeoutError:
             self._telemetry.log.warning("partitions went before their batch was finished", partitions=len(gone))
         for place in gone:
@@ -215,9 +215,9 @@ class Pipeline:
             return
         room = self._settings.batch_records
         async with self._changed:
-            full = self._changed.wait_for(lambda: self._is_stopping or len(self._waiting) >= room)
             with suppress(TimeoutError):
-                await asyncio.wait_for(full, self._pace_seconds)
+                async with asyncio.timeout(self._pace_seconds):
+                    await self._changed.wait_for(lambda: self._is_stopping or len(self._waiting) >= room)
 
     def _resume_with_room(self) -> None:
         if self._is_paused and len(self._waiting) < self._settings.batch_records:
@@ -248,9 +248,9 @@ class Pipeline:
     async def _gather_some(self) -> None:
         """Wait for more batches to close with one mark and one commit, unless somebody waits for the end of all."""
         async with self._changed:
-            hurry = self._changed.wait_for(lambda: self._is_stopping or self._is_hurried)
             with suppress(TimeoutError):
-                await asyncio.wait_for(hurry, CLOSE_SECONDS)
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._changed.wait_for(lambda: self._is_stopping or self._is_hurried)
 
     # -- out
 

@@ -145,7 +145,8 @@ class Process:
             except (Away, AdminError, KafkaError, OSError, Unsent) as error:
                 self.telemetry.log.warning("waiting for servers", error=type(error).__name__, text=str(error)[:200])
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), RETRY_SECONDS)
+                    async with asyncio.timeout(RETRY_SECONDS):
+                        await self._stop.wait()
             else:
                 return
 
@@ -158,7 +159,8 @@ class Process:
                 self.telemetry.log.warning("waiting for servers", error=type(error).__name__, text=str(error)[:200])
                 await self.consumer.stop()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), RETRY_SECONDS)
+                    async with asyncio.timeout(RETRY_SECONDS):
+                        await self._stop.wait()
             else:
                 self._is_started = True
                 self.telemetry.log.info("started")
@@ -228,7 +230,8 @@ class Process:
             except Away:
                 self.telemetry.database_is_away = True
             try:
-                await asyncio.wait_for(self.consumer.true_lag(), LOOK_EVERY_SECONDS)
+                async with asyncio.timeout(LOOK_EVERY_SECONDS):
+                    await self.consumer.true_lag()
                 self.telemetry.kafka_is_away = False
             except (KafkaError, OSError, TimeoutError):
                 self.telemetry.kafka_is_away = True
@@ -247,7 +250,8 @@ class Process:
             if time.monotonic() - quiet_since < HANGING_SECONDS:
                 continue
             try:
-                lag = await asyncio.wait_for(self.consumer.true_lag(), WATCH_EVERY_SECONDS)
+                async with asyncio.timeout(WATCH_EVERY_SECONDS):
+                    lag = await self.consumer.true_lag()
             except (KafkaError, OSError, TimeoutError):
                 continue
             if lag > 0 and self.lanes.taken == last:

@@ -92,7 +92,8 @@ class Stream:
         while len(self._open) > most:
             self._heard.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._heard.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._heard.wait()
             if len(self._open) < last:
                 moved_at, last = time.monotonic(), len(self._open)
             if time.monotonic() - moved_at < PATIENCE_SECONDS:

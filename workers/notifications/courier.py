@@ -300,7 +300,8 @@ def report_id(message: Message, report: RecordDelivery | DeferMessage) -> str:
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:
     try:
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await stop.wait()
     except TimeoutError:
         return
 
