@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,8 +67,6 @@ class Wish:
     """Whether to wait until every text has reached its provider."""
     kinds: tuple[Kind, ...] = tuple(Kind)
     """What may be done."""
-    processes: Mapping[str, int] | None = None
-    """How many processes of each worker; None: two of some."""
 
 
 @dataclass(slots=True)
@@ -102,7 +100,7 @@ class Soak:
         self._watchdog = Watchdog(folder)
         self.servers = Servers(folder, self._watchdog) if named is None else None
         self.settings = named or self._settings()
-        self.fleet = Fleet(self.settings, folder / "logs", self._watchdog, wish.processes)
+        self.fleet = Fleet(self.settings, folder / "logs", self._watchdog)
         self.sender = Sender(self.settings, wish.rate)
         self.ear = Ear(self.settings)
         self.course = Course()

@@ -75,10 +75,10 @@ class TestTake:
         stand = Stand()
         stand.go.clear()
         running = asyncio.create_task(stand.pipeline.run())
-        for offset in range(3):
-            await stand.pipeline.take(records(offset))
-            await asyncio.sleep(0)
+        await stand.pipeline.take(records(0))
         await until(lambda: len(stand.batches) == 1, "begun")
+        for offset in (1, 2):
+            await stand.pipeline.take(records(offset))
         stand.go.set()
         await until(lambda: stand.commits[-1:] == [{("t", 0): 3}], "committed")
         assert stand.batches == [[0], [1, 2]]
