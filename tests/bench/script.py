@@ -87,9 +87,10 @@ class _Notebook:
     async def transaction(self) -> AsyncIterator[Self]:
         yield self
 
-    async def load(self, slots: Iterable[Slot], view: View) -> None:
-        for slot in slots:
-            view.loaded(slot, self.documents.get(slot))
+    async def load(self, levels: Iterable[Iterable[Slot]], view: View) -> None:
+        for level in levels:
+            for slot in level:
+                view.loaded(slot, self.documents.get(slot))
 
     async def commit(self, view: View, records: Sequence[JournalRecord]) -> list[Place]:
         assert not view.erased, "no workload erases"
