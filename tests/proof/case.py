@@ -118,6 +118,14 @@ class Case:
         return found
 
     @cached_property
+    def reused(self) -> set[tuple[str, str | None, bytes | None]]:
+        """Ids with what else was said under them, of which one copy at least became a dead letter for that."""
+        letters = ((at, letter) for at, found in self.dead.items() for letter in found)
+        places = [at for at, letter in letters if letter.attributes.get("dead_reason") == "id_reused"]
+        originals = [self.originals[at] for at in places if at in self.originals]
+        return {(each.id or "", each.type, each.value) for each in originals}
+
+    @cached_property
     def originals(self) -> dict[tuple[Place, int], Record]:
         """Every record by its place."""
         return {((each.topic, each.partition), each.offset): each for each in self.history.records}

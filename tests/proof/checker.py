@@ -241,7 +241,9 @@ def _effects(case: Case, worker: str, original: Record) -> Iterator[Record]:
     letters = case.dead.get(((original.topic, original.partition), original.offset), ())
     own = [each for each in letters if case.worker_of(each.topic) == worker]
     yield from own[:1]
-    if any(each.attributes.get("dead_reason") in JOURNALLESS for each in own):
+    # A twin within its batch has no letter of its own; what follows from the id follows from its other content.
+    is_reused = (original.id or "", original.type, original.value) in case.reused
+    if is_reused or any(each.attributes.get("dead_reason") in JOURNALLESS for each in own):
         return
     yield from case.followers.get((worker, original.id or ""), {}).values()
     if original.topic == f"{case.history.prefix}.{worker}.commands":

@@ -1,9 +1,11 @@
 """What a batch comes to when others write too, when the database says no, and when a commit's fate is unknown."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
+from runtime.journal import JournalRecord
 from runtime.settings import Settings
 from runtime.store import Transaction
 from tests.runtime import faults
@@ -70,6 +72,23 @@ class TestConflict:
             first, second = await asyncio.gather(bench.settle(*batch), other.settle(*batch))
             assert [each.outgoing for each in first] == [each.outgoing for each in second]
             assert [await bench.total(f"k{number}") for number in range(3)] == [3, 3, 3]
+
+    async def test_with_a_message_that_is_finished_but_not_yet_by_a_majority_waits_for_it(
+        self, settings: Settings
+    ) -> None:
+        async with Bench(settings) as bench, Bench(settings) as other:
+            said = await other.settle(("c1", Count(counter="a")))
+            finished, blind = bench.store.finished, 11
+
+            async def lagging(ids: Sequence[str]) -> dict[str, JournalRecord]:
+                nonlocal blind
+                blind -= 1
+                return {} if blind > 0 else await finished(ids)
+
+            bench.store.finished = lagging  # type: ignore[method-assign]  # that is the fault
+            settled = await bench.settle(("c1", Count(counter="a")))
+            assert [each.outgoing for each in settled] == [each.outgoing for each in said]
+            assert await bench.total("a") == 1
 
     async def test_without_end_is_still_settled_one_by_one(self, settings: Settings) -> None:
         async with Bench(settings) as bench, Bench(settings) as other:

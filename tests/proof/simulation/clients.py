@@ -295,11 +295,12 @@ class SimulatedConsumer:
             raise IllegalStateError("a partition is not assigned")
         world.crash_point("offsets")
         fate = world.strikes("kafka")
+        generation = self.generation  # of the request: the group may go on while it is under way
         await asyncio.sleep(world.latency())
         if fate and world.random.random() < 0.5:
             raise KafkaTimeoutError
         try:
-            self.group.commit(self, given)
+            self.group.commit(self, generation, given)
         except BaseException:
             self._rejoin()
             raise

@@ -173,13 +173,13 @@ class Group:
         elif self.members:
             self._begin()
 
-    def commit(self, consumer: Any, offsets: dict[Place, int]) -> None:
-        """Commit offsets, unless the group has gone on without the consumer.
+    def commit(self, consumer: Any, generation: int, offsets: dict[Place, int]) -> None:
+        """Commit offsets, unless the group has gone on since the consumer asked for it.
 
         Raises:
             CommitFailedError: it has.
         """
-        if not self.has(consumer) or consumer.generation != self.generation:
+        if not self.has(consumer) or generation != self.generation:
             raise CommitFailedError
         for place, offset in offsets.items():
             self.committed[place] = offset
