@@ -20,6 +20,9 @@ from workers import Changes, Context
 from workers.registration.documents import KnownCard, Member, RefusedCard
 from workers.registration.worker import worker
 
+News = CardLinked | VirtualCardIssued | CardBlocked | CardUnblocked | CardReplaced | CardDeleted | CardRestored
+"""Events that tell in which state a card is, and whose."""
+
 
 @worker.handles(CardIssued)
 def know_card(event: CardIssued, card: Annotated[KnownCard | None, Key("card_number")]) -> Changes:
@@ -34,10 +37,7 @@ def give_card(
     member: Annotated[Member | None, Key("member_id")],
     context: Context,
 ) -> Changes:
-    known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE)
-    yield known.told(context.version, CardState.ACTIVE).evolve(member_id=event.member_id, claimed_by=None)
-    if member is not None and event.card_number not in member.card_numbers:
-        yield member.evolve(card_numbers=(*member.card_numbers, event.card_number))
+    yield from given(event, card, member, context)
 
 
 @worker.handles(VirtualCardIssued)
@@ -47,10 +47,22 @@ def give_virtual_card(
     member: Annotated[Member | None, Key("member_id")],
     context: Context,
 ) -> Changes:
-    known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE)
-    yield known.told(context.version, CardState.ACTIVE).evolve(member_id=event.member_id)
+    yield from given(event, card, member, context)
+
+
+def given(
+    event: CardLinked | VirtualCardIssued, card: KnownCard | None, member: Member | None, context: Context
+) -> Changes:
+    """Let a card be a member's."""
+    yield heard(card, event, CardState.ACTIVE, context).evolve(member_id=event.member_id, claimed_by=None)
     if member is not None and event.card_number not in member.card_numbers:
         yield member.evolve(card_numbers=(*member.card_numbers, event.card_number))
+
+
+def heard(card: KnownCard | None, event: News, state: CardState, context: Context) -> KnownCard:
+    """The card as an event tells, whatever was heard of it before."""
+    known = card or KnownCard(id=event.card_number, state=state, member_id=event.member_id)
+    return known.told(context.version, state)
 
 
 @worker.handles(CardLinkRefused)
@@ -72,37 +84,32 @@ def release_card(
 
 @worker.handles(CardBlocked)
 def note_block(event: CardBlocked, card: Annotated[KnownCard | None, Key("card_number")], context: Context) -> Changes:
-    known = card or KnownCard(id=event.card_number, state=CardState.BLOCKED, member_id=event.member_id)
-    yield known.told(context.version, CardState.BLOCKED)
+    yield heard(card, event, CardState.BLOCKED, context)
 
 
 @worker.handles(CardUnblocked)
 def note_unblock(
     event: CardUnblocked, card: Annotated[KnownCard | None, Key("card_number")], context: Context
 ) -> Changes:
-    known = card or KnownCard(id=event.card_number, state=CardState.ACTIVE, member_id=event.member_id)
-    yield known.told(context.version, CardState.ACTIVE)
+    yield heard(card, event, CardState.ACTIVE, context)
 
 
 @worker.handles(CardReplaced)
 def note_replacement(
     event: CardReplaced, card: Annotated[KnownCard | None, Key("card_number")], context: Context
 ) -> Changes:
-    known = card or KnownCard(id=event.card_number, state=CardState.REPLACED, member_id=event.member_id)
-    yield known.told(context.version, CardState.REPLACED)
+    yield heard(card, event, CardState.REPLACED, context)
 
 
 @worker.handles(CardDeleted)
 def note_deletion(
     event: CardDeleted, card: Annotated[KnownCard | None, Key("card_number")], context: Context
 ) -> Changes:
-    known = card or KnownCard(id=event.card_number, state=CardState.DELETED, member_id=event.member_id)
-    yield known.told(context.version, CardState.DELETED)
+    yield heard(card, event, CardState.DELETED, context)
 
 
 @worker.handles(CardRestored)
 def note_restoration(
     event: CardRestored, card: Annotated[KnownCard | None, Key("card_number")], context: Context
 ) -> Changes:
-    known = card or KnownCard(id=event.card_number, state=event.state, member_id=event.member_id)
-    yield known.told(context.version, event.state)
+    yield heard(card, event, event.state, context)

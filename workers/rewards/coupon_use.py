@@ -28,6 +28,7 @@ from workers.rewards.coupons import refuse_ended, refuse_reserved, refuse_strang
 from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Purchase
 from workers.rewards.giving import give, take_back
 from workers.rewards.ledger import balances
+from workers.rewards.receipts import refuse_sale
 from workers.rewards.redemption import refuse_spending
 from workers.rewards.worker import worker
 
@@ -107,7 +108,9 @@ def use_coupon(
     refuse_spending(card)
     refuse_ended(coupon, context.now)
     refuse_reserved(coupon, context.now, store=command.store, till=command.till)
-    refuse_sale(command, account, sale, purchase)
+    refuse_sale(account, None if sale is None else sale.account_id, purchase)
+    if sale is not None and len(sale.coupon_codes) >= MOST_COUPONS:
+        raise Refused("too_many_coupons", most=MOST_COUPONS)
 
     used = coupon.evolve(
         state=CouponState.USED,
@@ -119,24 +122,6 @@ def use_coupon(
     codes = () if sale is None else tuple(code for code in sale.coupon_codes if code != coupon.id)
     yield SaleCoupons(id=command.purchase_id, account_id=account.id, coupon_codes=(*codes, coupon.id))
     yield from handed_out(used, card, account, context)
-
-
-def refuse_sale(command: UseCoupon, account: Account, sale: SaleCoupons | None, purchase: Purchase | None) -> None:
-    """Refuse a sale that can't be the one in which this account's coupon is used; one that isn't known yet can.
-
-    Raises:
-        Refused: `purchase_of_another_card`, `purchase_already_cancelled`, `purchase_already_refunded` or
-            `too_many_coupons`.
-    """
-    owners = [each.account_id for each in (sale, purchase) if each is not None and each.account_id is not None]
-    if not all(account.owns(owner) for owner in owners):
-        raise Refused("purchase_of_another_card")
-    if purchase is not None and purchase.state is PurchaseState.CANCELLED:
-        raise Refused("purchase_already_cancelled")
-    if purchase is not None and purchase.state is PurchaseState.REFUNDED:
-        raise Refused("purchase_already_refunded")
-    if sale is not None and len(sale.coupon_codes) >= MOST_COUPONS:
-        raise Refused("too_many_coupons", most=MOST_COUPONS)
 
 
 def handed_out(used: Coupon, card: Card, account: Account, context: Context) -> Changes:

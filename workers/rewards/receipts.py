@@ -10,7 +10,7 @@ from contracts.cards import CardState
 from contracts.rewards import PurchaseState, RecordPurchase, Stage, UnitBalance
 from runtime.decisions import Refused
 from workers import Context
-from workers.rewards.documents import Card, Purchase
+from workers.rewards.documents import Account, Card, Purchase
 
 STOPPED: Final[Mapping[CardState, str]] = {
     CardState.BLOCKED: "card_blocked",
@@ -33,6 +33,26 @@ def refuse_receipt(command: RecordPurchase, context: Context) -> None:
         raise Refused("currency_not_accepted", currency=command.currency, accepted=rules.currency)
     if command.purchased_at > context.now + timedelta(seconds=rules.clock_skew_seconds):
         raise Refused("purchased_in_future")
+
+
+def refuse_sale(account: Account, known_as: str | None, purchase: Purchase | None) -> None:
+    """Refuse a sale in which nothing of this account can be used; one that isn't known yet can be the one.
+
+    Args:
+        account: whose coupon or reward it is.
+        known_as: the account that used something in this sale before, if one did.
+        purchase: the sale, if it is known.
+
+    Raises:
+        Refused: `purchase_of_another_card`, `purchase_already_cancelled` or `purchase_already_refunded`.
+    """
+    owners = (known_as, None if purchase is None else purchase.account_id)
+    if not all(account.owns(owner) for owner in owners if owner is not None):
+        raise Refused("purchase_of_another_card")
+    if purchase is not None and purchase.state is PurchaseState.CANCELLED:
+        raise Refused("purchase_already_cancelled")
+    if purchase is not None and purchase.state is PurchaseState.REFUNDED:
+        raise Refused("purchase_already_refunded")
 
 
 def why_not_earning(card: Card, purchased_at: datetime | None) -> str | None:

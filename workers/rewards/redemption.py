@@ -8,7 +8,6 @@ from contracts.messages import Command
 from contracts.programme.rewards import RewardOffer
 from contracts.rewards import (
     ExpireReward,
-    PurchaseState,
     RedeemReward,
     RemoveReward,
     RewardExpired,
@@ -22,7 +21,7 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Lot, Purchase, Reward, SaleRewards
 from workers.rewards.ledger import Tally, balances, settled
-from workers.rewards.receipts import STOPPED, shown
+from workers.rewards.receipts import STOPPED, refuse_sale, shown
 from workers.rewards.worker import worker
 
 MOST_REWARDS: Final = 50
@@ -45,14 +44,7 @@ def redeem_reward(
     offer = rules.offer(command.reward)
     if offer is None:
         raise Refused("unknown_reward")
-    holding = account.holding(offer.unit)
-    spendable = holding.spendable(context.now)
-    if spendable < offer.price:
-        raise Refused("balance_too_low", needed=offer.price, held=spendable)
-
-    tally = Tally(holding)
-    paid = tally.spend(offer.price, context.now)
-    tally.held += offer.price
+    tally, paid = held_back(account, offer.unit, offer.price, context)
     reward_id = context.new_id()
     entry = tally.entry(account.id, Cause.REWARD_ISSUED, context, reward_id=reward_id)
     reward = issued(offer, reward_id, entry, paid, context)
@@ -106,7 +98,9 @@ def use_reward(
         raise Refused("unknown_reward")
     refuse_spending(card)
     refuse_ended(reward, context)
-    refuse_sale(account, sale, purchase)
+    refuse_sale(account, None if sale is None else sale.account_id, purchase)
+    if sale is not None and len(sale.reward_ids) >= MOST_REWARDS:
+        raise Refused("too_many_rewards", most=MOST_REWARDS)
 
     tally = Tally(account.holding(reward.unit))
     tally.held -= reward.price
@@ -203,22 +197,20 @@ def refuse_spending(card: Card) -> None:
         raise Refused("card_not_active", state=card.state.value)
 
 
-def refuse_sale(account: Account, sale: SaleRewards | None, purchase: Purchase | None) -> None:
-    """Refuse a sale that can't be the one in which this account's reward is used; one that isn't known yet can.
+def held_back(account: Account, unit: str, price: int, context: Context) -> tuple[Tally, tuple[Lot, ...]]:
+    """Take a reward's price out of a balance and hold it; says from which lots.
 
     Raises:
-        Refused: `purchase_of_another_card`, `purchase_already_cancelled`, `purchase_already_refunded` or
-            `too_many_rewards`.
+        Refused: `balance_too_low`.
     """
-    owners = [each.account_id for each in (sale, purchase) if each is not None and each.account_id is not None]
-    if not all(account.owns(owner) for owner in owners):
-        raise Refused("purchase_of_another_card")
-    if purchase is not None and purchase.state is PurchaseState.CANCELLED:
-        raise Refused("purchase_already_cancelled")
-    if purchase is not None and purchase.state is PurchaseState.REFUNDED:
-        raise Refused("purchase_already_refunded")
-    if sale is not None and len(sale.reward_ids) >= MOST_REWARDS:
-        raise Refused("too_many_rewards", most=MOST_REWARDS)
+    holding = account.holding(unit)
+    spendable = holding.spendable(context.now)
+    if spendable < price:
+        raise Refused("balance_too_low", needed=price, held=spendable)
+    tally = Tally(holding)
+    paid = tally.spend(price, context.now)
+    tally.held += price
+    return tally, paid
 
 
 def refuse_ended(reward: Reward, context: Context) -> None:

@@ -19,6 +19,7 @@ from workers.rewards.adjusting import refuse_gone, refuse_operator
 from workers.rewards.adjustment_documents import Operator
 from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Reward, SaleRewards
 from workers.rewards.ledger import Tally, balances, settled
+from workers.rewards.redemption import held_back
 from workers.rewards.worker import worker
 
 
@@ -36,14 +37,7 @@ def restore_reward(
     if reward.state is not RewardState.REMOVED:
         raise Refused("reward_not_removed", state=reward.state.value)
     refuse_over(reward, context)
-    holding = account.holding(reward.unit)
-    spendable = holding.spendable(context.now)
-    if spendable < reward.price:
-        raise Refused("balance_too_low", needed=reward.price, held=spendable)
-
-    tally = Tally(holding)
-    paid = tally.spend(reward.price, context.now)
-    tally.held += reward.price
+    tally, paid = held_back(account, reward.unit, reward.price, context)
     entry = tally.entry(account.id, Cause.REWARD_RESTORED, context, reward_id=reward.id, undoes=reward.ended_by)
     entry = entry.evolve(reason=command.reason)
     changed = settled(account, [tally])
