@@ -103,6 +103,11 @@ def names() -> list[str]:
 
 
 @cache
+def _example(command_class: type[Command]) -> Command:
+    return example(command_class)
+
+
+@cache
 def actors_of(command_class: type[Command]) -> list[str]:
     """Who may ask it, in the order of their names."""
     return [str(each) for each in sorted(command_class.actors or ("operator",))]
@@ -158,7 +163,7 @@ class Sender:
             except ValidationError:
                 continue
             return command, self._actor(command)
-        return example(command_class), "operator"
+        return _example(command_class), "operator"
 
     def _actor(self, command: Command) -> str:
         chance = self._random.random()

@@ -19,7 +19,7 @@ from tests.proof.simulation.mutants import KNOWN, MUTANTS
 
 REPLAY_EVERY: Final = 5
 """Every so many seeds the whole input is delivered once more in the end: nothing may change."""
-SEEDS_OF_A_CHILD: Final = 12
+SEEDS_OF_A_CHILD: Final = 40
 """After so many a child ends, and its memory with it: looking for what could be freed took an eighth of the time."""
 
 
