@@ -23,6 +23,7 @@ __all__ = [
     "ChoicesQuestion",
     "ConsentRule",
     "DateQuestion",
+    "MergeRules",
     "NumberQuestion",
     "Question",
     "RegistrationRules",
@@ -53,6 +54,15 @@ class ConsentRule(_Rules):
     text_versions: tuple[Reference, ...] = Field(min_length=1)
 
 
+class MergeRules(_Rules):
+    """Making one member of two."""
+
+    mergers_without_consent: tuple[ActorKind, ...] = (ActorKind.OPERATOR, ActorKind.SYSTEM)
+    """Who may do it without asking the other member: the stronger right."""
+    most_absorbed: int = Field(3, ge=1, le=20)
+    """How many members one may absorb, those included that an absorbed one had absorbed."""
+
+
 class RegistrationRules(_Rules):
     """The programme's section on joining."""
 
@@ -63,6 +73,7 @@ class RegistrationRules(_Rules):
     minimum_age: int | None = Field(None, ge=1, le=120)
     repeat_notice_hours: int = Field(24, ge=0)
     """How long a member is not told again that somebody tried to join with their phone or email."""
+    merging: MergeRules = MergeRules()
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

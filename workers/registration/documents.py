@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar, Self
 
 from contracts.cards import CardState
-from contracts.messages import ActorKind
+from contracts.messages import Actor, ActorKind
 from contracts.registration import Channel
 from contracts.values import comparable_email
 from runtime.documents import Document, Index, Part
@@ -15,6 +15,8 @@ class MemberState(StrEnum):
     """Whether a member takes part."""
 
     ACTIVE = "active"
+    MERGED = "merged"
+    """They are part of another member now, to whom their record leads."""
 
 
 class GivenConsent(Part):
@@ -74,10 +76,15 @@ class Registration(Applicant):
 
 
 class Member(Applicant):
-    """A person who joined."""
+    """A person who joined.
+
+    The record of one whom another absorbed stays as it was, less the cards, and stands for that one's: phone and email
+    stay claimed by it, so that nobody joins with them again and what still names it meets the survivor.
+    """
 
     collection: ClassVar = "members"
     indexes: ClassVar = (Index(("phone",)), Index(("card_numbers",)))
+    alias: ClassVar = "merged_into"
 
     state: MemberState = MemberState.ACTIVE
     registered_at: datetime
@@ -85,6 +92,31 @@ class Member(Applicant):
     refused_cards: tuple[RefusedCard, ...] = ()
     repeat_told_at: datetime | None = None
     """When they were last told that somebody tried to join with their phone or email."""
+    merged_into: str | None = None
+    """Who absorbed them; never one who was absorbed, too."""
+    absorbed: tuple[str, ...] = ()
+    """Whom they absorbed, and whom those had absorbed."""
+
+
+class Side(Part):
+    """One of two members before they became one."""
+
+    member_id: str
+    card_numbers: tuple[str, ...]
+    absorbed: tuple[str, ...]
+
+
+class Merge(Document):
+    """Two members who became one: who did it when, and the state before. What is personal stays in their records."""
+
+    collection: ClassVar = "merges"
+    indexes: ClassVar = (Index(("survivor.member_id",)),)
+
+    survivor: Side
+    absorbed: Side
+    actor: Actor
+    is_confirmed: bool
+    merged_at: datetime
 
 
 class PhoneClaim(Document):
@@ -115,6 +147,14 @@ class KnownCard(Document):
     """The registration or the member that is to get it, until the cards worker says yes or no."""
     news: int = 0
     """The card's own version of which the newest event about it told."""
+    holder_news: int = 0
+    """The same, of whose it is."""
+
+    def held_by(self, version: int | None, member_id: str) -> Self:
+        """The card as the member's whom an event tells, unless newer ones told of another."""
+        if version is not None and version <= self.holder_news:
+            return self
+        return self.evolve(member_id=member_id, holder_news=self.holder_news if version is None else version)
 
     def told(self, version: int | None, state: CardState) -> Self:
         """The card as an event tells; older news than it has had change nothing."""

@@ -1,10 +1,14 @@
 """What others may read about members."""
 
 from collections.abc import Collection
+from typing import Final
 
 from contracts.card_life import Act, may
 from runtime.store import Reader
-from workers.registration.documents import KnownCard, Member
+from workers.registration.documents import KnownCard, Member, Merge
+
+MOST_STEPS: Final = 4
+"""From a record to whom it stands for: one step, but a read may meet a merge that is being written."""
 
 
 class RegistrationViews:
@@ -17,8 +21,22 @@ class RegistrationViews:
         self._reader = reader
 
     async def member(self, member_id: str) -> Member | None:
-        """The member with an id."""
-        return await self._reader.get(Member, member_id)
+        """The member with an id; where another absorbed them, that one."""
+        found = await self._reader.get(Member, member_id)
+        return None if found is None else await self.survivor_of(found)
+
+    async def survivor_of(self, member: Member) -> Member:
+        """The member whom a record stands for: itself, or whoever absorbed it."""
+        for _ in range(MOST_STEPS):
+            if member.merged_into is None:
+                break
+            member = await self._reader.get(Member, member.merged_into) or member
+        return member
+
+    async def merges_of(self, member: Member) -> list[Merge]:
+        """How a member absorbed others, the first first, with the state before."""
+        ids = [member.id, *member.absorbed]
+        return await self._reader.find(Merge, {"survivor.member_id": {"$in": ids}}, sort=(("merged_at", 1), ("_id", 1)))
 
     async def member_by_phone(self, phone: str) -> Member | None:
         """The member with a phone, given in E.164."""
@@ -41,4 +59,4 @@ class RegistrationViews:
 
     async def _first(self, filter_: dict[str, str]) -> Member | None:
         members = await self._reader.find(Member, filter_, limit=1)
-        return members[0] if members else None
+        return await self.survivor_of(members[0]) if members else None

@@ -48,6 +48,8 @@ class Card(Document):
     replaced_by: str | None = None
     news: int = 0
     """The card's own version of which the newest event about it told."""
+    holder_news: int = 0
+    """The same, of whose it is."""
     category_news: int = 0
     """The same, of its category."""
     category_changes: tuple[CategoryChange, ...] = ()
@@ -60,7 +62,8 @@ class Card(Document):
     @property
     def is_unheard_of(self) -> bool:
         """Whether no event told anything of it yet."""
-        return self.state is None and self.account_id is None and not self.heirs and not self.category_news
+        is_told_of = self.category_news or self.holder_news
+        return self.state is None and self.account_id is None and not self.heirs and not is_told_of
 
     def told(self, version: int | None, state: CardState, blocked_at: datetime | None = None) -> Self:
         """The card as an event tells; older news than it has had change nothing."""
@@ -129,6 +132,8 @@ class Counter(Part):
     amount: int
     kept_until: date | None = None
     """The last day on which it is remembered; None: for ever."""
+    coupon_codes: tuple[str, ...] = ()
+    """Of what is given once: the coupons that it came to, several where accounts became one."""
 
 
 class HeldTier(Part):
@@ -151,6 +156,8 @@ class Account(Document):
 
     card_number: str | None
     """The card that it was opened for."""
+    led: tuple[str, ...] = ()
+    """Cards that came to lead here besides."""
     opened_at: datetime
     holdings: tuple[Holding, ...] = ()
     expires_at: datetime | None = None
@@ -183,6 +190,11 @@ class Account(Document):
     """The account that everything in it went to; nothing leads here any more but what was bought before."""
     absorbed: tuple[str, ...] = ()
     """The accounts that went into it."""
+
+    @property
+    def cards(self) -> tuple[str, ...]:
+        """The cards that lead here."""
+        return self.led if self.card_number is None else (self.card_number, *self.led)
 
     def owns(self, account_id: str | None) -> bool:
         """Whether what is of an account is of this one: it is this one, or went into it."""

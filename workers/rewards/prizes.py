@@ -27,16 +27,17 @@ class Awarded:
         """The codes of the coupons that were issued."""
         return tuple(coupon.id for coupon in self.coupons)
 
-    def award(self, prize: Prize, cause: Cause, source: str, context: Context) -> None:
-        """Give one more; a campaign that the programme has no more gives nothing."""
+    def award(self, prize: Prize, cause: Cause, source: str, context: Context) -> tuple[str, ...]:
+        """Give one more, and say by which coupons; a campaign that the programme has no more gives nothing."""
         campaign = None if prize.campaign is None else context.programme.rewards.campaign(prize.campaign)
-        if campaign is not None:
-            self.coupons.append(new_coupon(campaign, self.account.id, context))
+        coupons = [] if campaign is None else [new_coupon(campaign, self.account.id, context)]
+        self.coupons += coupons
         if prize.units is not None:
             gave = give(self.account, prize.units, cause, source, context)
             self.account = gave.account
             self.entries.append(gave.entry)
             self.given.append(UnitChange(unit=gave.given.unit, amount=gave.given.amount))
+        return tuple(coupon.id for coupon in coupons)
 
     def told(self, card: Card | None) -> tuple[CouponIssued, ...]:
         """What is said of the coupons."""

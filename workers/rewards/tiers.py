@@ -147,8 +147,8 @@ def climbed(step: Step, awarded: Awarded, context: Context) -> None:
         what = what_is_rewarded(system, tier.code)
         if tier.reward is None or awarded.account.counted(what, period):
             continue
-        awarded.award(tier.reward, Cause.TIER_REWARD, tier.code, context)
-        once = Move(what, period, 1, remembered_until(system, today))
+        codes = awarded.award(tier.reward, Cause.TIER_REWARD, tier.code, context)
+        once = Move(what, period, 1, remembered_until(system, today), codes)
         awarded.account = awarded.account.evolve(counters=counted(awarded.account, [once], today))
 
 
