@@ -22,6 +22,7 @@ BESIDE = {
     "coupons": "rewards",
     "pastimes": "rewards",
     "tiers": "rewards",
+    "verification": "registration",
 }
 """Contract modules that aren't named after their messages' worker, because it has many."""
 OUTSIDE_HANDLERS = frozenset({"views.py", "courier.py", "sending.py"})

@@ -5,10 +5,12 @@ from enum import StrEnum
 from typing import ClassVar, Self
 
 from contracts.cards import CardState
+from contracts.codes import CodePurpose
 from contracts.messages import ActorKind
 from contracts.registration import Channel
 from contracts.values import comparable_email
 from runtime.documents import Document, Index, Part
+from workers.registration.challenge_documents import sends_id
 
 
 class MemberState(StrEnum):
@@ -57,6 +59,8 @@ class Applicant(Document):
     language: str
     consents: tuple[GivenConsent, ...]
     answers: tuple[Answer, ...]
+    phone_verified_at: datetime | None = None
+    """When somebody last showed that they read what is sent to the phone."""
 
     @property
     def comparable_email(self) -> str | None:
@@ -68,9 +72,17 @@ class Registration(Applicant):
     """A registration that was received and isn't decided yet; it goes when it is."""
 
     collection: ClassVar = "registrations"
+    indexes: ClassVar = (Index(("ends_at",), sparse=True),)
 
     card_number: str | None
     received_at: datetime
+    ends_at: datetime | None = None
+    """When it is forgotten, while it waits for a code."""
+
+    @property
+    def phone_sends_id(self) -> str:
+        """Where the codes to its phone are counted."""
+        return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
 
 
 class Member(Applicant):
@@ -85,6 +97,11 @@ class Member(Applicant):
     refused_cards: tuple[RefusedCard, ...] = ()
     repeat_told_at: datetime | None = None
     """When they were last told that somebody tried to join with their phone or email."""
+
+    @property
+    def phone_sends_id(self) -> str:
+        """Where the codes to their phone are counted."""
+        return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
 
 
 class PhoneClaim(Document):
