@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from contracts.codes import CodePurpose
 from contracts.programme.cards import CardRules
 from contracts.programme.notifications import NotificationRules
 from contracts.programme.registration import RegistrationRules
@@ -58,6 +59,17 @@ class Programme(BaseModel):
             missing = [language for language in self.languages if language not in question.label]
             if missing:
                 raise ValueError(f"{place}.questions: {question.code} has no label in {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _codes_have_a_text(self) -> Self:
+        event = f"CodeRequested.{CodePurpose.VERIFY_PHONE}"
+        if self.registration.verifies and self.notifications.template_on(event) is None:
+            raise ValueError(
+                f"registration.channels: phones are verified, and no template of notifications is on {event}"
+            )
+        if self.registration.verifies and not self.registration.verifiers:
+            raise ValueError("registration.verifiers: phones are verified, and nobody may do it")
         return self
 
     @property

@@ -16,6 +16,7 @@ from contracts.messages import WORKERS, Actor, Command, CommandEnded
 from runtime.edge import Away as KafkaAway
 from runtime.store import Away as MongoAway
 from runtime.store import JournalRecord, ended
+from runtime.vault import NO_VAULT, Vault, with_seals
 from services.gateway.answers import PATH, Answer, done_or_problem, pending, reused, shown, unavailable, unknown_command
 from services.gateway.asgi import AsgiScope, ClientGone, Receive, Send, answer, read_json
 from services.gateway.keys import Caller, Keys
@@ -75,11 +76,12 @@ class Journals(Protocol):
 class Commands:
     """`POST /v1/commands/{type}` and `GET /v1/commands/{id}`."""
 
-    def __init__(self, edge: Asks, journals: Journals, keys: Keys, metrics: Metrics) -> None:
+    def __init__(self, edge: Asks, journals: Journals, keys: Keys, metrics: Metrics, vault: Vault = NO_VAULT) -> None:
         self._edge = edge
         self._journals = journals
         self._keys = keys
         self._metrics = metrics
+        self._vault = vault
         self._memory = Memory()
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -117,6 +119,7 @@ class Commands:
         except ValidationError as error:
             raise invalid(error, command_class.personal) from None
         command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
+        command = with_seals(command, command_id, self._vault)
         sent = Sent(caller.actor, command_class.__name__, command.digest())
         before = self._memory.get(command_id)
         if before is not None and before.digest != sent.digest:

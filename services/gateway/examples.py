@@ -30,6 +30,10 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         ],
         "answers": {"favourite_drink": "cappuccino"},
     },
+    "ResendPhoneCode": {"registration_id": MEMBER},
+    "VerifyPhone": {"registration_id": MEMBER, "code": "271828"},
+    "SendPhoneCode": {"member_id": MEMBER},
+    "ConfirmPhone": {"member_id": MEMBER, "challenge_id": ADJUSTMENT, "code": "271828"},
     "RecordPurchase": {
         "card_number": CARD,
         **STORE,

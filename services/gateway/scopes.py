@@ -26,7 +26,8 @@ SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "Tie
 
 KNOWN_SCOPES: Final = READS | frozenset(COMMANDS)
 
-_TILL: Final = frozenset(
+_CODES: Final = frozenset({"ResendPhoneCode", "VerifyPhone", "SendPhoneCode", "ConfirmPhone"})
+_TILL: Final = _CODES | frozenset(
     {
         "IssueCard",
         "BlockCard",
@@ -46,7 +47,7 @@ _TILL: Final = frozenset(
         READ_COUPON,
     }
 )
-_APP: Final = frozenset(
+_APP: Final = _CODES | frozenset(
     {
         "RegisterMember",
         "BlockCard",
@@ -65,10 +66,8 @@ DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
     ActorKind.POS: _TILL,
     ActorKind.APP: _APP,
     ActorKind.OPERATOR: KNOWN_SCOPES - OURS - SECOND_PERSON,
-    ActorKind.WALLET: frozenset(
-        {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD}
-    ),
-    ActorKind.SMS: frozenset({"RegisterMember"}),
+    ActorKind.WALLET: _CODES | {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD},
+    ActorKind.SMS: _CODES | {"RegisterMember"},
     ActorKind.SYSTEM: KNOWN_SCOPES,
     ActorKind.WORKER: frozenset(),
 }

@@ -26,7 +26,8 @@ from tests.workers.town import OPERATOR, Town
 from workers.cards.documents import Card, LinkedCards
 from workers.notifications.documents import Contact
 from workers.notifications.documents import Message as Text
-from workers.registration.documents import KnownCard, Member, MemberState, Merge, PhoneClaim
+from workers.registration.documents import KnownCard, Member, MemberState, PhoneClaim
+from workers.registration.merge_documents import Merge
 from workers.rewards.documents import Account, LedgerEntry, Reward
 from workers.rewards.documents import Card as RewardsCard
 from workers.rewards.joining_documents import Joining

@@ -77,6 +77,8 @@ def resend_message(
         raise Refused("message_still_queued", status=message.status.value)
     if not contact.is_known:
         raise Refused("unknown_contact")
+    if message.code_id is not None:
+        raise Refused("message_has_code")
 
     rules = context.programme.notifications
     again = message.evolve(

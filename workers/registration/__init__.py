@@ -1,6 +1,6 @@
 """Registration: who is a member, how they joined, and what they agreed to."""
 
-from workers.registration import joining, linking, merging
+from workers.registration import codes, joining, linking, merging, verification
 from workers.registration.worker import worker
 
-__all__ = ["joining", "linking", "merging", "worker"]
+__all__ = ["codes", "joining", "linking", "merging", "verification", "worker"]

@@ -5,10 +5,12 @@ from enum import StrEnum
 from typing import ClassVar, Self
 
 from contracts.cards import CardState
-from contracts.messages import Actor, ActorKind
+from contracts.codes import CodePurpose
+from contracts.messages import ActorKind
 from contracts.registration import Channel
 from contracts.values import comparable_email
 from runtime.documents import Document, Index, Part
+from workers.registration.challenge_documents import sends_id
 
 
 class MemberState(StrEnum):
@@ -59,6 +61,8 @@ class Applicant(Document):
     language: str
     consents: tuple[GivenConsent, ...]
     answers: tuple[Answer, ...]
+    phone_verified_at: datetime | None = None
+    """When somebody last showed that they read what is sent to the phone."""
 
     @property
     def comparable_email(self) -> str | None:
@@ -70,9 +74,45 @@ class Registration(Applicant):
     """A registration that was received and isn't decided yet; it goes when it is."""
 
     collection: ClassVar = "registrations"
+    indexes: ClassVar = (Index(("ends_at",), sparse=True),)
 
     card_number: str | None
     received_at: datetime
+    ends_at: datetime | None = None
+    """When it is forgotten, while it waits for a code."""
+
+    @property
+    def phone_sends_id(self) -> str:
+        """Where the codes to its phone are counted."""
+        return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
+
+
+class Member(Applicant):
+    """A person who joined.
+
+    The record of one whom another absorbed stays as it was, less the cards, and stands for that one's: phone and email
+    stay claimed by it, so that nobody joins with them again and what still names it meets the survivor.
+    """
+
+    collection: ClassVar = "members"
+    indexes: ClassVar = (Index(("phone",)), Index(("card_numbers",)))
+    alias: ClassVar = "merged_into"
+
+    state: MemberState = MemberState.ACTIVE
+    registered_at: datetime
+    card_numbers: tuple[str, ...] = ()
+    refused_cards: tuple[RefusedCard, ...] = ()
+    repeat_told_at: datetime | None = None
+    """When they were last told that somebody tried to join with their phone or email."""
+    merged_into: str | None = None
+    """Who absorbed them; never one who was absorbed, too."""
+    absorbed: tuple[str, ...] = ()
+    """Whom they absorbed, and whom those had absorbed."""
+
+    @property
+    def phone_sends_id(self) -> str:
+        """Where the codes to its phone are counted."""
+        return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
 
 
 class Member(Applicant):
@@ -117,6 +157,11 @@ class Merge(Document):
     actor: Actor
     is_confirmed: bool
     merged_at: datetime
+
+    @property
+    def phone_sends_id(self) -> str:
+        """Where the codes to their phone are counted."""
+        return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
 
 
 class PhoneClaim(Document):

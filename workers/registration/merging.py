@@ -10,7 +10,8 @@ from typing import Annotated
 from contracts.registration import MembersMerged, MergeMembers
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
-from workers.registration.documents import Member, MemberState, Merge, Side
+from workers.registration.documents import Member, MemberState
+from workers.registration.merge_documents import Merge, Side
 from workers.registration.worker import worker
 
 

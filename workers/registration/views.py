@@ -5,7 +5,8 @@ from typing import Final
 
 from contracts.card_life import Act, may
 from runtime.store import Reader
-from workers.registration.documents import KnownCard, Member, Merge
+from workers.registration.documents import KnownCard, Member
+from workers.registration.merge_documents import Merge
 
 MOST_STEPS: Final = 4
 """From a record to whom it stands for: one step, but a read may meet a merge that is being written."""
@@ -36,7 +37,7 @@ class RegistrationViews:
     async def merges_of(self, member: Member) -> list[Merge]:
         """How a member absorbed others, the first first, with the state before."""
         ids = [member.id, *member.absorbed]
-        return await self._reader.find(Merge, {"survivor.member_id": {"$in": ids}}, sort=(("merged_at", 1), ("_id", 1)))
+        return await self._reader.find(Merge, {"survivor.member_id": {"$in": ids}}, sort=(("merged_at", 1),))
 
     async def member_by_phone(self, phone: str) -> Member | None:
         """The member with a phone, given in E.164."""

@@ -2,6 +2,10 @@
 
 from contracts.programme import Programme
 from runtime.decisions import Worker
-from workers.registration.documents import EmailClaim, KnownCard, Member, Merge, PhoneClaim, Registration
+from workers.registration.challenge_documents import Challenge, CodeSends
+from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneClaim, Registration
+from workers.registration.merge_documents import Merge
 
-worker = Worker[Programme]("registration", documents=(Member, Registration, Merge, PhoneClaim, EmailClaim, KnownCard))
+worker = Worker[Programme](
+    "registration", documents=(Member, Registration, Merge, PhoneClaim, EmailClaim, KnownCard, Challenge, CodeSends)
+)
