@@ -88,21 +88,6 @@ class EnrolMember(Command, worker="registration", key="registration_id", actors=
     registration_id: Reference
 
 
-class MergeMembers(
-    Command,
-    worker="registration",
-    key="member_id",
-    actors=ANYBODY,
-    right="registration.merging.mergers_without_consent",
-):
-    """Make one member of two without asking the other one; for good: nobody can take it back."""
-
-    member_id: MemberId
-    """Who stays; where they were absorbed themselves by now, whoever absorbed them."""
-    absorbed_id: MemberId
-    """Whose cards, balances and history become theirs."""
-
-
 class RegistrationReceived(
     Event, worker="registration", key="registration_id", about=("Registration", "registration_id")
 ):
@@ -144,14 +129,3 @@ class MemberCardRefused(Event, worker="registration", key="member_id", about=("M
     member_id: MemberId
     card_number: CardNumber
     code: Code
-
-
-class MembersMerged(Event, worker="registration", key="member_id", about=("Member", "member_id")):
-    """Two members are one: what was the absorbed one's is the other's, and what comes late for them goes there, too."""
-
-    member_id: MemberId
-    absorbed_id: MemberId
-    merge_id: Reference
-    """Under which the state before is kept."""
-    is_confirmed: bool
-    """Whether the absorbed one said yes by a code; else somebody with the stronger right did it."""

@@ -69,6 +69,8 @@ class ConsentRule(_Rules):
 class MergeRules(_Rules):
     """Making one member of two."""
 
+    mergers: tuple[ActorKind, ...] = (ActorKind.OPERATOR, ActorKind.SYSTEM)
+    """Who may ask the other member by a code, and do it with that."""
     mergers_without_consent: tuple[ActorKind, ...] = (ActorKind.OPERATOR, ActorKind.SYSTEM)
     """Who may do it without asking the other member: the stronger right."""
     most_absorbed: int = Field(3, ge=1, le=20)

@@ -11,18 +11,19 @@ READ_CARD: Final = "read:card"
 READ_MEMBER: Final = "read:member"
 READ_COUPON: Final = "read:coupon"
 READ_LEDGER: Final = "read:ledger"
+PREVIEW_MERGE: Final = "preview:merge"
 READ_TIMELINE: Final = "read:timeline"
 READ_MESSAGES: Final = "read:messages"
 SEARCH_MEMBERS: Final = "search:members"
 READS: Final = frozenset(
-    {READ_CARD, READ_COUPON, READ_LEDGER, READ_MEMBER, READ_TIMELINE, READ_MESSAGES, SEARCH_MEMBERS}
+    {PREVIEW_MERGE, READ_CARD, READ_COUPON, READ_LEDGER, READ_MEMBER, READ_TIMELINE, READ_MESSAGES, SEARCH_MEMBERS}
 )
 
 OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.actors <= OUR_PROCESSES) | {"RecordLook"}
 """Commands that our own processes give each other: only a system's key may send them from outside."""
 
-SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "TieOperator"})
-"""What a key of an operator may do only if it names it: the stronger right of the second person."""
+SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "TieOperator", "MergeMembers"})
+"""What a key of an operator may do only if it names it: the stronger right, of the second person for one."""
 
 KNOWN_SCOPES: Final = READS | frozenset(COMMANDS)
 

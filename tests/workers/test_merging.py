@@ -17,8 +17,9 @@ from contracts.cards import (
     ReplaceCard,
     RestoreCard,
 )
+from contracts.merging import MembersMerged, MergeMembers
 from contracts.messages import Command
-from contracts.registration import Channel, Consent, MembersMerged, MergeMembers, RegisterMember
+from contracts.registration import Channel, Consent, RegisterMember
 from contracts.rewards import PurchaseRecorded, RecordPurchase, RedeemReward, RewardIssued
 from contracts.values import luhn_digit
 from tests.decisions import NOON, TILL

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from contracts.cards import CardMerged
-from contracts.registration import MembersMerged
+from contracts.merging import MembersMerged
 from runtime.decisions import Key
 from workers import Changes
 from workers.cards.documents import Card, LinkedCards

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from contracts.registration import MembersMerged
+from contracts.merging import MembersMerged
 from runtime.decisions import Key
 from runtime.documents import Erase
 from workers import Changes, Context

@@ -111,57 +111,13 @@ class Member(Applicant):
 
     @property
     def phone_sends_id(self) -> str:
-        """Where the codes to its phone are counted."""
-        return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
-
-
-class Member(Applicant):
-    """A person who joined.
-
-    The record of one whom another absorbed stays as it was, less the cards, and stands for that one's: phone and email
-    stay claimed by it, so that nobody joins with them again and what still names it meets the survivor.
-    """
-
-    collection: ClassVar = "members"
-    indexes: ClassVar = (Index(("phone",)), Index(("card_numbers",)))
-    alias: ClassVar = "merged_into"
-
-    state: MemberState = MemberState.ACTIVE
-    registered_at: datetime
-    card_numbers: tuple[str, ...] = ()
-    refused_cards: tuple[RefusedCard, ...] = ()
-    repeat_told_at: datetime | None = None
-    """When they were last told that somebody tried to join with their phone or email."""
-    merged_into: str | None = None
-    """Who absorbed them; never one who was absorbed, too."""
-    absorbed: tuple[str, ...] = ()
-    """Whom they absorbed, and whom those had absorbed."""
-
-
-class Side(Part):
-    """One of two members before they became one."""
-
-    member_id: str
-    card_numbers: tuple[str, ...]
-    absorbed: tuple[str, ...]
-
-
-class Merge(Document):
-    """Two members who became one: who did it when, and the state before. What is personal stays in their records."""
-
-    collection: ClassVar = "merges"
-    indexes: ClassVar = (Index(("survivor.member_id",)),)
-
-    survivor: Side
-    absorbed: Side
-    actor: Actor
-    is_confirmed: bool
-    merged_at: datetime
-
-    @property
-    def phone_sends_id(self) -> str:
         """Where the codes to their phone are counted."""
         return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
+
+    @property
+    def merge_sends_id(self) -> str:
+        """Where the codes are counted that ask them whether they become one with another member."""
+        return sends_id(CodePurpose.MERGE_MEMBERS, self.phone)
 
 
 class PhoneClaim(Document):

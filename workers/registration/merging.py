@@ -7,12 +7,18 @@ one is refused. The other workers hear of it and let cards, accounts and message
 from collections.abc import Sequence
 from typing import Annotated
 
-from contracts.registration import MembersMerged, MergeMembers
+from contracts.codes import CodePurpose
+from contracts.merging import ConfirmMerge, MembersMerged, MergeMembers, ProposeMerge
 from runtime.decisions import Key, Refused
+from runtime.documents import Erase
 from workers import Changes, Context
+from workers.registration.challenge_documents import Challenge, CodeSends
+from workers.registration.codes import asked, counting, is_right, rejected
 from workers.registration.documents import Member, MemberState
 from workers.registration.merge_documents import Merge, Side
 from workers.registration.worker import worker
+
+PURPOSE = CodePurpose.MERGE_MEMBERS
 
 
 @worker.handles(MergeMembers)
@@ -26,6 +32,45 @@ def merge_members(
     refuse_merge(survivor, absorbed, context)
 
     yield from merged(survivor, absorbed, earlier, context, is_confirmed=False)
+
+
+@worker.handles(ProposeMerge)
+def propose_merge(
+    command: ProposeMerge,
+    survivor: Annotated[Member, Key("member_id")],
+    absorbed: Annotated[Member, Key("absorbed_id", as_is=True)],
+    sends: Annotated[CodeSends | None, Key("absorbed.merge_sends_id")],
+    context: Context,
+) -> Changes:
+    refuse_merge(survivor, absorbed, context)
+
+    for change in asked(PURPOSE, context.new_id(), absorbed, sends, context):
+        yield change.evolve(subject_id=pair(survivor, absorbed)) if isinstance(change, Challenge) else change
+
+
+@worker.handles(ConfirmMerge)
+def confirm_merge(
+    command: ConfirmMerge,
+    survivor: Annotated[Member, Key("member_id")],
+    absorbed: Annotated[Member, Key("absorbed_id", as_is=True)],
+    earlier: Annotated[tuple[Member, ...], Key("absorbed.absorbed")],
+    challenge: Annotated[Challenge | None, Key("challenge_id")],
+    context: Context,
+) -> Changes:
+    tried = context.opened(command, "code")
+    refuse_merge(survivor, absorbed, context)
+    challenge = counting(challenge, PURPOSE, pair(survivor, absorbed), context)
+    if not is_right(tried, challenge, absorbed.phone, context):
+        yield from rejected(challenge)
+        return
+
+    yield Erase(Challenge, challenge.id)
+    yield from merged(survivor, absorbed, earlier, context, is_confirmed=True)
+
+
+def pair(survivor: Member, absorbed: Member) -> str:
+    """What a code is asked for: a yes to this merge is none to another."""
+    return f"{absorbed.id} into {survivor.id}"
 
 
 def refuse_merge(survivor: Member, absorbed: Member, context: Context) -> None:
@@ -60,7 +105,13 @@ def merged(
     yield survivor.evolve(card_numbers=tuple(numbers), absorbed=(*survivor.absorbed, absorbed.id, *absorbed.absorbed))
     yield absorbed.evolve(state=MemberState.MERGED, merged_into=survivor.id, card_numbers=(), absorbed=())
     yield tuple(each.evolve(merged_into=survivor.id) for each in earlier)
-    yield MembersMerged(member_id=survivor.id, absorbed_id=absorbed.id, merge_id=merge.id, is_confirmed=is_confirmed)
+    yield MembersMerged(
+        member_id=survivor.id,
+        absorbed_id=absorbed.id,
+        merge_id=merge.id,
+        is_confirmed=is_confirmed,
+        merged_at=context.now,
+    )
 
 
 def side(member: Member) -> Side:

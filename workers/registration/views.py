@@ -26,6 +26,10 @@ class RegistrationViews:
         found = await self._reader.get(Member, member_id)
         return None if found is None else await self.survivor_of(found)
 
+    async def record(self, member_id: str) -> Member | None:
+        """The record with an id, also of a member whom another absorbed."""
+        return await self._reader.get(Member, member_id)
+
     async def survivor_of(self, member: Member) -> Member:
         """The member whom a record stands for: itself, or whoever absorbed it."""
         for _ in range(MOST_STEPS):

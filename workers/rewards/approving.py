@@ -12,8 +12,8 @@ from contracts.adjustments import (
     OperatorTied,
     TieOperator,
 )
+from contracts.merging import MembersMerged
 from contracts.messages import Command
-from contracts.registration import MembersMerged
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.adjusting import applied, refuse_changed, refuse_exceeding, refuse_gone, refuse_operator

@@ -1,6 +1,7 @@
 """What a person is given once stays one where two members became one: of the coupons that it came to one is kept."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Final
 
 from contracts.coupons import CouponCancelled, CouponState, KeepOneCoupon
@@ -25,7 +26,7 @@ def keep_one_coupon(
     holder = heir or account
     if holder is None:
         return
-    for coupon in needless(holder, coupons, context):
+    for coupon in needless(holder, coupons, context.now):
         yield coupon.evolve(state=CouponState.CANCELLED, ended_at=context.now, due_at=None, reservation=None)
         yield CouponCancelled(
             coupon_code=coupon.id,
@@ -36,20 +37,20 @@ def keep_one_coupon(
         )
 
 
-def needless(account: Account, coupons: Sequence[Coupon], context: Context) -> list[Coupon]:
+def needless(account: Account, coupons: Sequence[Coupon], now: datetime) -> list[Coupon]:
     """Those that the account could still use, less the one that stays.
 
     None needs to stay where one was used or given away, or where a till has one open.
     """
-    kept = [each for each in coupons if is_taken(each, account, context)]
+    kept = [each for each in coupons if is_taken(each, account, now)]
     spare = [each for each in coupons if each.state is CouponState.ISSUED and each not in kept]
     spare.sort(key=lambda each: (each.issued_at, each.id))
     return spare if kept else spare[1:]
 
 
-def is_taken(coupon: Coupon, account: Account, context: Context) -> bool:
+def is_taken(coupon: Coupon, account: Account, now: datetime) -> bool:
     """Whether a coupon was used or given away, or a till has it open: then it is the one that the person had."""
     if coupon.state is CouponState.USED or not account.owns(coupon.account_id):
         return True
-    is_open = coupon.reservation is not None and coupon.reservation.until > context.now
+    is_open = coupon.reservation is not None and coupon.reservation.until > now
     return coupon.state is CouponState.ISSUED and is_open

@@ -12,8 +12,8 @@ from workers.rewards.adjustment_documents import Adjustment
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
 from workers.rewards.explaining import Given, UnitExplained
 from workers.rewards.ledger import balances
-from workers.rewards.ledger_views import Explanation, InvalidPage, LedgerViews, cursor_of
-from workers.rewards.offer_views import OfferViews
+from workers.rewards.ledger_views import Explanation, InvalidPage, cursor_of
+from workers.rewards.merge_views import MergeViews, Together
 
 __all__ = [
     "NEWEST_PURCHASE",
@@ -27,6 +27,7 @@ __all__ = [
     "LedgerEntry",
     "Reconciliation",
     "RewardsViews",
+    "Together",
     "UnitExplained",
     "balances",
     "cursor_of",
@@ -64,7 +65,7 @@ class Reconciliation(NamedTuple):
         return self.accounts_off == 0 and self.entries == self.balances
 
 
-class RewardsViews(OfferViews, LedgerViews):
+class RewardsViews(MergeViews):
     """Read-only queries over the rewards worker's documents.
 
     Every one raises `runtime.store.Away` when MongoDB can't be reached.
