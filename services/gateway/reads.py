@@ -173,9 +173,10 @@ async def cards(member_id: MemberId, visit: MemberVisit) -> list[CardShown]:
 @router.get("/members/{member_id}/messages", tags=["members"])
 async def messages(member_id: MemberId, visit: MessagesVisit) -> list[MessageShown]:
     """What a member was sent, and whom they absorbed, newest first."""
-    member = there(await visit.doors.registration.member(member_id), "member")
-    found = await visit.doors.notifications.messages_of(member.id, absorbed=member.absorbed)
-    visit.looked_at_member(member.id, "messages")
+    member = await visit.doors.registration.member(member_id)
+    ids = (member_id, ()) if member is None else (member.id, member.absorbed)
+    found = await visit.doors.notifications.messages_of(ids[0], absorbed=ids[1])
+    visit.looked_at_member(ids[0], "messages")
     return [MessageShown.model_validate(each) for each in found]
 
 
