@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from runtime.settings import Settings
+from tests.journeys.merging import is_merged_with_another
 from tests.journeys.running import Punchcard, eventually, everything
 from tests.journeys.test_journey import APP, OPERATOR, TILL, card_number, held, join, receipt
 
@@ -58,6 +59,7 @@ class TestALostCard:
         )
         assert "MemberRegistered" in {line["what"] for line in lines["lines"]}
         await self.has_a_virtual_one_beside_it(punchcard, new, member_id)
+        await is_merged_with_another(punchcard, new, member_id)
         assert punchcard.dead_letters() == {}
 
     async def has_a_virtual_one_beside_it(self, punchcard: Punchcard, plastic: str, member_id: str) -> None:
