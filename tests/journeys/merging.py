@@ -40,12 +40,7 @@ async def is_merged_with_another(punchcard: Punchcard, card: str, member_id: str
     assert again.json()["code"] == "member_already_merged"
 
     for number in (card, other_card):
-        found = await eventually(
-            lambda number=number: held(punchcard, number),
-            lambda found: found["stamps"] >= before["stamps"] + more["stamps"],
-            "the common balance",
-        )
-        assert found["points"] >= before["points"] + more["points"]
+        await collects_for_both(punchcard, number, before, more)
     assert (await punchcard.read(OPERATOR, f"/v1/members/{other_id}"))["id"] == member_id
     late = await punchcard.done(OPERATOR, "BlockCard", card_number=other_card, reason="lost")
     assert late["CardBlocked"]["member_id"] == member_id
@@ -55,3 +50,13 @@ async def is_merged_with_another(punchcard: Punchcard, card: str, member_id: str
         "the history of both",
     )
     assert sum(line["what"] == "MemberRegistered" for line in lines["lines"]) == 2
+
+
+async def collects_for_both(punchcard: Punchcard, number: str, before: dict[str, int], more: dict[str, int]) -> None:
+    """Wait until a card shows what both sides had."""
+    both = {unit: before[unit] + more[unit] for unit in ("stamps", "points")}
+    await eventually(
+        lambda: held(punchcard, number),
+        lambda found: all(found.get(unit, 0) >= both[unit] for unit in both),
+        "the common balance",
+    )

@@ -225,11 +225,11 @@ def merged_accounts_are_one(case: Case) -> Found:
             yield Violation("merge", f"account {name} leads to {into}, which was left, too")
     pools: dict[str, set[str]] = defaultdict(set)
     for number, known in _documents(case, "rewards", "cards").items():
-        card, account_id = cards.get(number, {}), known.get("account_id")
+        card, account_id = cards.get(number, {}), str(known.get("account_id"))
         if account_id in left:
             yield Violation("merge", f"card {number} leads to the account {account_id}, which was left")
-        holder = card.get("member_id")
-        if card.get("state") in IN_USE and members.get(holder or "", {}).get("absorbed"):
+        holder = str(card.get("member_id"))
+        if card.get("state") in IN_USE and members.get(holder, {}).get("absorbed"):
             pools[holder].add(account_id)
     for holder, ids in pools.items():
         if len(ids) > 1:

@@ -19,8 +19,9 @@ class Merge(Document):
     """Two members who became one. What is personal stays in their records, which both are kept."""
 
     collection: ClassVar = "merges"
-    indexes: ClassVar = (Index(("survivor.member_id", "merged_at")),)
+    indexes: ClassVar = (Index(("survivor_id", "merged_at")),)
 
+    survivor_id: str
     survivor: Side
     absorbed: Side
     actor: Actor

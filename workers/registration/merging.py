@@ -94,6 +94,7 @@ def merged(
     """Let one member absorb another; `earlier` are whom that one had absorbed, who lead to the survivor from now on."""
     merge = Merge(
         id=context.new_id(),
+        survivor_id=survivor.id,
         survivor=side(survivor),
         absorbed=side(absorbed),
         actor=context.actor,

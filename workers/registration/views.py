@@ -8,6 +8,7 @@ from runtime.store import Reader
 from workers.registration.documents import KnownCard, Member
 from workers.registration.merge_documents import Merge
 
+__all__ = ["Member", "Merge", "RegistrationViews"]
 MOST_STEPS: Final = 4
 """From a record to whom it stands for: one step, but a read may meet a merge that is being written."""
 
@@ -41,7 +42,7 @@ class RegistrationViews:
     async def merges_of(self, member: Member) -> list[Merge]:
         """How a member absorbed others, the first first, with the state before."""
         ids = [member.id, *member.absorbed]
-        return await self._reader.find(Merge, {"survivor.member_id": {"$in": ids}}, sort=(("merged_at", 1),))
+        return await self._reader.find(Merge, {"survivor_id": {"$in": ids}}, sort=(("merged_at", 1),))
 
     async def member_by_phone(self, phone: str) -> Member | None:
         """The member with a phone, given in E.164."""

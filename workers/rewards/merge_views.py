@@ -42,7 +42,8 @@ class MergeViews(OfferViews, LedgerViews):
         )
         if not accounts:
             return None
-        one, codes = accounts[0], []
+        one = accounts[0]
+        codes: list[tuple[str, ...]] = []
         for each in accounts[1:]:
             codes += given_twice(one.counters, each.counters)
             one = joined(one, each, programme, now)

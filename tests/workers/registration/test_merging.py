@@ -196,6 +196,7 @@ def confirm(challenge: Challenge | None, code: str, minutes: float = 0, survivor
         context=by_operator(minutes),
         survivor=survivor or ben(),
         absorbed=member(),
+        earlier=(),
         challenge=challenge,
     )
 
