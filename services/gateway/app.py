@@ -100,7 +100,8 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)
-    return Gateway(Commands(edge, LibraryJournals(library), keys, metrics, vault), rest, looks, metrics)
+    commands = Commands(edge, LibraryJournals(library), keys, metrics, vault=vault, region=programme.region)
+    return Gateway(commands, rest, looks, metrics)
 
 
 def _add_operation(rest: FastAPI, edge: Asks, library: Library, metrics: Metrics) -> None:
