@@ -20,6 +20,7 @@ BESIDE = {
     "adjustments": "rewards",
     "codes": "registration",
     "coupons": "rewards",
+    "member_life": "registration",
     "pastimes": "rewards",
     "tiers": "rewards",
     "verification": "registration",

@@ -19,6 +19,7 @@ from contracts.registration import Channel
 from contracts.values import Code, Reference
 
 __all__ = [
+    "BlockingRules",
     "ChannelRules",
     "ChoiceQuestion",
     "ChoicesQuestion",
@@ -65,6 +66,15 @@ class ConsentRule(_Rules):
     text_versions: tuple[Reference, ...] = Field(min_length=1)
 
 
+class BlockingRules(_Rules):
+    """Stopping members from taking part: why, and by whom."""
+
+    block_reasons: tuple[Code, ...] = ()
+    unblock_reasons: tuple[Code, ...] = ()
+    blockers: tuple[ActorKind, ...] = ()
+    unblockers: tuple[ActorKind, ...] = ()
+
+
 class RegistrationRules(_Rules):
     """The programme's section on joining."""
 
@@ -80,6 +90,8 @@ class RegistrationRules(_Rules):
     """How long a registration waits for its code; then it is forgotten, and its card free again."""
     verifiers: tuple[ActorKind, ...] = ()
     """Who may have codes sent and try them: the apps in which they are typed, and those to whom they are dictated."""
+
+    blocking: BlockingRules = BlockingRules()
 
     @property
     def verifies(self) -> bool:

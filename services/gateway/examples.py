@@ -30,6 +30,8 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         ],
         "answers": {"favourite_drink": "cappuccino"},
     },
+    "BlockMember": {"member_id": MEMBER, "reason": "abuse"},
+    "UnblockMember": {"member_id": MEMBER, "reason": "cleared"},
     "ResendPhoneCode": {"registration_id": MEMBER},
     "VerifyPhone": {"registration_id": MEMBER, "code": "271828"},
     "SendPhoneCode": {"member_id": MEMBER},

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from contracts.card_life import Act, may
 from runtime.store import Reader
-from workers.registration.documents import KnownCard, Member
+from workers.registration.documents import KnownCard, Member, MemberState
 
 
 class RegistrationViews:
@@ -29,11 +29,12 @@ class RegistrationViews:
         return await self._first({"card_numbers": card_number})
 
     async def identified_by(self, card_number: str) -> Member | None:
-        """The member whom a card identifies: one that works no more identifies nobody, whoever's it is."""
+        """The member whom a card identifies: one that doesn't work identifies nobody, whoever's it is."""
         card = await self._reader.get(KnownCard, card_number)
         if card is None or not may(card.state, Act.IDENTIFY):
             return None
-        return await self.member_by_card(card_number)
+        member = await self.member_by_card(card_number)
+        return None if member is None or member.state is MemberState.BLOCKED else member
 
     async def members_by_phones(self, phones: Collection[str]) -> list[Member]:
         """The members who have one of these phones, given in E.164."""
