@@ -48,6 +48,12 @@ REFUSALS: Final[dict[str, str]] = {
     "field_missing": "{field} must be given.",
     "language_not_offered": "The programme doesn't speak {language}.",
     "phone_already_registered": "This phone is in use: the person may be a member already. Look them up first.",
+    "favourite_repeated": "The product {product} is chosen twice.",
+    "favourite_unknown": "The product {product} can't be chosen as a favourite.",
+    "favourites_changed_too_often": "Favourites were changed {most} times already; they can be again on {again_on}.",
+    "favourites_not_offered": "The programme has no favourites now.",
+    "favourites_unchanged": "These are the member's favourites already.",
+    "too_many_favourites": "A member can have {most} favourites, not more.",
     "member_already_blocked": "This member is blocked already.",
     "member_block_reason_unknown": "The programme has no reason {reason} for blocking a member.",
     "member_not_blocked": "This member is not blocked.",
@@ -123,6 +129,9 @@ REFUSALS: Final[dict[str, str]] = {
     # notifications
     "unknown_message": "There is no such message.",
     "unknown_contact": "Nothing is known of how to reach this member.",
+    "mailing_not_through_channel": "The mailing {mailing} doesn't come by {channel}.",
+    "mailing_unknown": "The programme has no mailing {mailing}.",
+    "subscriptions_unchanged": "The member gets just these mailings already.",
     "message_has_code": "A code isn't sent again: ask for another where it was asked for.",
     "message_still_queued": "The message has not been sent yet (it is {status}); it will be.",
     # audit

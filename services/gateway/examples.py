@@ -32,6 +32,12 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     },
     "BlockMember": {"member_id": MEMBER, "reason": "abuse"},
     "UnblockMember": {"member_id": MEMBER, "reason": "cleared"},
+    "ChangeFavourites": {"member_id": MEMBER, "products": ["cappuccino", "beans-250"]},
+    "ChangeSubscriptions": {
+        "member_id": MEMBER,
+        "changes": [{"mailing": "offers", "channel": "sms", "is_on": False}],
+    },
+    "StopMailings": {"member_id": MEMBER},
     "ResendPhoneCode": {"registration_id": MEMBER},
     "VerifyPhone": {"registration_id": MEMBER, "code": "271828"},
     "SendPhoneCode": {"member_id": MEMBER},

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from contracts.card_life import Act, may
 from runtime.store import Reader
 from workers.registration.documents import KnownCard, Member, MemberState
+from workers.registration.favourite_documents import Favourites
 
 
 class RegistrationViews:
@@ -35,6 +36,10 @@ class RegistrationViews:
             return None
         member = await self.member_by_card(card_number)
         return None if member is None or member.state is MemberState.BLOCKED else member
+
+    async def favourites(self, member_id: str) -> Favourites:
+        """The favourite products of a member; none where they never chose any."""
+        return await self._reader.get(Favourites, member_id) or Favourites(id=member_id)
 
     async def members_by_phones(self, phones: Collection[str]) -> list[Member]:
         """The members who have one of these phones, given in E.164."""
