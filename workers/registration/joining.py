@@ -108,8 +108,8 @@ def enrol_member(
 
 
 def said_before(registration: Registration) -> dict[str, Any]:
-    """What a person said whose registration waited, by the names of `Applicant`'s fields."""
-    return {name: getattr(registration, name) for name in SAID}
+    """What a person said whose registration waited, and under which id it did, by the names of `Member`'s fields."""
+    return {name: getattr(registration, name) for name in SAID} | {"registration_id": registration.id}
 
 
 def said_in(command: RegisterMember, context: Context) -> dict[str, Any]:
