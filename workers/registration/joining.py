@@ -23,7 +23,7 @@ from contracts.registration import (
     RegistrationReceived,
     RegistrationRepeated,
 )
-from contracts.verification import BeginVerification
+from contracts.verification import BeginVerification, RegistrationLapsed
 from runtime.decisions import Key, Refused
 from runtime.documents import Document, Erase
 from workers import Changes, Context
@@ -100,6 +100,8 @@ def enrol_member(
         yield from admit(said_before(registration), registration.card_number, card, context)
         return
 
+    if registration.phone_verified_at is not None:
+        yield RegistrationLapsed(registration_id=registration.id)
     holders = {holder.id: holder for holder in (phone_holder, email_holder) if holder is not None}
     for holder in holders.values():
         yield from tell_of_repeat(holder, registration, context)
