@@ -21,6 +21,7 @@ from services.gateway.describe import described
 from services.gateway.keys import Keys
 from services.gateway.ledger_reads import router as ledger
 from services.gateway.looks import Looks
+from services.gateway.member_reads import router as members
 from services.gateway.merge_reads import router as merging
 from services.gateway.metrics import Metrics
 from services.gateway.offer_reads import router as offers
@@ -96,13 +97,15 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     looks = Looks(edge, metrics)
     rest.state.doors = Doors(library, keys, looks, programme)
     rest.include_router(router)
+    rest.include_router(members)
     rest.include_router(offers)
     rest.include_router(merging)
     rest.include_router(ledger)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)
-    return Gateway(Commands(edge, LibraryJournals(library), keys, metrics, vault), rest, looks, metrics)
+    commands = Commands(edge, LibraryJournals(library), keys, metrics, vault=vault, region=programme.region)
+    return Gateway(commands, rest, looks, metrics)
 
 
 def _add_operation(rest: FastAPI, edge: Asks, library: Library, metrics: Metrics) -> None:

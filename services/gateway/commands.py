@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from contracts.catalogue import COMMANDS
 from contracts.messages import WORKERS, Actor, Command, CommandEnded
+from contracts.values import REGION
 from runtime.edge import Away as KafkaAway
 from runtime.store import Away as MongoAway
 from runtime.store import JournalRecord, ended
@@ -24,6 +25,7 @@ from services.gateway.memory import Memory, Sent
 from services.gateway.metrics import Metrics
 from services.gateway.preferences import Headers, Wait, id_for, trace_of, wait_of
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid
+from services.gateway.scopes import scope_beyond
 
 log = structlog.get_logger(__name__)
 
@@ -76,12 +78,22 @@ class Journals(Protocol):
 class Commands:
     """`POST /v1/commands/{type}` and `GET /v1/commands/{id}`."""
 
-    def __init__(self, edge: Asks, journals: Journals, keys: Keys, metrics: Metrics, vault: Vault = NO_VAULT) -> None:
+    def __init__(
+        self,
+        edge: Asks,
+        journals: Journals,
+        keys: Keys,
+        metrics: Metrics,
+        *,
+        vault: Vault = NO_VAULT,
+        region: str | None = None,
+    ) -> None:
         self._edge = edge
         self._journals = journals
         self._keys = keys
         self._metrics = metrics
         self._vault = vault
+        self._local = {REGION: region}
         self._memory = Memory()
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -115,9 +127,12 @@ class Commands:
 
     async def _post(self, caller: Caller, command_class: type[Command], body: bytes, headers: Headers) -> Answer:
         try:
-            command = command_class.__pydantic_validator__.validate_json(body, extra="forbid")
+            command = command_class.__pydantic_validator__.validate_json(body, extra="forbid", context=self._local)
         except ValidationError as error:
             raise invalid(error, command_class.personal) from None
+        more_needed = scope_beyond(command)
+        if more_needed is not None:
+            caller.must_have(more_needed)
         command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
         command = with_seals(command, command_id, self._vault)
         sent = Sent(caller.actor, command_class.__name__, command.digest())

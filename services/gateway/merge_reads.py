@@ -15,7 +15,7 @@ from services.gateway.offer_shapes import CouponShown
 from services.gateway.reads import TimelineVisit, Visit, there, visiting
 from services.gateway.scopes import PREVIEW_MERGE
 from services.gateway.shapes import CardShown, RewardShown
-from workers.registration.views import Member
+from workers.registration.views import Member, MemberState
 from workers.rewards.views import Together
 
 router: Final = APIRouter(prefix="/v1")
@@ -72,6 +72,8 @@ def obstacles(survivor: Member, absorbed: Member, programme: Programme) -> Itera
         codes["member_already_merged"] = {"member_id": absorbed.merged_into}
     elif survivor.id == absorbed.id:
         codes["merge_with_oneself"] = {}
+    elif MemberState.BLOCKED in (survivor.state, absorbed.state):
+        codes["member_blocked"] = {}
     elif merges_left(survivor, absorbed, programme) < 0:
         codes["too_many_merges"] = {"most": most}
     for code, details in codes.items():

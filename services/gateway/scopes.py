@@ -5,7 +5,8 @@ from typing import Final
 
 from contracts.catalogue import COMMANDS
 from contracts.messages import OURS as OUR_PROCESSES
-from contracts.messages import ActorKind
+from contracts.messages import ActorKind, Command
+from contracts.registration import Channel, RegisterMember
 
 READ_CARD: Final = "read:card"
 READ_MEMBER: Final = "read:member"
@@ -25,9 +26,13 @@ OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.ac
 SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "TieOperator", "MergeMembers"})
 """What a key of an operator may do only if it names it: the stronger right, of the second person for one."""
 
-KNOWN_SCOPES: Final = READS | frozenset(COMMANDS)
+FROM_FORM: Final = "RegisterMember:paper_form"
+"""To register from a paper form, without the person: beside the scope of the command, and only where a key names it."""
+
+KNOWN_SCOPES: Final = READS | frozenset(COMMANDS) | {FROM_FORM}
 
 _CODES: Final = frozenset({"ResendPhoneCode", "VerifyPhone", "SendPhoneCode", "ConfirmPhone"})
+_CHOICES: Final = frozenset({"ChangeFavourites", "ChangeSubscriptions", "StopMailings"})
 _TILL: Final = _CODES | frozenset(
     {
         "IssueCard",
@@ -48,28 +53,41 @@ _TILL: Final = _CODES | frozenset(
         READ_COUPON,
     }
 )
-_APP: Final = _CODES | frozenset(
-    {
-        "RegisterMember",
-        "BlockCard",
-        "LinkCard",
-        "IssueVirtualCard",
-        "RedeemReward",
-        "ShareCoupon",
-        "AnswerSurvey",
-        "PlayGame",
-        READ_CARD,
-        READ_MEMBER,
-        READ_MESSAGES,
-    }
+_APP: Final = (
+    _CODES
+    | _CHOICES
+    | frozenset(
+        {
+            "RegisterMember",
+            "BlockCard",
+            "LinkCard",
+            "IssueVirtualCard",
+            "RedeemReward",
+            "ShareCoupon",
+            "AnswerSurvey",
+            "PlayGame",
+            READ_CARD,
+            READ_MEMBER,
+            READ_MESSAGES,
+        }
+    )
 )
 DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
     ActorKind.POS: _TILL,
     ActorKind.APP: _APP,
-    ActorKind.OPERATOR: KNOWN_SCOPES - OURS - SECOND_PERSON,
-    ActorKind.WALLET: _CODES | {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD},
-    ActorKind.SMS: _CODES | {"RegisterMember"},
+    ActorKind.OPERATOR: KNOWN_SCOPES - OURS - SECOND_PERSON - {FROM_FORM},
+    ActorKind.WALLET: _CODES
+    | _CHOICES
+    | {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD},
+    ActorKind.SMS: _CODES | {"RegisterMember", "ChangeSubscriptions", "StopMailings"},
     ActorKind.SYSTEM: KNOWN_SCOPES,
     ActorKind.WORKER: frozenset(),
 }
 """What a key may do that names no scopes of its own, by the kind of caller."""
+
+
+def scope_beyond(command: Command) -> str | None:
+    """What a key needs beside the scope of the command's name, because of what the command says."""
+    if isinstance(command, RegisterMember) and command.channel is Channel.PAPER_FORM:
+        return FROM_FORM
+    return None

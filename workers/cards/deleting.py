@@ -8,6 +8,7 @@ from contracts.cards import CardDeleted, CardKind, CardRestored, CardState, Dele
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.cards.documents import Card, LinkedCards
+from workers.cards.suspending import unsettled
 from workers.cards.worker import worker
 
 
@@ -67,3 +68,4 @@ def restore_card(
         stopped_at=card.blocked_at,
         pool_number=now.pool_number,
     )
+    yield from unsettled(card, held)

@@ -8,6 +8,7 @@ from contracts.registration import MemberRegistered
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.cards.documents import Card, LinkedCards
+from workers.cards.suspending import unsettled
 from workers.cards.virtual import DRAWN, drawn
 from workers.cards.worker import worker
 
@@ -62,6 +63,7 @@ def linked_to(card: Card, held: LinkedCards, context: Context) -> Changes:
     now = held.with_card(card.number)
     yield card.evolve(state=CardState.ACTIVE, member_id=held.id, linked_at=context.now), now
     yield CardLinked(card_number=card.number, member_id=held.id, category=card.category, pool_number=now.pool_number)
+    yield from unsettled(card, held)
 
 
 def link_problem(card: Card | None, held: LinkedCards, max_linked_cards: int | None) -> str | None:

@@ -12,6 +12,7 @@ from contracts.merging import MembersMerged
 from runtime.decisions import Key
 from workers import Changes
 from workers.cards.documents import Card, LinkedCards
+from workers.cards.suspending import unsettled
 from workers.cards.worker import worker
 
 
@@ -32,9 +33,11 @@ def hand_over_cards(
 
     now = united(stays, gone)
     yield now
-    yield gone.evolve(card_numbers=(), former=(), drawn=(), absorbed=(), pool_number=None, merged_into=stays.id)
+    yield LinkedCards(id=gone.id, card_numbers=(), merged_into=stays.id)
     yield tuple(each.evolve(merged_into=stays.id) for each in earlier)
     yield from moved(cards, now.id, now.pool_number)
+    for card in cards:
+        yield from unsettled(card, now)
     yield from moved(former, now.id, None)
     if stays.pool_number is None:
         yield from moved((each for each in own if each.number != now.pool_number), now.id, now.pool_number)

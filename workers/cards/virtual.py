@@ -8,6 +8,7 @@ from contracts.values import luhn_digit
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.cards.documents import Card, LinkedCards
+from workers.cards.suspending import unsettled
 from workers.cards.worker import worker
 
 DRAWN: Final = 4
@@ -59,7 +60,7 @@ def issued(category: str, linked: LinkedCards | None, taken: tuple[Card, ...], c
 
     number, *left = free
     more = drawn(rules.virtual_numbers, DRAWN - len(left), context)
-    yield Card(
+    card = Card(
         id=number,
         kind=CardKind.VIRTUAL,
         category=category,
@@ -69,8 +70,9 @@ def issued(category: str, linked: LinkedCards | None, taken: tuple[Card, ...], c
         linked_at=context.now,
     )
     now = linked.with_card(number).evolve(drawn=(*left, *more))
-    yield now
+    yield card, now
     yield VirtualCardIssued(card_number=number, member_id=linked.id, category=category, pool_number=now.pool_number)
+    yield from unsettled(card, linked)
 
 
 def drawn(numbers: NumberRange, count: int, context: Context) -> tuple[str, ...]:

@@ -19,6 +19,15 @@ CODE_MASK: Final = "••••••"
 """Stands in a text where its code is, wherever the text is kept or shown; only who sends it puts the code there."""
 
 
+class Choice(Part):
+    """What a member has said about a mailing and a channel."""
+
+    mailing: str
+    channel: MessageChannel
+    is_on: bool
+    chosen_at: datetime
+
+
 class Notice(Part):
     """An event that a member is to be told of."""
 
@@ -45,6 +54,7 @@ class Contact(Document):
     email: Personal[str | None] = None
     first_name: Personal[str | None] = None
     language: str = ""
+    choices: tuple[Choice, ...] = ()
     merged_into: str | None = None
     absorbed: tuple[str, ...] = ()
     """Members whom this one absorbed, and whom those had."""
@@ -55,6 +65,15 @@ class Contact(Document):
     def is_known(self) -> bool:
         """Whether the member's registration came in."""
         return bool(self.phone)
+
+    def choice(self, mailing: str, channel: MessageChannel) -> Choice | None:
+        """What they have said about a mailing and a channel; None if nothing."""
+        return next((each for each in self.choices if (each.mailing, each.channel) == (mailing, channel)), None)
+
+    def wants(self, mailing: str, channel: MessageChannel, *, by_default: bool) -> bool:
+        """Whether a mailing comes to them through a channel."""
+        choice = self.choice(mailing, channel)
+        return by_default if choice is None else choice.is_on
 
 
 class Message(Document):

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from runtime.store import Reader
-from workers.notifications.documents import OPEN, Message
+from workers.notifications.documents import OPEN, Contact, Message
 
 
 class NotificationViews:
@@ -20,6 +20,10 @@ class NotificationViews:
         """A member's messages, and those of members whom they absorbed, newest first."""
         where = {"member_id": {"$in": [member_id, *absorbed]}}
         return await self._reader.find(Message, where, sort=(("queued_at", -1),), limit=limit)
+
+    async def contact(self, member_id: str) -> Contact | None:
+        """How a member is reached, and which mailings they want."""
+        return await self._reader.get(Contact, member_id)
 
     async def messages_on_their_way(self) -> int:
         """How many messages are still to be sent, or may be."""

@@ -17,6 +17,7 @@ class MemberState(StrEnum):
     """Whether a member takes part."""
 
     ACTIVE = "active"
+    BLOCKED = "blocked"
     MERGED = "merged"
     """They are part of another member now, to whom their record leads."""
 
@@ -108,6 +109,17 @@ class Member(Applicant):
     """Who absorbed them; never one who was absorbed, too."""
     absorbed: tuple[str, ...] = ()
     """Whom they absorbed, and whom those had absorbed."""
+    blocked_at: datetime | None = None
+    block_reason: str | None = None
+    registration_id: str | None = None
+    """What they waited under before they were a member; texts of that time stand under it."""
+    proved_at: datetime | None = None
+    """When they last showed that it is them, other than by joining or by verifying their phone."""
+
+    @property
+    def awake_at(self) -> datetime:
+        """When the account was last used by somebody who showed that it is theirs."""
+        return max(each for each in (self.registered_at, self.phone_verified_at, self.proved_at) if each is not None)
 
     @property
     def phone_sends_id(self) -> str:

@@ -77,13 +77,15 @@ def refuse_merge(survivor: Member, absorbed: Member, context: Context) -> None:
     """Refuse two members who can't become one.
 
     Raises:
-        Refused: `member_already_merged`, `merge_with_oneself` or `too_many_merges`.
+        Refused: `member_already_merged`, `merge_with_oneself`, `member_blocked` or `too_many_merges`.
     """
     most = context.programme.registration.merging.most_absorbed
     if absorbed.merged_into is not None:
         raise Refused("member_already_merged", member_id=absorbed.merged_into)
     if survivor.id == absorbed.id:
         raise Refused("merge_with_oneself")
+    if MemberState.BLOCKED in (survivor.state, absorbed.state):
+        raise Refused("member_blocked")
     if len(survivor.absorbed) + 1 + len(absorbed.absorbed) > most:
         raise Refused("too_many_merges", most=most)
 

@@ -4,8 +4,10 @@ from contracts.programme import Programme
 from runtime.decisions import Worker
 from workers.registration.challenge_documents import Challenge, CodeSends
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneClaim, Registration
+from workers.registration.favourite_documents import Favourites
 from workers.registration.merge_documents import Merge
 
 worker = Worker[Programme](
-    "registration", documents=(Member, Registration, Merge, PhoneClaim, EmailClaim, KnownCard, Challenge, CodeSends)
+    "registration",
+    documents=(Member, Registration, Merge, PhoneClaim, EmailClaim, KnownCard, Challenge, CodeSends, Favourites),
 )

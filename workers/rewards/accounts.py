@@ -9,7 +9,9 @@ from contracts.cards import (
     CardIssued,
     CardLinked,
     CardRestored,
+    CardResumed,
     CardState,
+    CardSuspended,
     CardUnblocked,
     VirtualCardIssued,
 )
@@ -106,6 +108,18 @@ def show_card(
     restored = held_by(told, context.version, event.member_id)
     yield restored
     yield from pooled(restored, event.pool_number, pool)
+
+
+@worker.handles(CardSuspended)
+def suspend_card(event: CardSuspended, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.suspended(context.version, event.suspended_at)
+
+
+@worker.handles(CardResumed)
+def resume_card(event: CardResumed, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.suspended(context.version, None)
 
 
 @worker.handles(CardCategoryChanged)

@@ -1,7 +1,7 @@
 """Codes: six digits, ten minutes, five tries, three sends an hour; none is kept, the comparison takes constant time."""
 
 import inspect
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -11,12 +11,13 @@ from contracts.codes import CodePurpose, CodeRejected, CodeRequested, EndChallen
 from runtime.documents import Document, Erase
 from tests.decisions import NOON, VAULT, Told, decide, refused
 from tests.workers.registration.people import ANA, BEN, ITSELF, PHONE, at, member
-from workers.registration import codes
+from workers.registration import worker
 from workers.registration.challenge_documents import Challenge, CodeSends, sends_id
-from workers.registration.codes import asked, counting, end_challenge, forget_sends, is_right, rejected
+from workers.registration.codes import asked, counting, end_challenge, forget_sends, is_right, refuse_sleeper, rejected
 from workers.registration.documents import Applicant
 
 PURPOSE = CodePurpose.VERIFY_PHONE
+LONG_AGO, LATE = datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def ask(sends: CodeSends | None = None, minutes: float = 0, person: Applicant | None = None, **more: Any) -> Told:
@@ -112,6 +113,20 @@ class TestCode:
         assert " == " not in inspect.getsource(is_right)
 
 
+class TestSleeper:
+    """An SMS code alone doesn't open an account that slept for longer than the programme's limit."""
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"registered_at": LATE}, {"phone_verified_at": LATE}, {"proved_at": LATE}],
+    )
+    def test_is_one_whose_member_showed_themselves_too_long_ago(self, changes: dict[str, Any]) -> None:
+        ana = member(**{"registered_at": LONG_AGO, **changes})
+        refuse_sleeper(ana, at(now=LATE + timedelta(days=30, seconds=-1), sleep_days=30))
+        with refused("account_slept", days=30):
+            refuse_sleeper(ana, at(now=LATE + timedelta(days=30), sleep_days=30))
+
+
 class TestSends:
     def test_are_three_an_hour(self) -> None:
         first = ask()
@@ -169,6 +184,6 @@ class TestForgetSends:
 class TestDocuments:
     @pytest.mark.parametrize("document", [Challenge, CodeSends])
     def test_that_come_due_are_found(self, document: type[Document]) -> None:
-        timers = {due.document: due.field for due in codes.worker.timers}
+        timers = {due.document: due.field for due in worker.timers}
         assert timers[document] == "ends_at"
         assert any(index.fields == ("ends_at",) for index in document.indexes)

@@ -96,6 +96,12 @@ class TestMergeMembers:
         with refused("merge_with_oneself"):
             merge(ben(), ben())
 
+    def test_is_refused_while_either_is_blocked(self) -> None:
+        blocked = {"state": MemberState.BLOCKED}
+        for survivor, absorbed in ((ben(**blocked), member()), (ben(), member(**blocked))):
+            with refused("member_blocked"):
+                merge(survivor, absorbed)
+
     def test_is_refused_beyond_the_limit_whoever_absorbed_them(self) -> None:
         context = by_operator(most_absorbed=3)
         assert merge(ben(absorbed=("x",)), member(absorbed=("y",)), context=context).events

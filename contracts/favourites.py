@@ -1,0 +1,26 @@
+"""What can be said about members' favourite products."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.messages import ANYBODY, Command, Event
+from contracts.values import MemberId, Reference
+
+Products = Annotated[tuple[Reference, ...], Field(max_length=50)]
+
+
+class ChangeFavourites(
+    Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.favourite_editors"
+):
+    """Choose a member's favourite products anew: these and no others; none, and they have none."""
+
+    member_id: MemberId
+    products: Products
+
+
+class FavouritesChanged(Event, worker="registration", key="member_id", about=("Favourites", "member_id")):
+    """A member has other favourite products."""
+
+    member_id: MemberId
+    products: Products
