@@ -17,6 +17,7 @@ from contracts.cards import (
     ReplaceCard,
     RestoreCard,
 )
+from contracts.member_life import BlockMember, UnblockMember
 from contracts.merging import MembersMerged, MergeMembers
 from contracts.messages import Command
 from contracts.registration import Channel, Consent, RegisterMember
@@ -116,6 +117,10 @@ def cards_are_the_survivor_s(town: Town, people: list[str]) -> None:
         mine = {card.id for card in kept.values() if card.member_id == each}
         assert set(town.all("registration", Member)[each].card_numbers) == mine
         in_use = {number for number in mine if kept[number].state in (CardState.ACTIVE, CardState.BLOCKED)}
+        is_blocked = town.all("registration", Member)[each].state is MemberState.BLOCKED
+        for number in in_use:
+            assert (kept[number].suspended_at is not None) == is_blocked
+            assert town.all("rewards", RewardsCard)[number].suspended_at == kept[number].suspended_at
         held = town.all("cards", LinkedCards)[each]
         assert Counter(held.card_numbers) == Counter(in_use)
         assert Counter(held.former) == Counter(mine - in_use)
@@ -191,26 +196,26 @@ def doing(town: Town, people: list[str], what: str, chance: Any) -> list[Command
     """One thing that somebody does: with members and cards who may be anybody's by now, absorbed ones too."""
     number, other = chance.choice(NUMBERS), chance.choice(NUMBERS)
     member_id = chance.choice(people)
-    match what:
-        case "merge":
-            return [MergeMembers(member_id=member_id, absorbed_id=chance.choice(people))]
-        case "buy":
-            return [bought(town, number, chance.choice((1, 5, 12)))]
-        case "redeem":
-            return [RedeemReward(card_number=number, reward="coffee")]
-        case "link":
-            return [LinkCard(card_number=number, member_id=member_id)]
-        case "virtual":
-            return [IssueVirtualCard(member_id=member_id)]
-        case "replace":
-            lost = BlockCard(card_number=number, reason="lost")
-            return [lost, ReplaceCard(card_number=number, new_card_number=other)]
-        case "delete":
-            return [DeleteCard(card_number=number)]
-    return [RestoreCard(card_number=number)]
+    lost = BlockCard(card_number=number, reason="lost")
+    commands: dict[str, list[Command]] = {
+        "merge": [MergeMembers(member_id=member_id, absorbed_id=chance.choice(people))],
+        "buy": [bought(town, number, chance.choice((1, 5, 12)))],
+        "redeem": [RedeemReward(card_number=number, reward="coffee")],
+        "link": [LinkCard(card_number=number, member_id=member_id)],
+        "virtual": [IssueVirtualCard(member_id=member_id)],
+        "replace": [lost, ReplaceCard(card_number=number, new_card_number=other)],
+        "delete": [DeleteCard(card_number=number)],
+        "restore": [RestoreCard(card_number=number)],
+        "block": [BlockMember(member_id=member_id, reason="fraud")],
+        "unblock": [UnblockMember(member_id=member_id, reason="cleared")],
+    }
+    return commands.get(what, [])
 
 
-WHAT: Final = ("merge", "merge", "buy", "buy", "redeem", "link", "virtual", "replace", "delete", "restore", "hear")
+WHAT: Final = (
+    *("merge", "merge", "merge", "buy", "buy", "redeem", "hear", "hear"),
+    *("link", "virtual", "replace", "delete", "restore", "block", "unblock"),
+)
 
 
 class TestAnyChainOfMergesAndLateMessages:

@@ -13,7 +13,7 @@ from runtime.decisions import Key, Refused
 from runtime.documents import Erase
 from workers import Changes, Context
 from workers.registration.challenge_documents import Challenge, CodeSends
-from workers.registration.codes import asked, counting, is_right, rejected
+from workers.registration.codes import asked, counting, is_right, refuse_sleeper, rejected
 from workers.registration.documents import Member, MemberState
 from workers.registration.merge_documents import Merge, Side
 from workers.registration.worker import worker
@@ -43,6 +43,7 @@ def propose_merge(
     context: Context,
 ) -> Changes:
     refuse_merge(survivor, absorbed, context)
+    refuse_sleeper(absorbed, context)
 
     for change in asked(PURPOSE, context.new_id(), absorbed, sends, context):
         yield change.evolve(subject_id=pair(survivor, absorbed)) if isinstance(change, Challenge) else change
@@ -59,6 +60,7 @@ def confirm_merge(
 ) -> Changes:
     tried = context.opened(command, "code")
     refuse_merge(survivor, absorbed, context)
+    refuse_sleeper(absorbed, context)
     challenge = counting(challenge, PURPOSE, pair(survivor, absorbed), context)
     if not is_right(tried, challenge, absorbed.phone, context):
         yield from rejected(challenge)

@@ -17,6 +17,7 @@ from contracts.messages import Actor
 from contracts.programme.rewards import Rate
 from contracts.rewards import PurchaseLine, PurchaseState, RefundLine, RewardState, UnitBalance
 from runtime.documents import Document, Index, Part
+from workers.rewards.counts import Counter, HeldTier
 
 MOST_CATEGORY_CHANGES: Final = 20
 """Remembered of a card: an offline receipt from before all of them earns by the oldest category that is known."""
@@ -132,30 +133,6 @@ class Holding(Part):
     def spendable(self, now: datetime) -> int:
         """What can be spent now."""
         return sum(lot.amount for lot in self.lots if is_spendable(lot.terms, now))
-
-
-class Counter(Part):
-    """How much of something fell into one period: what a capped rule gave there, for one."""
-
-    what: str
-    period: str
-    amount: int
-    kept_until: date | None = None
-    """The last day on which it is remembered; None: for ever."""
-    coupon_codes: tuple[str, ...] = ()
-    """Of what is given once: the coupons that it came to, several where accounts became one."""
-
-
-class HeldTier(Part):
-    """The tier that an account has in a status system, and until when, if it was assigned by hand."""
-
-    system: str
-    tier: str | None
-    held_until: datetime | None = None
-
-    def is_by_hand(self, now: datetime) -> bool:
-        """Whether it holds whatever the account earns or loses."""
-        return self.held_until is not None and self.held_until > now
 
 
 class Account(Document):

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from contracts.messages import Actor
 from runtime.documents import Document, Index, Part
-from workers.rewards.documents import Account, Counter, HeldTier, Holding
+from workers.rewards.counts import Counter, HeldTier
+from workers.rewards.documents import Account, Holding
 
 
 class AccountBefore(Part):

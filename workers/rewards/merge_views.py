@@ -8,8 +8,9 @@ from contracts.coupons import CouponState
 from contracts.programme import Programme
 from contracts.rewards import RewardState, UnitBalance
 from workers.rewards.counters import given_twice, summed
+from workers.rewards.counts import HeldTier
 from workers.rewards.coupon_documents import Coupon
-from workers.rewards.documents import Account, HeldTier, Reward
+from workers.rewards.documents import Account, Reward
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.ledger_views import LedgerViews
 from workers.rewards.offer_views import OfferViews

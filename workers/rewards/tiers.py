@@ -11,7 +11,8 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.caps import local_day, name_of
 from workers.rewards.counters import Move, counted
-from workers.rewards.documents import Account, Card, Cause, HeldTier
+from workers.rewards.counts import HeldTier
+from workers.rewards.documents import Account, Card, Cause
 from workers.rewards.earning import midnight
 from workers.rewards.ledger import balances
 from workers.rewards.prizes import Awarded, awarding

@@ -229,6 +229,10 @@ class TestProposeMerge:
         with refused("actor_not_allowed", actor="pos"):
             propose(context=at(actor=TILL))
 
+    def test_is_refused_for_an_account_that_slept_whose_number_may_be_somebody_else_s(self) -> None:
+        with refused("account_slept", days=365):
+            propose(absorbed=member(registered_at=NOON - timedelta(days=365)))
+
     def test_is_refused_beyond_three_codes_an_hour(self) -> None:
         sent = CodeSends(
             id=sends_id(CodePurpose.MERGE_MEMBERS, PHONE),
