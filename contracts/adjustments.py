@@ -169,6 +169,8 @@ class RewardsReturned(BalanceEvent):
 
     purchase_id: PurchaseId
     rewards: tuple[ReturnedReward, ...]
+    reward_ids: tuple[RewardId, ...] = ()
+    """The same, by their ids alone."""
 
 
 class AdjustmentEvent(Event, worker="rewards", key="account_id", about=("Adjustment", "adjustment_id")):

@@ -19,9 +19,10 @@ from contracts.rewards import (
 )
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
-from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Lot, Purchase, Reward, SaleRewards
+from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Lot, Purchase, Reward
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.receipts import STOPPED, refuse_sale, shown
+from workers.rewards.sale_documents import SaleRewards
 from workers.rewards.worker import worker
 
 MOST_REWARDS: Final = 50
