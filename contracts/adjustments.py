@@ -171,6 +171,8 @@ class RewardsReturned(BalanceEvent):
     rewards: tuple[ReturnedReward, ...]
     reward_ids: tuple[RewardId, ...] = ()
     """The same, by their ids alone."""
+    reward_codes: tuple[Code, ...] = ()
+    """Which offers they are of."""
 
 
 class AdjustmentEvent(Event, worker="rewards", key="account_id", about=("Adjustment", "adjustment_id")):

@@ -48,6 +48,8 @@ class SaleRestored(BalanceEvent):
     """By unit what the sale is worth more; of a sale that is still pending it stays pending."""
     reward_ids: tuple[RewardId, ...] = ()
     """Rewards that had come back with the sale and are used in it again."""
+    reward_codes: tuple[Code, ...] = ()
+    """Which offers they are of."""
     coupon_codes: tuple[KnownCouponCode, ...] = ()
     """Coupons, likewise."""
     reason: Code

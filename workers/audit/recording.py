@@ -22,7 +22,7 @@ SUBJECTS: Final = (
     *("reward_id", "coupon_code", "replaced_by", "reward", "campaign", "survey", "game"),
 )
 """Fields that say what a message is about; an offer's code, too, so that all that happened with it is one read."""
-LISTS: Final = ("reward_ids", "coupon_codes")
+LISTS: Final = ("reward_ids", "reward_codes", "coupon_codes")
 """Fields that say it of several at once."""
 
 

@@ -77,6 +77,12 @@ class LedgerViews:
         """The movement with an id."""
         return await self._reader.get(LedgerEntry, entry_id)
 
+    async def comments(self, entries: Sequence[LedgerEntry]) -> dict[str, str]:
+        """What the member is told of the adjustments among these movements, by the adjustments' ids."""
+        ids = sorted({each.adjustment_id for each in entries if each.adjustment_id is not None})
+        found = await self._reader.find(Adjustment, {"_id": {"$in": ids}}, limit=MOST_SHOWN) if ids else []
+        return {each.id: each.comment for each in found}
+
     async def adjustments(self, account_id: str, limit: int = 100) -> list[Adjustment]:
         """What was adjusted on an account, the newest first."""
         account = await self._reader.get(Account, account_id)

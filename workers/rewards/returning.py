@@ -115,6 +115,7 @@ def return_rewards(
         card_number=changed.card_number,
         purchase_id=command.purchase_id,
         reward_ids=tuple(each.id for each in returned),
+        reward_codes=tuple(dict.fromkeys(each.reward for each in returned)),
         rewards=tuple(
             ReturnedReward(
                 reward_id=each.id,

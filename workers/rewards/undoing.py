@@ -131,6 +131,7 @@ class Restored:
             "purchase_id": self.now.id,
             "given_back": changes(self.before, self.now),
             "reward_ids": () if self.again is None else tuple(each.id for each in self.again.rewards),
+            "reward_codes": () if self.again is None else tuple(dict.fromkeys(x.reward for x in self.again.rewards)),
             "coupon_codes": () if self.again is None else tuple(each.id for each in self.again.coupons),
             "reason": self.command.reason,
             "balances": shown(self.card, self.now.balances),

@@ -120,7 +120,7 @@ class TestRecordOutcome:
 class TestSubjects:
     def test_are_all_that_a_message_lists(self) -> None:
         undone = example(RefundUndone).model_copy(update={"reward_ids": ("r" * 32, "s" * 32), "coupon_codes": ()})
-        assert subjects_of(undone)[-2:] == ("r" * 32, "s" * 32)
+        assert subjects_of(undone)[-3:] == ("r" * 32, "s" * 32, *undone.reward_codes)
 
 
 class TestRecordLook:
