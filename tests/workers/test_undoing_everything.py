@@ -8,7 +8,8 @@ from contracts.catalogue import COMMANDS
 from contracts.messages import ActorKind, Command
 from contracts.undoing import UNDOING
 from runtime.decisions import Refused
-from tests.workers.cards.test_any_order import ANA, NUMBERS, Desk, opened
+from tests.workers.cards.deck import ANA
+from tests.workers.cards.test_any_order import NUMBERS, Desk, opened
 from tests.workers.rewards.counter import Shop
 from tests.workers.rewards.undoing import AGAIN, LINKED, REWARDS, Case, by_whom, held, shop
 from workers.cards.documents import Card
