@@ -32,11 +32,12 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     shelf.say(adjust(5))
     shelf.say(adjust(30))
     file = tmp_path / "keys.yaml"
-    key = create_key(file, "desk", ActorKind.OPERATOR)
+    kinds = {"desk": ActorKind.OPERATOR, "till": ActorKind.POS}
+    keys = {name: create_key(file, name, kind) for name, kind in kinds.items()}
     app = create_app(FakeEdge(), shelf, Keys(file), Programme.read(Path("programme.yaml")))  # type: ignore[arg-type]  # stands for a Library
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield Desk(shelf, client, {"desk": key, "till": create_key(file, "till", ActorKind.POS)})
+        yield Desk(shelf, client, keys)
 
 
 async def test_an_explanation_adds_up_to_the_balance(desk: Desk) -> None:
@@ -90,6 +91,7 @@ async def test_adjustments_are_shown_with_who_why_and_what_the_member_is_told(de
 
 
 async def test_a_holder_is_told_what_moved_their_balance_in_words_for_them(desk: Desk) -> None:
+    desk.shelf.shop.now += timedelta(hours=1)
     desk.shelf.say(adjust(1, comment="Sorry for the cold coffee"))
     shown = await desk.get(f"/v1/cards/{NUMBER}/movements?limit=2")
     assert [(each["amount"], each["comment"]) for each in shown["movements"]] == [

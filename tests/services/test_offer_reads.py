@@ -128,7 +128,7 @@ class TestTiers:
 
 class TestChoices:
     async def test_say_what_the_balance_allows_what_would_remain_and_what_is_missing(self, desk: Desk) -> None:
-        desk.shelf.say(receipt(coffees(12)), TILL)
+        desk.shelf.say(receipt(coffees(12, 900)), TILL)
         coffee, cake = await desk.get(f"/v1/cards/{NUMBER}/offers", by="till")
         assert (coffee["reward"], coffee["is_affordable"], coffee["remains"], coffee["missing"]) == (
             "coffee",
@@ -137,7 +137,7 @@ class TestChoices:
             0,
         )
         assert (cake["is_affordable"], cake["code"], cake["remains"]) == (False, "balance_too_low", None)
-        assert cake["missing"] == cake["price"] - cake["available"] == 50 - 42
+        assert cake["missing"] == cake["price"] - cake["available"] == 50 - 9
 
     async def test_say_what_buying_comes_to(self, desk: Desk) -> None:
         desk.shelf.say(receipt(coffees(12)), TILL)
