@@ -43,7 +43,8 @@ def answer_survey(
 
     awarded = done_once_more(survey, account, context)
     if survey.prize is not None:
-        codes = awarded.award(survey.prize, Cause.SURVEY_ANSWERED, survey.code, context)
+        code = awarded.award(survey.prize, Cause.SURVEY_ANSWERED, survey.code, context).coupon_code
+        codes = () if code is None else (code,)
         once = counted(awarded.account, [done(survey, 0, context, codes)], local_day(context))
         awarded.account = awarded.account.evolve(counters=once)
     answers = tuple(SurveyAnswer(question=code, value=value) for code, value in command.answers.items())
