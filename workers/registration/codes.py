@@ -53,6 +53,7 @@ def asked(
     sends: CodeSends | None,
     context: Context,
     *,
+    challenge: Challenge | None = None,
     phone: str | None = None,
     ends_at: datetime | None = None,
     is_sent: bool = True,
@@ -65,6 +66,8 @@ def asked(
         person: whom it is about, and how they are addressed.
         sends: what is kept under `sends_id(purpose, phone)`.
         context: the decision's.
+        challenge: what is kept under `challenge_id`. Only where that id is a fresh one may the handler not ask for it:
+            the runtime takes what was never loaded for new.
         phone: where it goes; else the person's own.
         ends_at: when the challenge is forgotten, for who keeps it longer than its code counts.
         is_sent: False where only the asker is to believe it: all is the same, but nothing is sent.
@@ -77,7 +80,7 @@ def asked(
     code_id = context.new_id()
     expires_at = context.now + CODE_LIFE
     yield Challenge(
-        id=challenge_id,
+        id=challenge_id if challenge is None else challenge.id,
         purpose=purpose,
         subject_id=person.id,
         code_id=code_id,
