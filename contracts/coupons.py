@@ -150,7 +150,7 @@ class KeepOneCoupon(Command, worker="rewards", key="account_id", actors=OURS):
     """Of coupons that came of what a person is given once, let one stay, as accounts became one (said by a worker)."""
 
     account_id: AccountId
-    coupon_codes: Annotated[tuple[KnownCouponCode, ...], Field(min_length=2, max_length=100)]
+    coupon_codes: Annotated[tuple[KnownCouponCode, ...], Field(max_length=100)]
 
 
 class CouponEvent(Event, worker="rewards", key="account_id", about=("Coupon", "coupon_code")):

@@ -83,6 +83,10 @@ UNDOING: Final[Mapping[str, Undo]] = {
     "DeclineAdjustment": _never("Nothing has moved: whoever asked asks again."),
     "UndoAdjustment": _by("AdjustBalance", how="The account's ledger: another adjustment, with its own reason."),
     "TieOperator": _by("TieOperator", how="The operator's own history: who said what when."),
+    # what is done to members
+    "ProposeMerge": _never("Nothing has happened: a code that nobody gives back ends by itself."),
+    "ConfirmMerge": _never("Two members are one for good. What both were before is kept."),
+    "MergeMembers": _never("Two members are one for good. What both were before is kept."),
     # what is sent
     "ResendMessage": _never("What is on its way can't be called back."),
 }
