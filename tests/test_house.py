@@ -18,6 +18,7 @@ ROOMS = ("contracts", "runtime", "workers", "services", "tests")
 MESSAGES: dict[str, type[Message]] = {**COMMANDS, **EVENTS}
 BESIDE = {
     "adjustments": "rewards",
+    "corrections": "rewards",
     "codes": "registration",
     "coupons": "rewards",
     "favourites": "registration",

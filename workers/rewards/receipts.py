@@ -69,6 +69,17 @@ def why_not_earning(card: Card, purchased_at: datetime | None) -> str | None:
     return "member_blocked" if card.suspended_at is not None and is_late else None
 
 
+def why_not_spending(card: Card) -> str | None:
+    """Why a card doesn't spend, as a refusal's code, or None: only an active one does."""
+    if card.state is None:
+        return "unknown_card"
+    if card.state in STOPPED:
+        return STOPPED[card.state]
+    if card.suspended_at is not None:
+        return "member_blocked"
+    return None if may(card.state, Act.SPEND) else "card_not_active"
+
+
 def refuse_card(card: Card, purchased_at: datetime | None) -> None:
     """Refuse a card that doesn't earn.
 
