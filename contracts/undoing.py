@@ -83,7 +83,11 @@ UNDOING: Final[Mapping[str, Undo]] = {
     "DeclineAdjustment": _never("Nothing has moved: whoever asked asks again."),
     "UndoAdjustment": _by("AdjustBalance", how="The account's ledger: another adjustment, with its own reason."),
     "TieOperator": _by("TieOperator", how="The operator's own history: who said what when."),
-    # what is done to members
+    # what is done to members, and what they choose
+    "BlockMember": _by("UnblockMember", how="The member's timeline, with both reasons; their cards' timelines."),
+    "UnblockMember": _by("BlockMember", how="The member's timeline, with both reasons; their cards' timelines."),
+    "ChangeSubscriptions": _by("ChangeSubscriptions", how="The member's timeline: what changed, each time."),
+    "StopMailings": _by("ChangeSubscriptions", how="The member's timeline: `SubscriptionsChanged` names what stopped."),
     "ProposeMerge": _never("Nothing has happened: a code that nobody gives back ends by itself."),
     "ConfirmMerge": _never("Two members are one for good. What both were before is kept."),
     "MergeMembers": _never("Two members are one for good. What both were before is kept."),

@@ -1,18 +1,30 @@
 """Every action of an operator is taken back by the command that the contracts name, by an entry that names its own."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from contracts import cards
 from contracts.cards import CardState
 from contracts.catalogue import COMMANDS
+from contracts.member_life import BlockMember, UnblockMember
 from contracts.messages import ActorKind, Command
+from contracts.notifications import MessageChannel
+from contracts.subscriptions import ChangeSubscriptions, StopMailings, SubscriptionChange
 from contracts.undoing import UNDOING
 from runtime.decisions import Refused
-from tests.workers.cards.deck import ANA
+from tests.decisions import decide, refused
+from tests.workers.cards.deck import ANA, OPERATOR
 from tests.workers.cards.test_any_order import NUMBERS, Desk, opened
+from tests.workers.notifications.programmes import ANA as MEMBER
+from tests.workers.notifications.programmes import RULES
+from tests.workers.notifications.programmes import at as written_to
 from tests.workers.rewards.counter import Shop
 from tests.workers.rewards.undoing import AGAIN, LINKED, REWARDS, Case, by_whom, held, shop
 from workers.cards.documents import Card
+from workers.notifications.documents import Contact
+from workers.notifications.subscriptions import change_subscriptions, stop_mailings
 from workers.rewards.documents import LedgerEntry
 
 COVERED = ("cards", "rewards", "notifications")
@@ -36,7 +48,7 @@ class TestTheTable:
         assert UNDOING[name].how.endswith(".")
 
     def test_is_done_and_undone_here_whole(self) -> None:
-        assert {case.pair for case in (*CARDS, *REWARDS)} == {
+        assert {case.pair for case in (*CARDS, *REWARDS)} | {(name, by) for name, by, *_ in MAILINGS} == {
             (name, by) for name, each in UNDOING.items() for by in each.by
         }
 
@@ -78,7 +90,28 @@ def restore(_: Desk) -> Command:
     return cards.RestoreCard(card_number=FIRST)
 
 
+def block_member(_: Desk) -> Command:
+    return BlockMember(member_id=ANA, reason="abuse")
+
+
+def unblock_member(_: Desk) -> Command:
+    return UnblockMember(member_id=ANA, reason="cleared")
+
+
+def is_suspended(desk: Desk) -> bool:
+    return kept(desk).suspended_at is not None
+
+
 CARDS = (
+    Case("BlockMember", "UnblockMember", block_member, unblock_member, is_suspended),
+    Case(
+        "UnblockMember",
+        "BlockMember",
+        unblock_member,
+        block_member,
+        lambda desk: not is_suspended(desk),
+        (block_member,),
+    ),
     Case("BlockCard", "UnblockCard", block, unblock, lambda desk: kept(desk).state is CardState.BLOCKED),
     Case("UnblockCard", "BlockCard", unblock, block, lambda desk: kept(desk).state is CardState.ACTIVE, (block,)),
     Case("DeleteCard", "RestoreCard", delete, restore, lambda desk: kept(desk).state is CardState.DELETED, (link,)),
@@ -162,3 +195,36 @@ def is_told_twice(counter: Shop, command: Command) -> None:
         told = None
     assert told is None or type(told).__name__ in ("PurchaseRepeated", "CouponUseRepeated", "CouponResent")
     assert counter.all(LedgerEntry) == before
+
+
+OFF = ChangeSubscriptions(
+    member_id="ana", changes=(SubscriptionChange(mailing="offers", channel=MessageChannel.SMS, is_on=False),)
+)
+ON = OFF.model_copy(update={"changes": (OFF.changes[0].model_copy(update={"is_on": True}),)})
+STOP = StopMailings(member_id="ana")
+ALL_ON = ON.model_copy(update={"changes": (*ON.changes, ON.changes[0].model_copy(update={"mailing": "status"}))})
+MAILINGS: tuple[tuple[str, str, Command, Command], ...] = (
+    ("ChangeSubscriptions", "ChangeSubscriptions", OFF, ON),
+    ("StopMailings", "ChangeSubscriptions", STOP, ALL_ON),
+)
+
+
+def wanted(contact: Contact) -> list[bool]:
+    """Whether each mailing comes."""
+    return [contact.wants(each.code, MessageChannel.SMS, by_default=True) for each in RULES.mailings]
+
+
+@pytest.mark.parametrize(("name", "by", "do", "undo"), MAILINGS)
+def test_what_is_done_to_mailings_is_undone_once_and_stays_told(name: str, by: str, do: Command, undo: Command) -> None:
+    handlers: dict[str, Callable[..., Any]] = {
+        "ChangeSubscriptions": change_subscriptions,
+        "StopMailings": stop_mailings,
+    }
+    office = written_to(actor=OPERATOR)
+    off = decide(handlers[name], do, contact=MEMBER, context=office).document(Contact)
+    assert not all(wanted(off))
+    back = decide(handlers[by], undo, contact=off, context=office)
+    assert all(wanted(back.document(Contact)))
+    assert len(back.events) == 1
+    with refused("subscriptions_unchanged"):
+        decide(handlers[by], undo, contact=back.document(Contact), context=office)

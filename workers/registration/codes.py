@@ -48,12 +48,11 @@ def recent_sends(sends: CodeSends | None, now: datetime) -> tuple[datetime, ...]
 
 def asked(
     purpose: CodePurpose,
-    challenge_id: str,
+    challenge: Challenge | str,
     person: Applicant,
     sends: CodeSends | None,
     context: Context,
     *,
-    challenge: Challenge | None = None,
     phone: str | None = None,
     ends_at: datetime | None = None,
     is_sent: bool = True,
@@ -62,12 +61,11 @@ def asked(
 
     Args:
         purpose: what it proves.
-        challenge_id: under which it is tried; never used again once the challenge is over.
+        challenge: the one that is open, or the id of a new one: a fresh id, or one under which the handler has looked
+            whether one is open, as the runtime takes what was never loaded for new.
         person: whom it is about, and how they are addressed.
         sends: what is kept under `sends_id(purpose, phone)`.
         context: the decision's.
-        challenge: what is kept under `challenge_id`. Only where that id is a fresh one may the handler not ask for it:
-            the runtime takes what was never loaded for new.
         phone: where it goes; else the person's own.
         ends_at: when the challenge is forgotten, for who keeps it longer than its code counts.
         is_sent: False where only the asker is to believe it: all is the same, but nothing is sent.
@@ -79,8 +77,9 @@ def asked(
     address = phone or person.phone
     code_id = context.new_id()
     expires_at = context.now + CODE_LIFE
+    challenge_id = challenge if isinstance(challenge, str) else challenge.id
     yield Challenge(
-        id=challenge_id if challenge is None else challenge.id,
+        id=challenge_id,
         purpose=purpose,
         subject_id=person.id,
         code_id=code_id,

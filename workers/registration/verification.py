@@ -74,11 +74,10 @@ def sent_to(
     """Have a code sent to the phone of a registration; a member's phone gets none, and nobody sees that from here."""
     yield from asked(
         PURPOSE,
-        registration.id,
+        challenge or registration.id,
         registration,
         sends,
         context,
-        challenge=challenge,
         ends_at=registration.ends_at,
         is_sent=phone_claim is None,
     )
