@@ -25,6 +25,7 @@ from pymongo.write_concern import WriteConcern
 from contracts.cards import CardIssued, CardKind, CardLinked
 from contracts.messages import Command
 from contracts.programme import Programme
+from contracts.rewards import RecordPurchase
 from runtime.documents import Document
 from runtime.mongo import CODEC, Raw, from_raw, to_raw
 from runtime.settings import Settings
@@ -41,8 +42,10 @@ OLD: Final = 9_000_000
 AT_ONCE: Final = 5_000
 CHECKED: Final = 50
 """One of so many lots that go in together is read back through its class."""
-BLOCK: Final = 100
+BLOCK: Final = 120
 """Purchases of an old account that its handlers really made."""
+DAYS_APART: Final = 3
+"""Days between them: so they fill a year, and leave a lot for each of its months."""
 BEFORE: Final = timedelta(hours=6)
 """So much earlier is each copy of them."""
 ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -140,7 +143,7 @@ async def members(programme: Programme, worker: str, size: int, purchases: int =
     if worker == "registration":
         said += asked(settings, [shop.member(FIRST, card)])
     else:
-        bought: list[Command] = [shop.purchase(card, items=20) for _ in range(purchases)]
+        bought = [earlier(shop.purchase(card, items=20), days=30 * (purchases - 1 - each)) for each in range(purchases)]
         linked = CardLinked(card_number=card, member_id=f"member-{FIRST}", category="normal")
         said += [happened(settings, linked), *asked(settings, bought)]
     rehearsal = Rehearsal(worker, programme, settings)
@@ -160,6 +163,12 @@ async def members(programme: Programme, worker: str, size: int, purchases: int =
         }
 
     return Copies.of(worker, size, documents, values)
+
+
+def earlier(receipt: RecordPurchase, days: int) -> RecordPurchase:
+    """The receipt of a purchase so many days before, so that what it earns expires as much earlier."""
+    at = receipt.purchased_at - timedelta(days=days)
+    return receipt.model_copy(update={"purchased_at": at, "business_day": at.date(), "is_offline": days > 0})
 
 
 def spread(number: int, count: int) -> bytes:
@@ -225,7 +234,8 @@ async def _used(programme: Programme, card: str, purchases: int) -> dict[str, li
     settings, shop = Settings(prefix=PLACEHOLDER), Shop(programme)
     linked = CardLinked(card_number=card, member_id=f"member-of-{card}", category="normal")
     said = [happened(settings, CardIssued(card_number=card, kind=CardKind.PHYSICAL, category="normal"))]
-    said += [happened(settings, linked), *asked(settings, [shop.purchase(card) for _ in range(purchases)])]
+    bought = [earlier(shop.purchase(card), days=DAYS_APART * (purchases - each)) for each in range(purchases)]
+    said += [happened(settings, linked), *asked(settings, bought)]
     rehearsal = Rehearsal("rewards", programme, settings)
     await rehearsal.live(said)
     return {name: list(found) for name, found in rehearsal.documents().items()}

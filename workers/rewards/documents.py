@@ -106,6 +106,8 @@ class Lot(Part):
 class Holding(Part):
     """What an account holds of one unit: `balance` is its lots less its debt, and the sum of its ledger entries."""
 
+    packed: ClassVar = ("lots",)
+
     unit: str
     balance: int = 0
     pending: int = 0
