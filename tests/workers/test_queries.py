@@ -5,13 +5,17 @@ MongoDB notes how it answered. A view that is added is in the test at once; if i
 does, say in SAMPLES what that may be.
 """
 
+import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any, Final
+from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
+from pymongo import MongoClient
 
 from contracts.coupons import CouponState
 from contracts.messages import wire_time
@@ -20,6 +24,7 @@ from runtime.serve import documents_due
 from runtime.settings import Settings
 from runtime.store import CODEC, Library, Store, connect, to_raw
 from tests.decisions import NOON
+from tests.servers import Servers
 from tests.workers.long_history import CARD, OLD_CARD, PROGRAMME, at, card, entry, history
 from workers.audit.views import AuditViews
 from workers.cards.views import CardsViews
@@ -90,7 +95,7 @@ OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """What each view may be asked besides; each is asked by itself."""
 NOT_ASKED: Final = frozenset({"limit", "shortfall"})
-OTHER_CARD: Final = {"RewardsViews.is_hidden": Card(id=CARD, account_id="a-1")}
+OTHER_CARD: Final = {"RewardsViews.is_hidden": Card(id=OLD_CARD, account_id="a-1", replaced_by=CARD)}
 
 
 def calls() -> list[tuple[str, str, str, dict[str, Any]]]:
@@ -126,19 +131,34 @@ async def noted(database: Any) -> AsyncIterator[list[dict[str, Any]]]:
         notes += [each for each in await asked.to_list(None) if "planSummary" in each]
 
 
+@pytest.fixture(scope="module")
+def settings(servers: Servers) -> Iterator[Settings]:
+    """Settings of databases with a history, indexed as workers index them; made once, as nothing here writes."""
+    own = Settings(
+        prefix=f"test-{uuid4().hex[:10]}", kafka_servers=servers.kafka_servers, mongo_url=SecretStr(servers.mongo_url)
+    )
+    with MongoClient[Mapping[str, Any]](servers.mongo_url) as client:
+        for worker, documents in history().items():
+            asyncio.run(indexed(own, worker))
+            database = client.get_database(own.database(worker), codec_options=CODEC)
+            for collection in {each.collection for each in documents}:
+                raws = [dict(to_raw(each)) for each in documents if each.collection == collection]
+                database[collection].insert_many(raws, ordered=False)
+        yield own
+        for worker in WORKERS:
+            client.drop_database(own.database(worker))
+
+
+async def indexed(settings: Settings, worker: str) -> None:
+    """Make a worker's collections and indexes."""
+    store = Store(settings, worker, import_module(f"workers.{worker}").worker.documents.values())
+    await store.open()
+    store.close()
+
+
 @pytest.fixture
-async def library(settings: Settings) -> AsyncIterator[Library]:
-    """Readers over databases with a history, indexed as workers index them."""
-    client = connect(settings)
-    for worker, documents in history().items():
-        store = Store(settings, worker, import_module(f"workers.{worker}").worker.documents.values())
-        await store.open()
-        store.close()
-        database = client.get_database(settings.database(worker), codec_options=CODEC)
-        for collection in {each.collection for each in documents}:
-            raws = [dict(to_raw(each)) for each in documents if each.collection == collection]
-            await database[collection].insert_many(raws, ordered=False)
-    client.close()
+def library(settings: Settings) -> Iterator[Library]:
+    """Readers over these databases."""
     opened = Library(settings)
     yield opened
     opened.close()
