@@ -32,7 +32,8 @@ from runtime.settings import Settings
 from tests.bench.commands import Shop, asked, card_number, happened
 from tests.bench.script import PLACEHOLDER, Played, Rehearsal, Workload
 from tests.chaos.workers import all_workers
-from workers.rewards.documents import Account, Counter, Holding, LedgerEntry, Lot, Purchase
+from workers.rewards.counts import Counter
+from workers.rewards.documents import Account, Holding, LedgerEntry, Lot, Purchase
 from workers.rewards.reckoning import what_counts
 
 FIRST: Final = 1_000_000

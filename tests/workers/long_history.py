@@ -19,7 +19,7 @@ from workers.audit.documents import Entry
 from workers.cards import documents as cards
 from workers.notifications.documents import Message
 from workers.registration.documents import KnownCard, Member
-from workers.rewards.adjustment_documents import Adjustment
+from workers.rewards.adjustment_documents import Adjustment, Operator
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card, Cause, Earning, LedgerEntry, Purchase, Reward, Terms
 from workers.rewards.pastime_documents import SurveyResponse
@@ -202,6 +202,7 @@ def history() -> dict[str, list[Document]]:
         card(1, "m1").evolve(id=OLD_CARD, first_number=OLD_CARD, replaced_by=CARD),
         card(2, "m1").evolve(id=CARD, first_number=OLD_CARD, replaces=OLD_CARD),
     ]
+    known.append(Operator(id="olga", member_id="m1"))
     return {
         "rewards": [*collected, *known],
         "cards": [*chain, *(card(number, f"m{number % 30 + 2}") for number in range(MANY))],

@@ -25,18 +25,21 @@ def holds(value: Any, wanted: Any) -> bool:
     return bool(value == wanted)
 
 
+def at(raw: Any, path: str) -> Any:
+    """What stands at a dotted path; of an array what stands there in each part."""
+    if isinstance(raw, list | tuple):
+        return [at(part, path) for part in raw]
+    field, _, rest = path.partition(".")
+    found = raw.get(field)
+    return at(found, rest) if rest and found is not None else found
+
+
 def matches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a raw document matches a filter."""
     return all(
-        any(matches(raw, each) for each in condition) if field == "$or" else holds(raw.get(field), condition)
+        any(matches(raw, each) for each in condition) if field == "$or" else holds(at(raw, field), condition)
         for field, condition in wanted.items()
     )
-
-
-def reaches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a raw document has these values, each by a path of a part and its field: `earnings.unit`."""
-    paths = {tuple(path.split(".")): value for path, value in wanted.items()}
-    return all(any(part[field] == value for part in raw[name]) for (name, field), value in paths.items())
 
 
 class MemoryReader(Reader):
@@ -80,7 +83,7 @@ class MemoryReader(Reader):
         among: int,
         limit: int = 100,
     ) -> list[D]:
-        found = [raw for raw in self._sorted(document_class, filter, sort)[:among] if reaches(raw, wanted)]
+        found = [raw for raw in self._sorted(document_class, filter, sort)[:among] if matches(raw, wanted)]
         return [from_raw(document_class, dict(raw)) for raw in found[:limit]]
 
     def _sorted(
