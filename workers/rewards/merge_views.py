@@ -13,7 +13,7 @@ from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Reward
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.ledger_views import LedgerViews
-from workers.rewards.offer_views import OfferViews
+from workers.rewards.offer_views import MOST_OFFERS, OfferViews
 from workers.rewards.singles import needless
 
 
@@ -60,7 +60,7 @@ class MergeViews(OfferViews, LedgerViews):
 
     async def _outstanding(self, account_id: str) -> list[Reward]:
         where = {"account_id": {"$in": await self._owned(account_id)}, "state": RewardState.OUTSTANDING.value}
-        return await self._reader.find(Reward, where, limit=500)
+        return await self._reader.find(Reward, where, sort=(("issued_at", -1),), limit=MOST_OFFERS)
 
 
 def joined(account: Account, left: Account, programme: Programme, now: datetime) -> Account:
