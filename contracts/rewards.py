@@ -346,16 +346,6 @@ class AccountClosed(BalanceEvent):
     merged_into: AccountId
 
 
-class AccountShared(AccountEvent):
-    """One more card, which had no account of its own, leads to this one."""
-
-
-class AccountRedirected(AccountEvent):
-    """The account that all of this one went to went to another itself, and so what comes late goes there."""
-
-    merged_into: AccountId
-
-
 class BalanceMoved(BalanceEvent):
     """What another account held came into this one: a card took another's place, or two members became one."""
 

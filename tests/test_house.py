@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("contracts", "runtime", "workers", "services", "tests")
 MESSAGES: dict[str, type[Message]] = {**COMMANDS, **EVENTS}
 BESIDE = {
-    **dict.fromkeys(("adjustments", "corrections", "coupons", "pastimes", "tiers"), "rewards"),
+    **dict.fromkeys(("adjustments", "corrections", "coupons", "joining", "pastimes", "tiers"), "rewards"),
     **dict.fromkeys(("codes", "favourites", "member_life", "merging", "verification"), "registration"),
     "subscriptions": "notifications",
 }

@@ -11,10 +11,9 @@ from typing import Annotated
 
 from contracts.cards import CardMerged, CardReplaced, CardState
 from contracts.coupons import KeepOneCoupon
+from contracts.joining import AccountRedirected, AccountShared
 from contracts.rewards import (
     AccountClosed,
-    AccountRedirected,
-    AccountShared,
     BalanceMoved,
     JoinAccount,
     ResumePurchase,

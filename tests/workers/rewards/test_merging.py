@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from contracts.adjustments import TieOperator
 from contracts.cards import CardIssued, CardKind, CardLinked, CardMerged, CardRestored, CardState, VirtualCardIssued
 from contracts.coupons import CancelCoupon, CouponCancelled, CouponIssued, CouponState, ShareCoupon
+from contracts.joining import AccountRedirected, AccountShared
 from contracts.merging import MembersMerged
 from contracts.messages import Event
 from contracts.rewards import (
-    AccountRedirected,
-    AccountShared,
     ConfirmPurchase,
     RedeemReward,
     RewardIssued,
