@@ -65,9 +65,11 @@ class TestALostCard:
     async def has_a_virtual_one_beside_it(self, punchcard: Punchcard, plastic: str, member_id: str) -> None:
         made = await punchcard.done(APP, "IssueVirtualCard", member_id=member_id)
         virtual = made["VirtualCardIssued"]["card_number"]
+        sale = receipt(virtual, 4)
         await eventually(
-            lambda: punchcard.say(TILL, "RecordPurchase", **receipt(virtual, 4)),
-            lambda answer: answer.status_code == 200 and "PurchaseRecorded" in answer.text,
+            lambda: punchcard.say(TILL, "RecordPurchase", **sale),
+            # It may be parked first, until rewards have heard of the card.
+            lambda answer: answer.status_code == 200 and "PurchaseParked" not in answer.text,
             "a purchase",
         )
         await punchcard.done(OPERATOR, "ChangeCardCategory", card_number=virtual, category="employee")
