@@ -17,7 +17,7 @@ from runtime.documents import Document
 from tests.decisions import NOON, TILL
 from workers.audit.documents import Entry
 from workers.cards import documents as cards
-from workers.notifications.documents import Message
+from workers.notifications.documents import Contact, Message
 from workers.registration.documents import KnownCard, Member
 from workers.registration.merge_documents import Merge, Side
 from workers.rewards.adjustment_documents import Adjustment, Operator
@@ -226,6 +226,9 @@ def history() -> dict[str, list[Document]]:
             *(member(number) for number in range(MANY)),
             *(merge(number, each) for each in ("m1", "m2") for number in range(3)),
         ],
-        "notifications": [message(number, each) for each in ("m1", "m2") for number in range(MANY)],
+        "notifications": [
+            *(message(number, each) for each in ("m1", "m2") for number in range(MANY)),
+            *(Contact(id=f"m{number}", phone=f"+4915112{number:05d}", language="en") for number in range(MANY)),
+        ],
         "audit": [line(number, each) for each in ("m1", CARD, "a-1", "m2") for number in range(MANY)],
     }
