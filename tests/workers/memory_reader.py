@@ -1,5 +1,6 @@
 """A reader over documents in memory, for views and the courier: as much of MongoDB's filters as they use."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -8,16 +9,29 @@ from runtime.store import Reader, from_raw, to_raw
 
 D = TypeVar("D", bound=Document)
 
+COMBINED: dict[str, Callable[[Iterable[bool]], bool]] = {"$or": any, "$and": all}
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "$in": lambda held, wanted: held in wanted,
     "$lt": lambda held, wanted: held is not None and held < wanted,
     "$lte": lambda held, wanted: held is not None and held <= wanted,
     "$gt": lambda held, wanted: held is not None and held > wanted,
+    "$gte": lambda held, wanted: held is not None and held >= wanted,
+    "$in": lambda held, wanted: any(is_like(held, each) for each in wanted),
 }
+
+
+def is_like(held: Any, wanted: Any) -> bool:
+    """Whether a value is what was wanted, or like the pattern that was."""
+    if isinstance(wanted, re.Pattern):
+        return isinstance(held, str) and wanted.match(held.encode()) is not None
+    return bool(held == wanted)
 
 
 def holds(value: Any, wanted: Any) -> bool:
     """Whether a field, or any part of an array, is what a filter wants."""
+    if isinstance(wanted, Mapping) and "$elemMatch" in wanted:
+        condition = wanted["$elemMatch"]
+        is_of_fields = not any(each.startswith("$") for each in condition)
+        return any(matches(part, condition) if is_of_fields else holds(part, condition) for part in value or ())
     if isinstance(value, list | tuple):
         return any(holds(part, wanted) for part in value)
     if isinstance(wanted, Mapping):
@@ -28,9 +42,20 @@ def holds(value: Any, wanted: Any) -> bool:
 def matches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a raw document matches a filter."""
     return all(
-        any(matches(raw, each) for each in condition) if field == "$or" else holds(raw.get(field), condition)
+        combined(matches(raw, each) for each in condition)
+        if (combined := COMBINED.get(field)) is not None
+        else holds(value_at(raw, field), condition)
         for field, condition in wanted.items()
     )
+
+
+def value_at(raw: Any, path: str) -> Any:
+    """What stands at a path; in an array, of every part that has it."""
+    name, _, rest = path.partition(".")
+    value = raw.get(name)
+    if not rest or value is None:
+        return value
+    return [value_at(part, rest) for part in value] if isinstance(value, list) else value_at(value, rest)
 
 
 class MemoryReader(Reader):
@@ -52,6 +77,10 @@ class MemoryReader(Reader):
     async def get(self, document_class: type[D], document_id: str) -> D | None:
         raw = self.collection(document_class).get(document_id)
         return None if raw is None else from_raw(document_class, dict(raw))
+
+    async def distinct(self, document_class: type[Document], field: str, filter: Mapping[str, Any]) -> list[Any]:
+        found = [value_at(raw, field) for raw in self.collection(document_class).values() if matches(raw, filter)]
+        return sorted(set(found))
 
     async def find(
         self,

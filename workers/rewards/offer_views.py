@@ -53,7 +53,7 @@ class OfferViews:
         standing = await self._reader.get(Standing, account_id) or Standing(id=account_id)
         today = now.astimezone(programme.zone).date()
         systems = programme.rewards.tier_systems if account is not None else ()
-        return [_tier_view(system, account, standing, today) for system in systems if account is not None]
+        return [tier_view(system, account, standing, today) for system in systems if account is not None]
 
     async def survey_responses(self, account_id: str, limit: int = 100) -> list[SurveyResponse]:
         """What an account answered in surveys, the newest first."""
@@ -77,7 +77,8 @@ class OfferViews:
         return await self._reader.find(Coupon, where, sort=newest, limit=max(1, min(limit, MOST_OFFERS)))
 
 
-def _tier_view(system: TierSystem, account: Account, standing: Standing, today: date) -> TierView:
+def tier_view(system: TierSystem, account: Account, standing: Standing, today: date) -> TierView:
+    """How an account stands in a status system on a day."""
     held, rank = account.held_tier(system.code), standing.rank(system.code)
     counted, counted_before = progress(system, account, today)
     place = system.rank(held.tier)

@@ -122,6 +122,14 @@ class TestRecordLook:
         assert told.document(Entry).subjects == ("m1",)
         assert content(told)["body"] == {"subject": "m1", "what": "profile"}
 
+    def test_of_a_search_is_filed_under_everybody_who_was_shown(self) -> None:
+        look = RecordLook(subject="m1", what="search", also=("m2", "m3"), by=("name",), hits=3)
+
+        told = decide(record_look, look, context=context(actor=OPERATOR))
+
+        assert told.document(Entry).subjects == ("m1", "m2", "m3")
+        assert content(told)["body"]["by"] == ["name"]
+
 
 class TestListening:
     def test_hears_every_event_of_every_other_worker_and_every_outcome(self) -> None:
