@@ -89,7 +89,7 @@ class SearchViews:
 
 
 def _limit(terms: Terms, level: Match, most: int) -> int:
-    """How many candidates to look at: all who are found by a name without errors fit alike, unless a third word has to."""
+    """How many candidates to look at: all who are found by two words without errors fit alike."""
     return most + 1 if level is not Match.NEAR and 0 < len(terms.words) <= LOOKED_UP else CANDIDATES
 
 
