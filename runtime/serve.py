@@ -203,9 +203,7 @@ class Process:
             fired = {name: at for name, at in fired.items() if at > time.monotonic() - FIRE_AGAIN_SECONDS}
             try:
                 now = datetime.now(UTC)
-                found = await self.store.reader.find(
-                    due.document, {due.field: {"$lte": now}}, sort=[(due.field, 1)], limit=DUE_AT_ONCE
-                )
+                found = await documents_due(self.store.reader, due, now)
                 ids = [due_id(due.document, each.id, due.field, getattr(each, due.field), now) for each in found]
                 commands = [
                     stamped(self._settings, self._worker.name, due.command(document), name, actor, None)
@@ -257,6 +255,15 @@ class Process:
             if lag > 0 and self.lanes.taken == last:
                 raise Hanging(f"{lag} records, none of them polled for {HANGING_SECONDS:.0f} seconds")
             quiet_since = time.monotonic()
+
+
+async def documents_due(reader: Reader, due: Due, now: datetime) -> list[Document]:
+    """Documents whose time has come, the longest overdue first, so many as are worth sending at once.
+
+    Raises:
+        Away: MongoDB can't be reached.
+    """
+    return await reader.find(due.document, {due.field: {"$lte": now}}, sort=[(due.field, 1)], limit=DUE_AT_ONCE)
 
 
 def due_id(document: type[Document], document_id: str, field: str, instant: datetime, now: datetime) -> str:

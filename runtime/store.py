@@ -280,6 +280,27 @@ class Reader:
         async with sorted_errors():
             return await self._database[document_class.collection].distinct(field, dict(filter))
 
+    async def find_among(
+        self,
+        document_class: type[D],
+        filter: Mapping[str, Any],
+        wanted: Mapping[str, Any],
+        *,
+        sort: Sequence[tuple[str, int]],
+        among: int,
+        limit: int = 100,
+    ) -> list[D]:
+        """Of the first `among` documents that match, at most `limit` that are `wanted`, by what no index knows.
+
+        Raises:
+            Away: MongoDB can't be reached.
+        """
+        found = await self.aggregate(
+            document_class,
+            ({"$match": filter}, {"$sort": dict(sort)}, {"$limit": among}, {"$match": wanted}, {"$limit": limit}),
+        )
+        return [from_raw(document_class, raw) for raw in found]
+
     async def aggregate(self, document_class: type[Document], pipeline: Sequence[Mapping[str, Any]]) -> list[Raw]:
         """What an aggregation over a document class's collection gives, as plain dictionaries.
 

@@ -127,7 +127,7 @@ MessagesVisit = Annotated[Visit, Depends(visiting(READ_MESSAGES))]
 TimelineVisit = Annotated[Visit, Depends(visiting(READ_TIMELINE))]
 Limit = Annotated[int, Query(ge=1, le=500)]
 StoreGiven = Annotated[Reference | None, Query(description="Only of this store.")]
-UnitGiven = Annotated[Code | None, Query(description="Only what earned this unit: one of the programme's.")]
+UnitGiven = Annotated[Code | None, Query(description="Only what earned this unit, of the first 5,000 purchases.")]
 Before = Annotated[str | None, Query(max_length=200, description="`before` of the page before.")]
 
 

@@ -58,6 +58,12 @@ def value_at(raw: Any, path: str) -> Any:
     return [value_at(part, rest) for part in value] if isinstance(value, list) else value_at(value, rest)
 
 
+def reaches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a raw document has these values, each by a path of a part and its field: `earnings.unit`."""
+    paths = {tuple(path.split(".")): value for path, value in wanted.items()}
+    return all(any(part[field] == value for part in raw[name]) for (name, field), value in paths.items())
+
+
 class MemoryReader(Reader):
     """Documents by class and id; raw, as the database would hold them, so that a test can tamper with them."""
 
@@ -90,7 +96,26 @@ class MemoryReader(Reader):
         sort: Sequence[tuple[str, int]] = (),
         limit: int = 100,
     ) -> list[D]:
+        found = self._sorted(document_class, filter, sort)
+        return [from_raw(document_class, dict(raw)) for raw in (found[:limit] if limit else found)]
+
+    async def find_among(
+        self,
+        document_class: type[D],
+        filter: Mapping[str, Any],
+        wanted: Mapping[str, Any],
+        *,
+        sort: Sequence[tuple[str, int]],
+        among: int,
+        limit: int = 100,
+    ) -> list[D]:
+        found = [raw for raw in self._sorted(document_class, filter, sort)[:among] if reaches(raw, wanted)]
+        return [from_raw(document_class, dict(raw)) for raw in found[:limit]]
+
+    def _sorted(
+        self, document_class: type[Document], filter: Mapping[str, Any], sort: Sequence[tuple[str, int]]
+    ) -> list[dict[str, Any]]:
         found = [raw for raw in self.collection(document_class).values() if matches(raw, filter)]
         for field, direction in reversed(sort):
             found.sort(key=lambda raw: raw[field], reverse=direction < 0)
-        return [from_raw(document_class, dict(raw)) for raw in (found[:limit] if limit else found)]
+        return found
