@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -27,10 +27,11 @@ from tests.bench.growth import Growth, Sizes
 from tests.bench.latency import measure_latency
 from tests.bench.report import WAYS, Report
 from tests.bench.script import Workload, rehearse
+from tests.bench.search import Searches
 from tests.bench.ways import Run, Sample, Stuck
 from tests.servers import named
 
-SECTIONS: Final = ("throughput", "latency", "growth")
+SECTIONS: Final = ("throughput", "latency", "growth", "search")
 RATES: Final = (50, 200, 500)
 USUAL_SHARE: Final = 12
 """The usual way gets so many times fewer commands: it takes far longer for each."""
@@ -113,6 +114,14 @@ class Bench:
         growth = Growth(self._settings, self._programme, self._folder / "logs", self._pids, say)
         self.report.growth = await growth.measure(sizes, rounds, commands)
 
+    async def search(self, size: int, times: int) -> None:
+        """Members looked for among many, by every kind of key."""
+
+        def say(text: str, done: int, total: int) -> None:
+            self._progress.update(self._task, description=text, completed=done, total=total or None)
+
+        self.report.search = await Searches(self._settings(), self._programme, say).measure(size, times)
+
     async def _workloads(self, commands: int) -> list[Workload]:
         self._say("rehearsing the commands")
         return await rehearse(self._programme, commands)
@@ -161,6 +170,8 @@ def bench(
     sizes: Annotated[str, typer.Option(help="Growth: members there already, by comma.")] = "1000,100000,1000000",
     entries: Annotated[int, typer.Option(min=0, help="Growth: ledger entries beside the most members.")] = 0,
     account_entries: Annotated[str, typer.Option(help="Growth: ledger entries of one account.")] = "0,1000,100000",
+    members: Annotated[int, typer.Option(min=1_000, help="Search: members among whom is searched.")] = 1_000_000,
+    searches: Annotated[int, typer.Option(min=1, max=100, help="Search: of each kind.")] = 60,
     quick: Annotated[
         bool, typer.Option(help="One small round, short latencies, little history: about a minute.")
     ] = False,
@@ -169,7 +180,7 @@ def bench(
         str | None, typer.Option(help=f"Profile ours on one workload instead: {', '.join(WORKLOADS)}.")
     ] = None,
 ) -> None:
-    """Measure our loop, the usual way and the bare pipe side by side, the gateway's latency, and what history costs."""
+    """Measure our loop, the usual way and the bare pipe side by side, the gateway's latency, what history costs, and search."""
     history = Sizes(numbers(sizes, "--sizes"), entries, numbers(account_entries, "--account-entries"))
     chosen = tuple(ways.split(","))
     for option, given, known in (
@@ -182,6 +193,7 @@ def bench(
     if quick:
         rounds, commands, seconds = 1, 1_800, 3.0
         history = Sizes((1_000, 10_000), 0, (0, 1_000))
+        members, searches = 20_000, 10
         chosen = tuple(way for way in chosen if way != "usual_parallel")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -193,12 +205,14 @@ def bench(
             progress.stop()
             asyncio.run(run.profile(commands, profile))
             return
-        if only in {None, "throughput"}:
-            asyncio.run(run.throughput(rounds, commands, chosen))
-        if only in {None, "latency"}:
-            asyncio.run(run.latency(seconds))
-        if only in {None, "growth"}:
-            asyncio.run(run.growth(history, rounds, commands))
+        sections: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "throughput": lambda: run.throughput(rounds, commands, chosen),
+            "latency": lambda: run.latency(seconds),
+            "growth": lambda: run.growth(history, rounds, commands),
+            "search": lambda: run.search(members, searches),
+        }
+        for section in SECTIONS if only is None else (only,):
+            asyncio.run(sections[section]())
     for table in run.report.tables():
         console.print(table)
     if write:

@@ -20,6 +20,8 @@ PARTICLES: Final = frozenset(
 ONE_ERROR_FROM: Final = 3
 """A word of so many letters may have one error."""
 TWO_ERRORS_FROM: Final = 8
+LEAST_WITHOUT_DIGRAPH: Final = 3
+"""`Joe` isn't taken for a beginning of `Johann`, as `Joerg` is for `Jörg`."""
 
 _APART: Final = re.compile("[^a-z0-9]+")
 _INSIDE: Final = re.compile("['`´’ʼ]")  # O'Neil is one word
@@ -48,11 +50,15 @@ def words_of(name: str | None) -> list[str]:
 
 
 def spellings(word: str) -> tuple[str, ...]:
-    """How a word of a query may stand in a name: folded, and with its umlauts written the other way."""
-    written = normalize("NFC", word).casefold().translate(_UMLAUTS)
-    ways = {folded(word), folded(written), _DIGRAPHS.sub("", folded(word))}
-    plain = (_APART.sub("", _INSIDE.sub("", way))[:LONGEST_WORD] for way in ways)
-    return tuple(sorted({way for way in plain if way}))
+    """How a word of a query may stand in a name: folded, then with its umlauts written the other way."""
+    plain = _plain(folded(word))
+    written = _plain(folded(normalize("NFC", word).casefold().translate(_UMLAUTS)))
+    others = {written, *(each for each in (_DIGRAPHS.sub("", plain),) if len(each) >= LEAST_WITHOUT_DIGRAPH)}
+    return (plain, *sorted(others - {plain})) if plain else ()
+
+
+def _plain(text: str) -> str:
+    return _APART.sub("", _INSIDE.sub("", text))[:LONGEST_WORD]
 
 
 def errors_allowed(word: str) -> int:
