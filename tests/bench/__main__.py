@@ -180,7 +180,7 @@ def bench(
         str | None, typer.Option(help=f"Profile ours on one workload instead: {', '.join(WORKLOADS)}.")
     ] = None,
 ) -> None:
-    """Measure our loop, the usual way and the bare pipe side by side, the gateway's latency, what history costs, and search."""
+    """Measure our loop, the usual way and the bare pipe, the gateway's latency, what history costs, and search."""
     history = Sizes(numbers(sizes, "--sizes"), entries, numbers(account_entries, "--account-entries"))
     chosen = tuple(ways.split(","))
     for option, given, known in (

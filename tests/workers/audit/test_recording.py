@@ -120,7 +120,8 @@ class TestRecordLook:
         told = decide(record_look, RecordLook(subject="m1", what="profile"), context=context(actor=OPERATOR))
 
         assert told.document(Entry).subjects == ("m1",)
-        assert content(told)["body"] == {"subject": "m1", "what": "profile"}
+        said = {"subject": "m1", "what": "profile", "also": [], "by": [], "hits": None}
+        assert content(told)["body"] == said
 
     def test_of_a_search_is_filed_under_everybody_who_was_shown(self) -> None:
         look = RecordLook(subject="m1", what="search", also=("m2", "m3"), by=("name",), hits=3)
