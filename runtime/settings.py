@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     programme_file: Path = Path("programme.yaml")
     keys_file: Path = Path(".punchcard/keys.yaml")
     """API keys of the gateway, hashed, each with its scopes."""
+    api_key: SecretStr | None = None
+    """Who sends a file of adjustments: a key of that file."""
     state_dir: Path = Path(".punchcard")
     """Where the local default keeps its servers' files and logs."""
 

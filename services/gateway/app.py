@@ -15,6 +15,7 @@ from contracts.programme import Programme
 from runtime.store import Away, JournalRecord, Library
 from services.gateway.answers import PATH, unavailable
 from services.gateway.asgi import AsgiScope, Receive, Send
+from services.gateway.choice_reads import router as choices
 from services.gateway.commands import Asks, Commands, where
 from services.gateway.describe import described
 from services.gateway.keys import Keys
@@ -97,6 +98,7 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme) -
     rest.include_router(member_page)
     rest.include_router(offers)
     rest.include_router(ledger)
+    rest.include_router(choices)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)

@@ -25,7 +25,13 @@ OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.ac
 SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "TieOperator"})
 """What a key of an operator may do only if it names it: the stronger right of the second person."""
 
-KNOWN_SCOPES: Final = READS | frozenset(COMMANDS)
+BULK_ADJUSTMENTS: Final = "bulk:adjustments"
+"""To adjust many balances by one file (`punchcard adjust`)."""
+
+NAMED: Final = SECOND_PERSON | {BULK_ADJUSTMENTS}
+"""What no key of an operator has by default: it must be named."""
+
+KNOWN_SCOPES: Final = READS | NAMED | frozenset(COMMANDS)
 
 _TILL: Final = frozenset(
     {
@@ -65,7 +71,7 @@ _APP: Final = frozenset(
 DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
     ActorKind.POS: _TILL,
     ActorKind.APP: _APP,
-    ActorKind.OPERATOR: KNOWN_SCOPES - OURS - SECOND_PERSON,
+    ActorKind.OPERATOR: KNOWN_SCOPES - OURS - NAMED,
     ActorKind.WALLET: frozenset(
         {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD}
     ),

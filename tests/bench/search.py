@@ -321,7 +321,7 @@ class Searches:
 
     def _asks(self) -> Iterator[tuple[str, Callable[[Member, int], Wanted | str]]]:
         for name, kind in KINDS.items():
-            yield name, lambda member, _, kind=kind: kind(member, Random(member.id))
+            yield name, partial(_of_kind, kind)
         yield RECEIPT, lambda _, number: f"m-{number:08d}"
 
     async def _search(self, wanted: Wanted | str) -> Any:
@@ -343,6 +343,10 @@ class Searches:
                     documents, keys = await _examined(client, partial(self._search, ask(member, number)))
                     found.kinds[name].documents.append(documents)
                     found.kinds[name].keys.append(keys)
+
+
+def _of_kind(kind: Search, member: Member, _: int) -> Wanted:
+    return kind(member, Random(member.id))
 
 
 def _shown(wanted: Wanted | str) -> str:

@@ -188,7 +188,7 @@ class TestSearchAtATill:
 
 class TestLooks:
     async def test_of_a_search_say_by_which_keys_and_who_was_shown_never_what_was_searched(self, desk: Desk) -> None:
-        shown = await desk.found(name="an mu", phone="+49 151")
+        shown = await desk.found(name="an mu", phone="+49 151 1")
 
         (look,) = await desk.noted()
 

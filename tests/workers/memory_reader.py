@@ -39,23 +39,23 @@ def holds(value: Any, wanted: Any) -> bool:
     return bool(value == wanted)
 
 
+def at(raw: Any, path: str) -> Any:
+    """What stands at a dotted path; of an array what stands there in each part."""
+    if isinstance(raw, list | tuple):
+        return [at(part, path) for part in raw]
+    field, _, rest = path.partition(".")
+    found = raw.get(field)
+    return at(found, rest) if rest and found is not None else found
+
+
 def matches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a raw document matches a filter."""
     return all(
         combined(matches(raw, each) for each in condition)
         if (combined := COMBINED.get(field)) is not None
-        else holds(value_at(raw, field), condition)
+        else holds(at(raw, field), condition)
         for field, condition in wanted.items()
     )
-
-
-def value_at(raw: Any, path: str) -> Any:
-    """What stands at a path; in an array, of every part that has it."""
-    name, _, rest = path.partition(".")
-    value = raw.get(name)
-    if not rest or value is None:
-        return value
-    return [value_at(part, rest) for part in value] if isinstance(value, list) else value_at(value, rest)
 
 
 def reaches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -85,7 +85,7 @@ class MemoryReader(Reader):
         return None if raw is None else from_raw(document_class, dict(raw))
 
     async def distinct(self, document_class: type[Document], field: str, filter: Mapping[str, Any]) -> list[Any]:
-        found = [value_at(raw, field) for raw in self.collection(document_class).values() if matches(raw, filter)]
+        found = [at(raw, field) for raw in self.collection(document_class).values() if matches(raw, filter)]
         return sorted(set(found))
 
     async def find(

@@ -13,7 +13,9 @@ from workers.rewards import (
     redemption,
     refunds,
     returning,
+    tier_undoing,
     tiers,
+    undoing,
     waiting,
 )
 from workers.rewards.worker import worker
@@ -31,7 +33,9 @@ __all__ = [
     "redemption",
     "refunds",
     "returning",
+    "tier_undoing",
     "tiers",
+    "undoing",
     "waiting",
     "worker",
 ]

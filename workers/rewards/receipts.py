@@ -67,6 +67,15 @@ def why_not_earning(card: Card, purchased_at: datetime | None) -> str | None:
     return None if was_before else STOPPED[card.state]
 
 
+def why_not_spending(card: Card) -> str | None:
+    """Why a card doesn't spend, as a refusal's code, or None: only an active one does."""
+    if card.state is None:
+        return "unknown_card"
+    if card.state in STOPPED:
+        return STOPPED[card.state]
+    return None if may(card.state, Act.SPEND) else "card_not_active"
+
+
 def refuse_card(card: Card, purchased_at: datetime | None) -> None:
     """Refuse a card that doesn't earn.
 

@@ -14,8 +14,8 @@ from tests.workers.memory_reader import MemoryReader
 from tests.workers.registration.people import member
 from workers.registration.documents import Member
 from workers.registration.folding import LETTERS, PARTICLES, errors_allowed
-from workers.registration.search_terms import UnfitSearch
-from workers.registration.search_views import FoundMembers, SearchViews, Wanted
+from workers.registration.search_terms import UnfitSearch, Wanted
+from workers.registration.search_views import FoundMembers, SearchViews
 
 MOST = 20
 
