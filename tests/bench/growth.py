@@ -201,8 +201,8 @@ class Growth:
         most = places[-1]
         for entries, old in most.accounts.items():
             before = await self._oldest(libraries[most.size], old)
-            for name, ask in ASKED.items():
-                asks.append((found.accounts[entries], name, partial(ask, views[most.size], old, before)))
+            for name, asked in ASKED.items():
+                asks.append((found.accounts[entries], name, partial(asked, views[most.size], old, before)))
         times: list[list[float]] = [[] for _ in asks]
         for _ in range(READS):
             for taken, (_, _, ask) in zip(times, asks, strict=True):

@@ -32,7 +32,8 @@ from runtime.settings import Settings
 from tests.bench.commands import Shop, asked, card_number, happened
 from tests.bench.script import PLACEHOLDER, Played, Rehearsal, Workload
 from tests.chaos.workers import all_workers
-from workers.rewards.documents import Account, Counter, Holding, LedgerEntry, Lot, Purchase
+from workers.rewards.counts import Counter
+from workers.rewards.documents import Account, Holding, LedgerEntry, Lot, Purchase
 from workers.rewards.reckoning import what_counts
 
 FIRST: Final = 1_000_000
@@ -153,11 +154,16 @@ async def members(programme: Programme, worker: str, size: int, purchases: int =
 
     def values(number: int) -> Marks:
         member = FIRST + number
-        return {
+        own = {
             card.encode(): card_number(member).encode(),
-            b"+491511%07d" % FIRST: b"+491511%07d" % member,
-            b"member.%d@" % FIRST: b"member.%d@" % member,
+            b"1511%07d" % FIRST: b"1511%07d" % member,
+            b"%d@" % FIRST: b"%d@" % member,
             b"member-%d" % FIRST: b"member-%d" % member,
+        }
+        return {
+            **own,
+            # What is looked for by its last digits is kept backwards, too.
+            **{mark[::-1]: value[::-1] for mark, value in own.items()},
             **{name: spread(number * len(ids) + place, size * len(ids)) for place, name in enumerate(ids)},
             **{b"r-%08d" % (each + 1): b"m-%08d" % (number * purchases + each) for each in range(purchases)},
         }

@@ -18,15 +18,15 @@ from tests.decisions import NOON, TILL
 from workers.audit.documents import Entry
 from workers.cards import documents as cards
 from workers.notifications.documents import Message
-from workers.registration.documents import Member
-from workers.rewards.adjustment_documents import Adjustment
+from workers.registration.documents import KnownCard, Member
+from workers.rewards.adjustment_documents import Adjustment, Operator
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card, Cause, Earning, LedgerEntry, Purchase, Reward, Terms
 from workers.rewards.pastime_documents import SurveyResponse
 
 PROGRAMME: Final = Programme.read(Path("programme.yaml"))
 CARD, OLD_CARD = "4111111111111111", "5500005555555559"
-MANY: Final = 300
+MANY: Final = 100
 """Documents of each kind that the one member, card, account has; others have as many again."""
 
 
@@ -202,10 +202,11 @@ def history() -> dict[str, list[Document]]:
         card(1, "m1").evolve(id=OLD_CARD, first_number=OLD_CARD, replaced_by=CARD),
         card(2, "m1").evolve(id=CARD, first_number=OLD_CARD, replaces=OLD_CARD),
     ]
+    known.append(Operator(id="olga", member_id="m1"))
     return {
         "rewards": [*collected, *known],
         "cards": [*chain, *(card(number, f"m{number % 30 + 2}") for number in range(MANY))],
-        "registration": [member(number) for number in range(MANY)],
+        "registration": [KnownCard(id=CARD, state=CardState.ACTIVE), *(member(number) for number in range(MANY))],
         "notifications": [message(number, each) for each in ("m1", "m2") for number in range(MANY)],
         "audit": [line(number, each) for each in ("m1", CARD, "a-1", "m2") for number in range(MANY)],
     }

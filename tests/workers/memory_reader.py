@@ -58,12 +58,6 @@ def matches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     )
 
 
-def reaches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a raw document has these values, each by a path of a part and its field: `earnings.unit`."""
-    paths = {tuple(path.split(".")): value for path, value in wanted.items()}
-    return all(any(part[field] == value for part in raw[name]) for (name, field), value in paths.items())
-
-
 class MemoryReader(Reader):
     """Documents by class and id; raw, as the database would hold them, so that a test can tamper with them."""
 
@@ -109,7 +103,7 @@ class MemoryReader(Reader):
         among: int,
         limit: int = 100,
     ) -> list[D]:
-        found = [raw for raw in self._sorted(document_class, filter, sort)[:among] if reaches(raw, wanted)]
+        found = [raw for raw in self._sorted(document_class, filter, sort)[:among] if matches(raw, wanted)]
         return [from_raw(document_class, dict(raw)) for raw in found[:limit]]
 
     def _sorted(

@@ -14,17 +14,19 @@ from tests.workers.rewards.counter import ANA, ISSUED, NUMBER, PROGRAMME, Shop, 
 from workers.rewards.documents import Account, Cause, EntryPart, Holding, LedgerEntry, Lot, Terms
 from workers.rewards.explaining import Replay
 
-DAYS_OF_A_LEAP_YEAR: Final = 366
+LONGEST: Final = 62 + 14 + 62
+"""Days that anything lasts: two months, or what waits two weeks and lasts to the end of the next month."""
 HARD: Final = RewardRules.model_validate(
     {
         **PROGRAMME.rewards.model_dump(mode="json"),
+        "cap_memory_days": 31,
         "earning": [
             {"code": "stamp", "unit": "stamps", "rate": {"amount": 1, "per_items": 1}, "categories": ["coffee"]},
             {
                 "code": "points",
                 "unit": "points",
                 "rate": {"amount": 1, "per_minor": 100},
-                "expires_after_months": 12,
+                "expires_after_months": 2,
                 "caps": [{"per": per, "amount": 10**6} for per in ("day", "week", "month", "quarter", "year", "ever")],
             },
             {
@@ -32,7 +34,7 @@ HARD: Final = RewardRules.model_validate(
                 "unit": "points",
                 "rate": {"amount": 1, "per_minor": 100},
                 "available_after_days": 14,
-                "expires_after_months": 6,
+                "expires_after_months": 1,
                 "valid_until": "end_of_month",
             },
         ],
@@ -98,11 +100,11 @@ class Busy(Shop):
 class TestAccount:
     def test_grows_no_more_once_what_came_first_expires(self) -> None:
         shop = Busy()
-        first, second, third = (shop.live(DAYS_OF_A_LEAP_YEAR) for _ in range(3))
+        first, second, third = (shop.live(LONGEST) for _ in range(3))
 
-        assert third <= 1.01 * second
+        assert third <= 1.05 * second
         assert second <= 1.2 * first
-        assert len(shop.account.holding("points").lots) <= DAYS_OF_A_LEAP_YEAR + 1 + 7 * 31
+        assert len(shop.account.holding("points").lots) <= LONGEST
         assert len(shop.account.holding("stamps").lots) == 1
 
     def test_is_as_large_after_many_purchases_of_a_day_as_after_two(self) -> None:
@@ -113,7 +115,7 @@ class TestAccount:
         for _ in range(400):
             shop.buy()
 
-        assert shop.bytes == after_two
+        assert shop.bytes <= after_two + 16, "its numbers are longer, and it holds nothing more"
 
     def test_forgets_periods_whose_time_is_over(self) -> None:
         shop = Busy()
