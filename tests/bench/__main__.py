@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
@@ -21,6 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from contracts.programme import Programme
 from runtime.local import LocalError, LocalServers, free_port
+from runtime.local.servers import wait_for
 from runtime.settings import Settings
 from tests.bench.commands import WORKLOADS
 from tests.bench.growth import Growth, Sizes
@@ -45,8 +47,16 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 class Bench:
     """One run of the benchmark on servers that are there."""
 
-    def __init__(self, servers: Settings, pids: Mapping[str, int], folder: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        servers: Settings,
+        pids: Mapping[str, int],
+        folder: Path,
+        progress: Progress,
+        restart: Callable[[], None] | None = None,
+    ) -> None:
         self._servers = servers
+        self._restart = restart
         self._pids = pids
         self._folder = folder
         self._progress = progress
@@ -120,7 +130,8 @@ class Bench:
         def say(text: str, done: int, total: int) -> None:
             self._progress.update(self._task, description=text, completed=done, total=total or None)
 
-        self.report.search = await Searches(self._settings(), self._programme, say).measure(size, times)
+        searches = Searches(self._settings(), self._programme, say, self._restart)
+        self.report.search = await searches.measure(size, times)
 
     async def _workloads(self, commands: int) -> list[Workload]:
         self._say("rehearsing the commands")
@@ -128,8 +139,11 @@ class Bench:
 
 
 @contextmanager
-def servers() -> Iterator[tuple[Settings, Mapping[str, int], Path, str]]:
-    """Servers that the environment names, else the local default; where they are, what they are, a folder."""
+def servers() -> Iterator[tuple[Settings, Mapping[str, int], Path, str, Callable[[], None] | None]]:
+    """Servers that the environment names, else the local default.
+
+    Where they are, which processes, a folder, what they are, and what starts the database anew, if it is ours.
+    """
     folder = Path(tempfile.mkdtemp(prefix="punchcard-bench-"))
     try:
         (folder / "logs").mkdir()
@@ -140,6 +154,7 @@ def servers() -> Iterator[tuple[Settings, Mapping[str, int], Path, str]]:
                 {},
                 folder,
                 f"Kafka and MongoDB {_mongo(mongo)} as named",
+                None,
             )
             return
         with LocalServers(folder) as local:
@@ -149,9 +164,18 @@ def servers() -> Iterator[tuple[Settings, Mapping[str, int], Path, str]]:
             kind = (
                 f"local default: noida-db {version('noida-db')}, MongoDB {_mongo(local.mongo_url)}, on the same cores"
             )
-            yield Settings(kafka_servers=local.kafka_servers, mongo_url=local.mongo_url), pids, folder, kind
+            settings = Settings(kafka_servers=local.kafka_servers, mongo_url=local.mongo_url)
+            yield settings, pids, folder, kind, partial(_restart, local)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _restart(local: LocalServers) -> None:
+    """Start the database anew: it forgets what it has read."""
+    assert local.database is not None
+    local.database.stop()
+    local.database.start()
+    wait_for(local.database, local.database_is_ready)
 
 
 def _mongo(url: str) -> str:
@@ -197,8 +221,11 @@ def bench(
         chosen = tuple(way for way in chosen if way != "usual_parallel")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with servers() as (settings, pids, folder, kind), Progress(*columns, console=console, transient=True) as progress:
-        run = Bench(settings, pids, folder, progress)
+    with (
+        servers() as (settings, pids, folder, kind, restart),
+        Progress(*columns, console=console, transient=True) as progress,
+    ):
+        run = Bench(settings, pids, folder, progress, restart)
         run.report.servers = kind
         run.report.options = f"{rounds} rounds of {commands:,} commands of each kind, each rate for {seconds:g} s"
         if profile is not None:

@@ -1,8 +1,8 @@
 """Search beside many members: each by every kind of key, as people write it, timed, and checked for who was meant.
 
 Members are copies of what the registration worker's own handler made of one, each with a name, phone, email, birthday
-and card of their own; their purchases are put there as growth does it. Cold is the first look after MongoDB has read
-through all of the purchases, which pushes what was read before out of its cache.
+and card of their own; their purchases are put there as growth does it. Cold is the first search of each kind for a
+member after MongoDB was started anew, with an empty cache.
 """
 
 import asyncio
@@ -198,8 +198,11 @@ RECEIPT: Final = "receipt number"
 class Searches:
     """One measurement of searches on databases of its own."""
 
-    def __init__(self, settings: Settings, programme: Programme, say: Say) -> None:
+    def __init__(
+        self, settings: Settings, programme: Programme, say: Say, restart: Callable[[], None] | None = None
+    ) -> None:
         self._settings = settings
+        self._restart = restart
         self._programme = programme
         self._say = say
         self._random = Random(11)
@@ -214,6 +217,8 @@ class Searches:
             self._views = RegistrationViews(library.worker("registration"))
             self._rewards = RewardsViews(library.worker("rewards"))
             chosen = self._random.sample(people, min(times, len(people)))
+            if self._restart is not None:
+                await asyncio.to_thread(self._restart)
             await self._look(found, chosen, is_cold=True)
             await self._look(found, chosen, is_cold=False)
             await self._examine(found, chosen[:10])
@@ -307,8 +312,6 @@ class Searches:
     async def _look(self, found: Searched, people: Sequence[tuple[Member, int]], *, is_cold: bool) -> None:
         for place, (name, ask) in enumerate(self._asks()):
             self._say(f"{'cold' if is_cold else 'warm'}: {name}", place, len(KINDS) + 1)
-            if is_cold:
-                await asyncio.to_thread(self._push_out)
             kind = found.kinds.setdefault(name, Kind(""))
             for member, number in people:
                 wanted = ask(member, number)
@@ -328,12 +331,6 @@ class Searches:
         if isinstance(wanted, str):
             wanted = Wanted(led_to=await self._rewards.cards_by_receipt(wanted))
         return await self._views.search(wanted, most=MOST_HITS, region=REGION)
-
-    def _push_out(self) -> None:
-        """Have MongoDB read through all purchases."""
-        with MongoClient[dict[str, Any]](self._url) as client:
-            purchases = client[self._settings.database("rewards")][Purchase.collection]
-            purchases.count_documents({"store": "nowhere"}, hint=[("$natural", 1)])
 
     async def _examine(self, found: Searched, people: Sequence[tuple[Member, int]]) -> None:
         with MongoClient[dict[str, Any]](self._url) as client:
