@@ -10,10 +10,11 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from contracts.card_life import Act, may
 from contracts.cards import CardState
-from contracts.messages import ActorKind
+from contracts.messages import ActorKind, Outcome
 from contracts.programme import Programme
 from contracts.programme.cards import OFFICE
 from contracts.rewards import RewardState
+from contracts.undoing import UNDOING
 from contracts.values import CardNumber, Code, MemberId, Reference
 from runtime.store import Library
 from services.gateway.keys import Caller, Keys
@@ -265,5 +266,14 @@ async def timeline(audit: AuditViews, subjects: list[str], limit: int, before: s
         problems = [{"field": "query.before", "rule": "must be the `before` of an earlier page"}]
         detail = "query.before: must be the `before` of an earlier page"
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, problems=problems) from None
-    shown = tuple(LineShown.model_validate(line) for line in lines)
+    shown = tuple(
+        LineShown.model_validate(line).model_copy(update={"taken_back_by": taken_back_by(line.what, line.outcome)})
+        for line in lines
+    )
     return Timeline(lines=shown, before=lines[-1].cursor if len(lines) == limit else None)
+
+
+def taken_back_by(command: str, outcome: Outcome | None) -> tuple[str, ...]:
+    """The commands that take back what was done by one; none of what was refused, and of what isn't a command."""
+    undo = UNDOING.get(command)
+    return undo.by if undo is not None and outcome is Outcome.DONE else ()

@@ -198,6 +198,8 @@ class LineShown(Shape):
     subjects: tuple[str, ...]
     facts: dict[str, JsonValue]
     """What was said, less what is personal."""
+    taken_back_by: tuple[str, ...] = ()
+    """Of a command that was done: the commands that take it back."""
 
 
 class Timeline(BaseModel):
