@@ -31,6 +31,7 @@ __all__ = [
     "NumberQuestion",
     "Question",
     "RegistrationRules",
+    "SearchRules",
     "TextQuestion",
     "Verification",
     "YesNoQuestion",
@@ -69,6 +70,7 @@ class ConsentRule(_Rules):
     text_versions: tuple[Reference, ...] = Field(min_length=1)
 
 
+<<<<<<< HEAD
 class BlockingRules(_Rules):
     """Stopping members from taking part: why, and by whom."""
 
@@ -94,6 +96,13 @@ class FavouriteRules(_Rules):
     def is_on(self, day: date) -> bool:
         """Whether they may be changed on a day."""
         return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
+=======
+class SearchRules(_Rules):
+    """How much a search shows."""
+
+    most_hits: int = Field(20, ge=1, le=100)
+    """Where more members match than so many, whoever searches is asked for more."""
+>>>>>>> 98ab09faaf61fd486574d218fd739539bece0d05
 
 
 class RegistrationRules(_Rules):
@@ -106,6 +115,7 @@ class RegistrationRules(_Rules):
     minimum_age: int | None = Field(None, ge=1, le=120)
     repeat_notice_hours: int = Field(24, ge=0)
     """How long a member is not told again that somebody tried to join with their phone or email."""
+    search: SearchRules = SearchRules()
 
     verification_hours: int = Field(24, ge=1, le=720)
     """How long a registration waits for its code; then it is forgotten, and its card free again."""

@@ -141,6 +141,7 @@ def reconcile() -> None:
 
 
 @app.command()
+<<<<<<< HEAD
 def secret(
     create: Annotated[bool, typer.Option("--create", help="Make one, unless there is one.")] = False,
 ) -> None:
@@ -156,6 +157,18 @@ def secret(
             _fail(f"{settings.secret_file} (PUNCHCARD_SECRET_FILE): {error.strerror}")
     must_have_secret(settings)
     say("there is a secret")
+=======
+def reindex() -> None:
+    """Derive anew the keys by which members are searched: once, after an upgrade whose notes ask for it."""
+    from runtime.store import Away
+    from services.cli.reindexing import derive_anew
+
+    try:
+        changed = run(derive_anew(load_settings(), _workers()))
+    except Away as error:
+        _fail(f"MongoDB is away: {error}")
+    say(f"{changed} documents had other keys")
+>>>>>>> 98ab09faaf61fd486574d218fd739539bece0d05
 
 
 @app.command()

@@ -22,12 +22,17 @@ from services.gateway.describe import described
 from services.gateway.keys import Keys
 from services.gateway.ledger_reads import router as ledger
 from services.gateway.looks import Looks
+<<<<<<< HEAD
 from services.gateway.member_reads import router as members
+=======
+from services.gateway.member_page import router as member_page
+>>>>>>> 98ab09faaf61fd486574d218fd739539bece0d05
 from services.gateway.metrics import Metrics
 from services.gateway.offer_reads import router as offers
 from services.gateway.page import rendered
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid_fields
 from services.gateway.reads import Doors, router
+from services.gateway.search import router as searching
 
 _OPERATION: Final = frozenset({"/live", "/ready", "/metrics"})
 log = structlog.get_logger(__name__)
@@ -96,8 +101,13 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     )
     looks = Looks(edge, metrics)
     rest.state.doors = Doors(library, keys, looks, programme)
+    rest.include_router(searching)
     rest.include_router(router)
+<<<<<<< HEAD
     rest.include_router(members)
+=======
+    rest.include_router(member_page)
+>>>>>>> 98ab09faaf61fd486574d218fd739539bece0d05
     rest.include_router(offers)
     rest.include_router(ledger)
     rest.include_router(choices)

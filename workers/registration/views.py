@@ -3,19 +3,25 @@
 from collections.abc import Collection
 
 from contracts.card_life import Act, may
+<<<<<<< HEAD
 from runtime.store import Reader
 from workers.registration.documents import KnownCard, Member, MemberState
 from workers.registration.favourite_documents import Favourites
+=======
+from workers.registration.documents import KnownCard, Member
+from workers.registration.search_names import Match
+from workers.registration.search_terms import UnfitSearch, Wanted
+from workers.registration.search_views import FoundMembers, Hit, SearchViews
+
+__all__ = ["FoundMembers", "Hit", "Match", "Member", "RegistrationViews", "UnfitSearch", "Wanted"]
+>>>>>>> 98ab09faaf61fd486574d218fd739539bece0d05
 
 
-class RegistrationViews:
+class RegistrationViews(SearchViews):
     """Read-only queries over the registration worker's documents.
 
     Every one raises `runtime.store.Away` when MongoDB can't be reached.
     """
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
 
     async def member(self, member_id: str) -> Member | None:
         """The member with an id."""
