@@ -70,7 +70,6 @@ class ConsentRule(_Rules):
     text_versions: tuple[Reference, ...] = Field(min_length=1)
 
 
-<<<<<<< HEAD
 class BlockingRules(_Rules):
     """Stopping members from taking part: why, and by whom."""
 
@@ -96,13 +95,13 @@ class FavouriteRules(_Rules):
     def is_on(self, day: date) -> bool:
         """Whether they may be changed on a day."""
         return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
-=======
+
+
 class SearchRules(_Rules):
     """How much a search shows."""
 
     most_hits: int = Field(20, ge=1, le=100)
     """Where more members match than so many, whoever searches is asked for more."""
->>>>>>> 98ab09faaf61fd486574d218fd739539bece0d05
 
 
 class RegistrationRules(_Rules):

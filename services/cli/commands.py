@@ -141,7 +141,6 @@ def reconcile() -> None:
 
 
 @app.command()
-<<<<<<< HEAD
 def secret(
     create: Annotated[bool, typer.Option("--create", help="Make one, unless there is one.")] = False,
 ) -> None:
@@ -157,7 +156,9 @@ def secret(
             _fail(f"{settings.secret_file} (PUNCHCARD_SECRET_FILE): {error.strerror}")
     must_have_secret(settings)
     say("there is a secret")
-=======
+
+
+@app.command()
 def reindex() -> None:
     """Derive anew the keys by which members are searched: once, after an upgrade whose notes ask for it."""
     from runtime.store import Away
@@ -168,7 +169,6 @@ def reindex() -> None:
     except Away as error:
         _fail(f"MongoDB is away: {error}")
     say(f"{changed} documents had other keys")
->>>>>>> 98ab09faaf61fd486574d218fd739539bece0d05
 
 
 @app.command()

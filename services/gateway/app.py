@@ -22,11 +22,8 @@ from services.gateway.describe import described
 from services.gateway.keys import Keys
 from services.gateway.ledger_reads import router as ledger
 from services.gateway.looks import Looks
-<<<<<<< HEAD
-from services.gateway.member_reads import router as members
-=======
 from services.gateway.member_page import router as member_page
->>>>>>> 98ab09faaf61fd486574d218fd739539bece0d05
+from services.gateway.member_reads import router as members
 from services.gateway.metrics import Metrics
 from services.gateway.offer_reads import router as offers
 from services.gateway.page import rendered
@@ -103,11 +100,8 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     rest.state.doors = Doors(library, keys, looks, programme)
     rest.include_router(searching)
     rest.include_router(router)
-<<<<<<< HEAD
     rest.include_router(members)
-=======
     rest.include_router(member_page)
->>>>>>> 98ab09faaf61fd486574d218fd739539bece0d05
     rest.include_router(offers)
     rest.include_router(ledger)
     rest.include_router(choices)

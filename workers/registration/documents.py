@@ -11,11 +11,8 @@ from contracts.messages import ActorKind
 from contracts.registration import Channel
 from contracts.values import comparable_email
 from runtime.documents import Document, Index, Part
-<<<<<<< HEAD
 from workers.registration.challenge_documents import sends_id
-=======
 from workers.registration.search_keys import search_keys
->>>>>>> 98ab09faaf61fd486574d218fd739539bece0d05
 
 
 class MemberState(StrEnum):

@@ -3,18 +3,13 @@
 from collections.abc import Collection
 
 from contracts.card_life import Act, may
-<<<<<<< HEAD
-from runtime.store import Reader
 from workers.registration.documents import KnownCard, Member, MemberState
 from workers.registration.favourite_documents import Favourites
-=======
-from workers.registration.documents import KnownCard, Member
 from workers.registration.search_names import Match
 from workers.registration.search_terms import UnfitSearch, Wanted
 from workers.registration.search_views import FoundMembers, Hit, SearchViews
 
 __all__ = ["FoundMembers", "Hit", "Match", "Member", "RegistrationViews", "UnfitSearch", "Wanted"]
->>>>>>> 98ab09faaf61fd486574d218fd739539bece0d05
 
 
 class RegistrationViews(SearchViews):
