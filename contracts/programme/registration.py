@@ -32,6 +32,7 @@ __all__ = [
     "NumberQuestion",
     "Question",
     "RegistrationRules",
+    "SearchRules",
     "TextQuestion",
     "Verification",
     "YesNoQuestion",
@@ -108,6 +109,13 @@ class FavouriteRules(_Rules):
         return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
 
 
+class SearchRules(_Rules):
+    """How much a search shows."""
+
+    most_hits: int = Field(20, ge=1, le=100)
+    """Where more members match than so many, whoever searches is asked for more."""
+
+
 class RegistrationRules(_Rules):
     """The programme's section on joining."""
 
@@ -119,6 +127,7 @@ class RegistrationRules(_Rules):
     repeat_notice_hours: int = Field(24, ge=0)
     """How long a member is not told again that somebody tried to join with their phone or email."""
     merging: MergeRules = MergeRules()
+    search: SearchRules = SearchRules()
 
     verification_hours: int = Field(24, ge=1, le=720)
     """How long a registration waits for its code; then it is forgotten, and its card free again."""

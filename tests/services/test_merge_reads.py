@@ -22,7 +22,7 @@ from tests.workers.town import OPERATOR, WORKERS, Town
 from workers.audit.chains import chain_of
 from workers.audit.documents import Chain
 from workers.audit.recording import record
-from workers.registration.views import RegistrationViews
+from workers.registration.views import RegistrationViews, Wanted
 
 
 class Shelf:
@@ -152,7 +152,12 @@ class TestAMemberWhoWasAbsorbed:
         assert set(shown["card_numbers"]) == set(NUMBERS[:3])
         cards = await desk.get(f"/v1/members/{desk.ana}/cards")
         assert {each["number"] for each in cards} == set(NUMBERS[:3])
-        found = await RegistrationViews(desk.shelf.readers["registration"]).member_by_phone(phone(0))
+        views = RegistrationViews(desk.shelf.readers["registration"])
+        hits = (await views.search(Wanted(phone=phone(0)), most=5)).hits
+        assert [each.member.id for each in hits] == [desk.cid]
+        hits = (await views.search(Wanted(name="Person"), most=5)).hits
+        assert sorted(each.member.id for each in hits) == sorted((desk.cid, desk.dan)), "each once"
+        found = await views.member_by_phone(phone(0))
         assert found is not None
         assert found.id == desk.cid
 

@@ -4,29 +4,52 @@ from collections.abc import Collection
 from typing import Final
 
 from contracts.card_life import Act, may
-from runtime.store import Reader
 from workers.registration.documents import KnownCard, Member, MemberState
 from workers.registration.favourite_documents import Favourites
 from workers.registration.merge_documents import Merge
+from workers.registration.search_names import Match
+from workers.registration.search_terms import UnfitSearch, Wanted
+from workers.registration.search_views import FoundMembers, Hit, SearchViews
 
-__all__ = ["Member", "MemberState", "Merge", "RegistrationViews"]
+__all__ = [
+    "FoundMembers",
+    "Hit",
+    "Match",
+    "Member",
+    "MemberState",
+    "Merge",
+    "RegistrationViews",
+    "UnfitSearch",
+    "Wanted",
+]
 MOST_STEPS: Final = 4
 """From a record to whom it stands for: one step, but a read may meet a merge that is being written."""
 
 
-class RegistrationViews:
+class RegistrationViews(SearchViews):
     """Read-only queries over the registration worker's documents.
 
     Every one raises `runtime.store.Away` when MongoDB can't be reached.
     """
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
     async def member(self, member_id: str) -> Member | None:
         """The member with an id; where another absorbed them, that one."""
         found = await self._reader.get(Member, member_id)
         return None if found is None else await self.survivor_of(found)
+
+    async def search(self, wanted: Wanted, *, most: int, region: str | None = None) -> FoundMembers:
+        """Members whom all that is given fits, each once; who was absorbed is found as whoever absorbed them.
+
+        Raises:
+            UnfitSearch: it is empty, too short, or can't be.
+            Away: MongoDB can't be reached.
+        """
+        found = await super().search(wanted, most=most, region=region)
+        hits: dict[str, Hit] = {}
+        for hit in found.hits:
+            member = await self.survivor_of(hit.member)
+            hits.setdefault(member.id, hit._replace(member=member))
+        return FoundMembers(tuple(hits.values()), found.is_cut)
 
     async def record(self, member_id: str) -> Member | None:
         """The record with an id, also of a member whom another absorbed."""
