@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -60,8 +60,8 @@ class Beside:
     reader: Reader
     publish: Callable[..., Awaitable[None]]
     """`await publish(command, id=…, actor=…, correlation_id=…)`: acknowledged when it returns."""
-    take_lease: Callable[[str, float], Awaitable[bool]]
-    """`await take_lease(name, seconds)`: whether the lease is ours for so long."""
+    take_leases: Callable[[Sequence[str], float], Awaitable[set[str]]]
+    """`await take_leases(names, seconds)`: those that are ours for so long."""
     settings: Settings
     programme: Any
     stop: asyncio.Event
@@ -177,7 +177,7 @@ class Process:
 
     def _beside(self) -> list[Any]:
         deps = Beside(
-            self.store.reader, self._publish, self.store.take_lease, self._settings, self._programme, self._stop
+            self.store.reader, self._publish, self.store.take_leases, self._settings, self._programme, self._stop
         )
         timers = [self._fire(each) for each in self._worker.timers]
         return [*timers, *(each(deps) for each in self._worker.companions), self._watch(), self._look_for_servers()]

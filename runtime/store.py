@@ -9,19 +9,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar, cast
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import UpdateOne
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from runtime.documents import Document
 from runtime.journal import JournalRecord, Outgoing, Place, ended, record_from_raw, unpack
 from runtime.mongo import (
     CODEC,
+    DUPLICATE_KEY,
     MAJORITY,
     Away,
     Conflict,
     Raw,
     Unfit,
+    check_writes,
     from_raw,
     sorted_errors,
     to_raw,
@@ -195,23 +198,26 @@ class Store:
         """Read-only access to the same database."""
         return Reader(self._database)
 
-    async def take_lease(self, name: str, seconds: float) -> bool:
-        """Take a lease by name for so long, unless somebody holds it.
+    async def take_leases(self, names: Sequence[str], seconds: float) -> set[str]:
+        """Take leases by name for so long, in one round trip; those that nobody else holds are returned.
 
         Raises:
-            Away: MongoDB can't be reached.
+            Away: MongoDB can't be reached; what was taken all the same runs out.
         """
         now = datetime.now(UTC)
-        try:
-            async with sorted_errors():
-                await self._database[LEASES].update_one(
-                    {"_id": name, "until": {"$lte": now}},
-                    {"$set": {"until": now + timedelta(seconds=seconds)}},
-                    upsert=True,
-                )
-        except Conflict:
-            return False
-        return True
+        until = {"$set": {"until": now + timedelta(seconds=seconds)}}
+        wishes = [UpdateOne({"_id": name, "until": {"$lte": now}}, until, upsert=True) for name in names]
+        held: set[str] = set()
+        async with sorted_errors():
+            try:
+                await self._database[LEASES].bulk_write(wishes, ordered=False)
+            except BulkWriteError as error:
+                failed = error.details["writeErrors"]
+                held = {names[each["index"]] for each in failed if each["code"] == DUPLICATE_KEY}
+                check_writes(each for each in failed if each["code"] != DUPLICATE_KEY)
+                if error.details["writeConcernErrors"]:
+                    raise Away("leases that a majority doesn't know yet") from error
+        return {name for name in names if name not in held}
 
 
 class Reader:

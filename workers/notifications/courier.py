@@ -6,6 +6,7 @@ message again by its idempotency key (the message's id), and the report has an i
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
@@ -42,11 +43,13 @@ PAGE: Final = 200
 """Messages looked for beyond those at hand."""
 MOST_AT_HAND: Final = 2_000
 """Messages whose report the worker has yet to take in; beyond that the courier waits for it."""
-LEASE_SECONDS: Final = 60.0
-"""Longer than one attempt can take; what was lost with a process is taken up after that."""
 REQUEST_SECONDS: Final = 10.0
 REQUESTS: Final = 3
 """Requests in one attempt."""
+ATTEMPT_SECONDS: Final = 35.0
+"""Longer than one attempt can take, its waits included."""
+LEASE_SECONDS: Final = 60.0
+"""Longer than an attempt and its turn can take; what was lost with a process is taken up after that."""
 NOT_TAKEN: Final = (401, 403, 404, 429, 503)
 """Answers that say nothing against a message: the provider is busy, or our account or address there is wrong."""
 AWAY: Final = (Away, Unsent)
@@ -71,8 +74,8 @@ class Finds(Protocol):
 
 Publish = Callable[..., Awaitable[object]]
 """`publish(command, id=…, actor=…, correlation_id=…)`: the broker has it when it returns."""
-TakeLease = Callable[[str, float], Awaitable[bool]]
-"""Takes a name for so many seconds; False where somebody holds it."""
+TakeLeases = Callable[[Sequence[str], float], Awaitable[set[str]]]
+"""Takes names for so many seconds and returns those that nobody else holds."""
 
 
 class Provider(Protocol):
@@ -183,15 +186,20 @@ class Courier:
     """Finds messages that are due, carries each to its channel's provider, and reports how it went."""
 
     def __init__(
-        self, reader: Finds, publish: Publish, take_lease: TakeLease, providers: Mapping[MessageChannel, Provider]
+        self, reader: Finds, publish: Publish, take_leases: TakeLeases, providers: Mapping[MessageChannel, Provider]
     ) -> None:
         self._reader = reader
         self._publish = publish
-        self._take_lease = take_lease
+        self._take_leases = take_leases
         self._providers = providers
         self._due: asyncio.Queue[Message | None] = asyncio.Queue()
         self._at_hand: dict[str, float] = {}
         """Attempts that are on their way or reported but not yet taken in by the worker, and when they were found."""
+        self._leases: dict[str, float] = {}
+        """Until when attempts are ours."""
+        self._ready: deque[Message] = deque()
+        """Messages whose attempt is ours and that wait for a carrier."""
+        self._turn = asyncio.Lock()
 
     async def run(self, stop: asyncio.Event, poll_seconds: float = POLL_SECONDS) -> None:
         """Carry until told to stop, then end what is on its way; while the servers are away, wait for them."""
@@ -210,6 +218,7 @@ class Courier:
         """Put what is due and not at hand in the queue."""
         now = time.monotonic()
         self._at_hand = {name: at for name, at in self._at_hand.items() if now - at < LEASE_SECONDS}
+        self._leases = {name: until for name, until in self._leases.items() if until > now}
         channels = [channel.value for channel, each in self._providers.items() if not each.breaker.is_resting(now)]
         if not channels or self._due.qsize() >= PAGE or len(self._at_hand) >= MOST_AT_HAND:
             return
@@ -229,14 +238,50 @@ class Courier:
             self._at_hand[attempt_name(message)] = now
             self._due.put_nowait(message)
 
+    async def _next(self) -> Message | None:
+        """A message that is ours to carry; None when there is an end to it."""
+        async with self._turn:
+            while not self._ready:
+                several = [await self._due.get()]
+                while len(several) < CARRIERS and not self._due.empty():
+                    several.append(self._due.get_nowait())
+                found = [message for message in several if message is not None]
+                if len(found) < len(several):
+                    self._due.put_nowait(None)  # the end is for every carrier
+                if not found:
+                    return None
+                await self._lease(found)
+            return self._ready.popleft()
+
+    async def _lease(self, found: Sequence[Message]) -> None:
+        """Make those attempts ours that aren't yet and are nobody's, in one round trip."""
+        now = time.monotonic()
+        names = [attempt_name(message) for message in found]
+        wanted = [name for name in names if name not in self._leases]
+        try:
+            taken = await self._take_leases(wanted, LEASE_SECONDS) if wanted else set()
+        except AWAY:
+            for name in names:
+                self._at_hand.pop(name, None)
+            raise
+        self._leases.update(dict.fromkeys(taken, now + LEASE_SECONDS))
+        # What is somebody else's stays at hand: it isn't asked for again before that lease can have run out.
+        self._ready.extend(message for name, message in zip(names, found, strict=True) if name in self._leases)
+
     def _drop_queue(self) -> None:
         while not self._due.empty():
             self._due.get_nowait()
-        for _ in range(CARRIERS):
-            self._due.put_nowait(None)
+        self._due.put_nowait(None)
 
     async def _carry_on(self) -> None:
-        while (message := await self._due.get()) is not None:
+        while True:
+            try:
+                message = await self._next()
+            except AWAY:
+                await asyncio.sleep(AWAY_SECONDS)
+                continue
+            if message is None:
+                return
             try:
                 await self.carry(message)
             except AWAY:
@@ -245,18 +290,12 @@ class Courier:
                 self._at_hand.pop(attempt_name(message), None)
 
     async def carry(self, message: Message) -> None:
-        """Carry one message, if its provider is well and nobody else carries it, and report how it went."""
+        """Carry one message, if its provider is well and it is still ours for long enough, and report how it went."""
         provider = self._providers[message.channel]
-        if not provider.breaker.lets_pass(time.monotonic()):
+        now = time.monotonic()
+        is_ours = self._leases.get(attempt_name(message), 0.0) - now > ATTEMPT_SECONDS
+        if not is_ours or not provider.breaker.lets_pass(now):
             self._at_hand.pop(attempt_name(message), None)
-            return
-        try:
-            is_ours = await self._take_lease(f"send/{attempt_name(message)}", LEASE_SECONDS)
-        except AWAY:
-            provider.breaker.let_go()  # else a breaker whose trial this was would rest for good
-            raise
-        if not is_ours:
-            provider.breaker.let_go()
             return
         if message.expires_at <= datetime.now(UTC):
             provider.breaker.let_go()
@@ -310,4 +349,4 @@ async def run(beside: Beside) -> None:
     """Carry messages beside the worker's batches until the process ends."""
     async with httpx.AsyncClient(base_url=beside.settings.sms_url, timeout=REQUEST_SECONDS) as client:
         providers = {MessageChannel.SMS: SmsProvider(client)}
-        await Courier(beside.reader, beside.publish, beside.take_lease, providers).run(beside.stop)
+        await Courier(beside.reader, beside.publish, beside.take_leases, providers).run(beside.stop)
