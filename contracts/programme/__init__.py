@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 import yaml
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from contracts.programme.cards import CardRules
@@ -36,6 +37,8 @@ class Programme(BaseModel):
     time_zone: str
     languages: tuple[Language, ...] = Field(min_length=1)
     """The first is taken where nobody says which."""
+    region: str | None = None
+    """The country whose phone numbers are known without their country code, as ISO 3166 names it; none without it."""
     cards: CardRules
     registration: RegistrationRules
     rewards: RewardRules
@@ -49,6 +52,13 @@ class Programme(BaseModel):
         except (KeyError, ValueError, OSError):
             raise ValueError("is not a time zone of the IANA database") from None
         return name
+
+    @field_validator("region")
+    @classmethod
+    def _known_region(cls, region: str | None) -> str | None:
+        if region is not None and region not in SUPPORTED_REGIONS:
+            raise ValueError("is not a country of ISO 3166 in two capitals")
+        return region
 
     @model_validator(mode="after")
     def _labels_in_every_language(self) -> Self:

@@ -26,6 +26,7 @@ __all__ = [
     "NumberQuestion",
     "Question",
     "RegistrationRules",
+    "SearchRules",
     "TextQuestion",
     "YesNoQuestion",
 ]
@@ -53,6 +54,13 @@ class ConsentRule(_Rules):
     text_versions: tuple[Reference, ...] = Field(min_length=1)
 
 
+class SearchRules(_Rules):
+    """How much a search shows."""
+
+    most_hits: int = Field(20, ge=1, le=100)
+    """Where more members match than so many, whoever searches is asked for more."""
+
+
 class RegistrationRules(_Rules):
     """The programme's section on joining."""
 
@@ -63,6 +71,7 @@ class RegistrationRules(_Rules):
     minimum_age: int | None = Field(None, ge=1, le=120)
     repeat_notice_hours: int = Field(24, ge=0)
     """How long a member is not told again that somebody tried to join with their phone or email."""
+    search: SearchRules = SearchRules()
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

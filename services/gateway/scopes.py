@@ -11,11 +11,12 @@ READ_CARD: Final = "read:card"
 READ_MEMBER: Final = "read:member"
 READ_COUPON: Final = "read:coupon"
 READ_LEDGER: Final = "read:ledger"
+READ_PAGE: Final = "read:page"
 READ_TIMELINE: Final = "read:timeline"
 READ_MESSAGES: Final = "read:messages"
 SEARCH_MEMBERS: Final = "search:members"
 READS: Final = frozenset(
-    {READ_CARD, READ_COUPON, READ_LEDGER, READ_MEMBER, READ_TIMELINE, READ_MESSAGES, SEARCH_MEMBERS}
+    {READ_CARD, READ_COUPON, READ_LEDGER, READ_MEMBER, READ_PAGE, READ_TIMELINE, READ_MESSAGES, SEARCH_MEMBERS}
 )
 
 OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.actors <= OUR_PROCESSES) | {"RecordLook"}

@@ -3,18 +3,19 @@
 from collections.abc import Collection
 
 from contracts.card_life import Act, may
-from runtime.store import Reader
 from workers.registration.documents import KnownCard, Member
+from workers.registration.search_names import Match
+from workers.registration.search_terms import UnfitSearch, Wanted
+from workers.registration.search_views import FoundMembers, Hit, SearchViews
+
+__all__ = ["FoundMembers", "Hit", "Match", "Member", "RegistrationViews", "UnfitSearch", "Wanted"]
 
 
-class RegistrationViews:
+class RegistrationViews(SearchViews):
     """Read-only queries over the registration worker's documents.
 
     Every one raises `runtime.store.Away` when MongoDB can't be reached.
     """
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
 
     async def member(self, member_id: str) -> Member | None:
         """The member with an id."""
