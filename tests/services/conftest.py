@@ -20,8 +20,10 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     file = tmp_path / "keys.yaml"
     kinds = {"desk": ActorKind.OPERATOR, "till": ActorKind.POS, "other-till": ActorKind.POS, "wallet": ActorKind.WALLET}
     kinds["forms"] = ActorKind.OPERATOR
-    named = DEFAULT_SCOPES[ActorKind.OPERATOR] | NAMED - {FROM_FORM}
-    scopes = {"desk": named, "forms": named | {FROM_FORM}}
+    scopes = {
+        "desk": (DEFAULT_SCOPES[ActorKind.OPERATOR] | NAMED) - {FROM_FORM},
+        "forms": DEFAULT_SCOPES[ActorKind.OPERATOR] | NAMED,
+    }
     made = {name: create_key(file, name, kind, scopes.get(name)) for name, kind in kinds.items()}
     keys = {name: {"Authorization": f"Bearer {key}"} for name, key in made.items()}
     edge, library = FakeEdge(), FakeLibrary()
