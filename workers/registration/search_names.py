@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from rapidfuzz.distance import OSA
 
+from runtime.mongo import begins_with
 from workers.registration.folding import (
     PARTICLES,
     beginnings_of_neighbours,
@@ -85,10 +86,10 @@ def _standing(word: Spellings, level: Match, near: Sequence[str]) -> Filter:
     """What may stand where a word is looked for."""
     if level is Match.WHOLE:
         return {"$in": list(word)}
-    return {"$in": [*near, *(beginning(way) for way in word)]}
+    return {"$in": [*near, *(begins_with(way) for way in word)]}
 
 
-def neighbours(words: Sequence[Spellings]) -> list[str | re.Pattern[bytes]]:
+def neighbours(words: Sequence[Spellings]) -> list[Any]:
     """Every word that is as near to one of these as it may be, or how it begins."""
     whole: set[str] = set()
     begun: set[str] = set()
@@ -97,15 +98,7 @@ def neighbours(words: Sequence[Spellings]) -> list[str | re.Pattern[bytes]]:
             whole |= one_error_away(way)
         elif errors_allowed(way):
             begun |= beginnings_of_neighbours(way)
-    return [*sorted(whole), *map(beginning, sorted(begun))]
-
-
-def beginning(word: str) -> re.Pattern[bytes]:
-    """What begins with a folded word, beside others in one list.
-
-    Of bytes: with the flag that Python gives patterns of text MongoDB doesn't look up their beginning in an index.
-    """
-    return re.compile(b"^" + word.encode())
+    return [*sorted(whole), *map(begins_with, sorted(begun))]
 
 
 def closeness(words: Sequence[Spellings], name: Sequence[str]) -> tuple[Match, int] | None:
