@@ -9,19 +9,21 @@ from hypothesis import strategies as st
 
 from contracts.adjustments import AdjustmentUndone
 from contracts.cards import CardBlocked, CardDeleted, CardIssued, CardKind, CardLinked, CardReplaced
+from contracts.corrections import UndoRefund
 from contracts.programme.adjustments import AdjustmentRules, Exceeding
 from contracts.programme.earning import Cap
 from contracts.programme.offers import Campaign
 from contracts.programme.periods import Period
 from contracts.programme.rewards import RewardOffer, RewardRules, Shortfall
-from contracts.rewards import PurchaseRecorded, PurchaseRepeated, RedeemReward, RefundLine, RemoveReward
+from contracts.rewards import CancelPurchase, PurchaseRecorded, PurchaseRepeated, RedeemReward, RefundLine, RemoveReward
 from contracts.tiers import AssignTier, TierChanged
 from runtime.documents import Document, Erase
 from runtime.store import Reader
-from tests.decisions import NOON, TILL
+from tests.decisions import NOON, TILL, refused
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.rewards.counter import (
     ANA,
+    BUSINESS_DAY,
     ISSUED,
     NUMBER,
     OPERATOR,
@@ -142,6 +144,16 @@ class TestPurchases:
         assert (after.amount, after.terms.id) == (3, "2027-11-22")
         entry = next(each for each in counter.all(LedgerEntry) if (each.unit, each.cause) == ("points", Cause.REVISION))
         assert (entry.amount, {part.amount for part in entry.parts}) == (0, {3, -3})
+
+    def test_a_refund_of_a_sale_that_was_cancelled_since_is_not_taken_back(self) -> None:
+        counter = shop()
+        counter.say(receipt(stage="pending"))
+        counter.say(refund())
+        key = {"card_number": NUMBER, "store": "s1", "till": "t1", "receipt_number": "17", "business_day": BUSINESS_DAY}
+        counter.say(CancelPurchase.model_validate(key))
+        by_hand = {**key, "refund_number": "r1", "operator_id": OPERATOR.id, "reason": "mistake"}
+        with refused("purchase_already_cancelled"):
+            counter.say(UndoRefund.model_validate(by_hand), OPERATOR)
 
     def test_the_defaults_are_those_of_the_rules(self) -> None:
         fields = RewardRules.model_fields
