@@ -122,7 +122,8 @@ class AgainstModel(Everything):
             for move in ("block", "replace"):
                 self.card_life(0, move, is_late=True)
         for move in moves:
-            self.card_life(card, move, is_late=True)
+            if move in self.office.moves(fresh):
+                self.card_life(card, move, is_late=True)
         while self.office.mail:
             self.hear(-1 if is_mixed else 0)
         self.record(number, card, lines, is_paid, True)
