@@ -276,8 +276,13 @@ class Offers(Books):
         coupons = [self.coupons[each] for each in sale.coupons_back]
         are_there = all(self.owns(number, each.account) and not each.is_replaced for each in coupons)
         are_open = any(each.till_until is not None and each.till_until > self.now for each in coupons)
-        used = [*coupons, *(self.prizes[each] for each in sale.prizes_back)]
-        return are_there and not are_open and not any(each.state == "used" for each in used)
+        are_used = any(each.state == "used" for each in coupons)
+        return (
+            are_there
+            and not are_open
+            and not are_used
+            and not any(self.prizes[each].state == "used" for each in sale.prizes_back)
+        )
 
     def reuse(self, name: str, sale: Sale) -> None:
         """What came back with a sale that counts again is used in it again."""
