@@ -19,6 +19,7 @@ from contracts.rewards import PurchaseLine, PurchaseState, RefundLine, RewardSta
 from runtime.documents import Document, Index, Part
 from workers.rewards.card_parts import CategoryChange
 from workers.rewards.counts import Counter, HeldTier
+from workers.rewards.purchase_parts import Posted
 
 MOST_CATEGORY_CHANGES: Final = 20
 """Remembered of a card: an offline receipt from before all of them earns by the oldest category that is known."""
@@ -222,13 +223,6 @@ class Refund(Part):
     """None where it came before its sale: that was booked with it."""
     undone_at: datetime | None = None
     undone_by: Actor | None = None
-
-
-class Posted(Part):
-    """The ledger entry that a purchase made for a unit; what takes it back points to it."""
-
-    unit: str
-    entry_id: str
 
 
 class Purchase(Document):
