@@ -23,7 +23,7 @@ from tests.workers.rewards.mutations import MUTATIONS
 from tests.workers.rewards.stories import AgainstModel
 from workers.rewards import worker
 
-EVERYDAY: Final = 100
+EVERYDAY: Final = 60
 """Histories that every run of the tests tries."""
 STEPS: Final = 30
 SEVERAL: Final = 1_000
