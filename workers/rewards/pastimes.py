@@ -1,8 +1,8 @@
 """Surveys and games: each account so often in a period, by a counter of its own; limited prizes by a stock."""
 
+import hmac
 from collections.abc import Mapping
 from datetime import timedelta
-from hashlib import blake2b
 from typing import Annotated
 
 from contracts.pastimes import AnswerSurvey, GamePlayed, PlayGame, SurveyAnswered
@@ -111,9 +111,12 @@ def play_game(
 
 
 def drawn(game: Game, stock: GameStock, context: Context) -> GamePrize | None:
-    """What the message's id draws, so that redoing draws the same; a prize that is out is a blank."""
-    digest = blake2b(f"{context.id} {game.code}".encode(), digest_size=16, person=b"punchcard-draw").digest()
-    prize = game.drawn(int.from_bytes(digest) % game.total_odds)
+    """What the message's id draws, by a key that only we have, so that redoing draws the same and nobody foresees it.
+
+    A prize that is out is a blank.
+    """
+    number = hmac.digest(context.vault.key("draws"), f"{context.id} {game.code}".encode(), "sha256")
+    prize = game.drawn(int.from_bytes(number) % game.total_odds)
     is_out = prize is not None and prize.stock is not None and stock.count(prize.code) >= prize.stock
     return None if is_out else prize
 

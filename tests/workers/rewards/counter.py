@@ -15,7 +15,7 @@ from contracts.programme.rewards import RewardRules, Shortfall
 from contracts.rewards import PurchaseLine, RecordPurchase, RefundLine, RefundPurchase
 from runtime.decisions import Context, Decision, NotLoaded, aggregate_version, decide
 from runtime.documents import Document, Erase, View
-from tests.decisions import NOON, TILL, context
+from tests.decisions import NOON, TILL, VAULT, context
 from workers.rewards import worker
 from workers.rewards.adjustment_documents import Adjustment
 from workers.rewards.documents import Account, Card, Holding, LedgerEntry, Lot, Purchase, Terms
@@ -182,7 +182,7 @@ class Shop:
         handler = worker.handlers[type(message).__name__]
         while True:
             try:
-                return decide(handler, message, Context(envelope, self.now, self.programme), self.view)
+                return decide(handler, message, Context(envelope, self.now, self.programme, VAULT), self.view)
             except NotLoaded as missing:
                 for slot in missing.slots:
                     self.view.loaded(slot, None)
