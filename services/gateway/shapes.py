@@ -145,6 +145,9 @@ class PurchaseShown(Shape):
     recorded_at: datetime | None
     is_confirmed: bool
     revision: int
+    """As the till counts; it may say another content without counting."""
+    versions: int
+    """How many contents the receipt has had; above 1 it was revised."""
     lines: tuple[PurchaseLine, ...]
     earnings: tuple[EarningShown, ...]
     refunds: tuple[RefundShown, ...]

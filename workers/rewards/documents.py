@@ -275,6 +275,11 @@ class Purchase(Document):
     balances: tuple[UnitBalance, ...] = ()
     """What the till was told that the account holds; a repeat is told the same."""
 
+    @property
+    def versions(self) -> int:
+        """How many contents its receipt has had, the present one counted."""
+        return 1 + len(self.superseded)
+
 
 class Reward(Document):
     """Something that stamps or points bought."""

@@ -45,6 +45,8 @@ def undo_refund(
     context: Context,
 ) -> Changes:
     account = refuse_correction(command, card, account, purchase, operator, context)
+    if purchase.state is PurchaseState.CANCELLED:
+        raise Refused("purchase_already_cancelled")
     refund = refund_to_undo(command, purchase)
     without = purchase.evolve(refunds=tuple(undone(each, refund, context) for each in purchase.refunds))
     now = without.evolve(state=counting_state(without, is_confirmed=purchase.is_confirmed))
