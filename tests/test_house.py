@@ -17,16 +17,9 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("contracts", "runtime", "workers", "services", "tests")
 MESSAGES: dict[str, type[Message]] = {**COMMANDS, **EVENTS}
 BESIDE = {
-    "adjustments": "rewards",
-    "corrections": "rewards",
-    "codes": "registration",
-    "coupons": "rewards",
-    "favourites": "registration",
-    "member_life": "registration",
+    **dict.fromkeys(("adjustments", "corrections", "coupons", "joining", "pastimes", "tiers"), "rewards"),
+    **dict.fromkeys(("codes", "favourites", "member_life", "merging", "verification"), "registration"),
     "subscriptions": "notifications",
-    "pastimes": "rewards",
-    "tiers": "rewards",
-    "verification": "registration",
 }
 """Contract modules that aren't named after their messages' worker, because it has many."""
 OUTSIDE_HANDLERS = frozenset({"views.py", "courier.py", "sending.py"})

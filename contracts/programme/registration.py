@@ -28,6 +28,7 @@ __all__ = [
     "ConsentRule",
     "DateQuestion",
     "FavouriteRules",
+    "MergeRules",
     "NumberQuestion",
     "Question",
     "RegistrationRules",
@@ -68,6 +69,17 @@ class ConsentRule(_Rules):
     kind: Code
     is_required: bool = True
     text_versions: tuple[Reference, ...] = Field(min_length=1)
+
+
+class MergeRules(_Rules):
+    """Making one member of two."""
+
+    mergers: tuple[ActorKind, ...] = (ActorKind.OPERATOR, ActorKind.SYSTEM)
+    """Who may ask the other member by a code, and do it with that."""
+    mergers_without_consent: tuple[ActorKind, ...] = (ActorKind.OPERATOR, ActorKind.SYSTEM)
+    """Who may do it without asking the other member: the stronger right."""
+    most_absorbed: int = Field(3, ge=1, le=20)
+    """How many members one may absorb, those included that an absorbed one had absorbed."""
 
 
 class BlockingRules(_Rules):
@@ -114,6 +126,7 @@ class RegistrationRules(_Rules):
     minimum_age: int | None = Field(None, ge=1, le=120)
     repeat_notice_hours: int = Field(24, ge=0)
     """How long a member is not told again that somebody tried to join with their phone or email."""
+    merging: MergeRules = MergeRules()
     search: SearchRules = SearchRules()
 
     verification_hours: int = Field(24, ge=1, le=720)

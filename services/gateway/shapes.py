@@ -66,6 +66,8 @@ class MemberShown(Shape):
     language: str
     card_numbers: tuple[str, ...]
     refused_cards: tuple[RefusedCardShown, ...]
+    absorbed: tuple[str, ...]
+    """Members who were merged into this one."""
     consents: tuple[ConsentShown, ...]
     answers: tuple[AnswerShown, ...]
 

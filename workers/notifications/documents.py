@@ -28,16 +28,43 @@ class Choice(Part):
     chosen_at: datetime
 
 
+class Notice(Part):
+    """An event that a member is to be told of."""
+
+    event: str
+    cause: str
+    subject: str
+    """What it is about, as the member knows it: the end of a card's number, a reward, a coupon's campaign."""
+    code: str = ""
+    """A coupon's code, as people read it."""
+    noticed_at: datetime
+
+
 class Contact(Document):
-    """How a member is reached and addressed, and which mailings they want; its id is the member's."""
+    """How a member is reached and addressed; its id is the member's.
+
+    That of a member whom another absorbed stands for the other's. One whose registration has not come in yet may be
+    known by a merge alone, and can't be written to.
+    """
 
     collection: ClassVar[str] = "contacts"
+    alias: ClassVar = "merged_into"
 
-    phone: Personal[str]
+    phone: Personal[str] = ""
     email: Personal[str | None] = None
     first_name: Personal[str | None] = None
-    language: str
+    language: str = ""
     choices: tuple[Choice, ...] = ()
+    merged_into: str | None = None
+    absorbed: tuple[str, ...] = ()
+    """Members whom this one absorbed, and whom those had."""
+    notices: tuple[Notice, ...] = ()
+    """What such a member is to be told of once their registration comes in."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the member's registration came in."""
+        return bool(self.phone)
 
     def choice(self, mailing: str, channel: MessageChannel) -> Choice | None:
         """What they have said about a mailing and a channel; None if nothing."""
@@ -92,18 +119,6 @@ class Message(Document):
     def is_behind(self, status: MessageStatus) -> bool:
         """Whether a status would move it forward."""
         return RANK[status] > RANK[self.status]
-
-
-class Notice(Part):
-    """An event that a member is to be told of."""
-
-    event: str
-    cause: str
-    subject: str
-    """What it is about, as the member knows it: the end of a card's number, a reward, a coupon's campaign."""
-    code: str = ""
-    """A coupon's code, as people read it."""
-    noticed_at: datetime
 
 
 class Waiting(Document):

@@ -23,22 +23,24 @@ MOST_WAITING: Final = 20
 @worker.handles(MemberRegistered)
 def welcome_member(
     event: MemberRegistered,
-    known: Annotated[Contact | None, Key("member_id")],
+    known: Annotated[Contact | None, Key("member_id", as_is=True)],
     waiting: Annotated[Waiting | None, Key("member_id")],
     context: Context,
 ) -> Changes:
-    if known is not None:
+    if known is not None and (known.is_known or known.merged_into is not None):
         return
-    contact = Contact(
-        id=event.member_id,
+    contact = (known or Contact(id=event.member_id)).evolve(
         phone=event.phone,
         email=event.email,
         first_name=event.first_name,
         language=event.language,
+        notices=(),
     )
     welcome = Notice(event="MemberRegistered", cause=context.id, subject="", noticed_at=context.now)
     yield contact, *queued(welcome, contact, context)
 
+    for notice in () if known is None else known.notices:
+        yield queued(notice, contact, context)
     if waiting is not None:
         for notice in waiting.notices:
             yield queued(notice, contact, context)
@@ -165,12 +167,22 @@ def tell_of_tier(
 def told(notice: Notice, member_id: str, contact: Contact | None, waiting: Waiting | None, context: Context) -> Changes:
     """Queue a message; or keep the notice until the member's registration, which is on another topic, comes in."""
     if contact is not None:
-        yield queued(notice, contact, context)
+        yield from told_or_kept((notice,), contact, context)
         return
     lifetime = timedelta(minutes=context.programme.notifications.lifetime_minutes)
     earlier = waiting.notices if waiting is not None else ()
     notices = (*earlier, notice)[-MOST_WAITING:]
     yield Waiting(id=member_id, notices=notices, ends_at=context.now + lifetime)
+
+
+def told_or_kept(notices: tuple[Notice, ...], contact: Contact, context: Context) -> Changes:
+    """Queue messages; or keep the notices with a contact that is known by a merge alone."""
+    if contact.is_known:
+        for notice in notices:
+            yield queued(notice, contact, context)
+        return
+    if notices:
+        yield contact.evolve(notices=(*contact.notices, *notices)[-MOST_WAITING:])
 
 
 @worker.handles(DropNotices)

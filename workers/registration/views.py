@@ -1,15 +1,29 @@
 """What others may read about members."""
 
 from collections.abc import Collection
+from typing import Final
 
 from contracts.card_life import Act, may
 from workers.registration.documents import KnownCard, Member, MemberState
 from workers.registration.favourite_documents import Favourites
+from workers.registration.merge_documents import Merge
 from workers.registration.search_names import Match
 from workers.registration.search_terms import UnfitSearch, Wanted
 from workers.registration.search_views import FoundMembers, Hit, SearchViews
 
-__all__ = ["FoundMembers", "Hit", "Match", "Member", "RegistrationViews", "UnfitSearch", "Wanted"]
+__all__ = [
+    "FoundMembers",
+    "Hit",
+    "Match",
+    "Member",
+    "MemberState",
+    "Merge",
+    "RegistrationViews",
+    "UnfitSearch",
+    "Wanted",
+]
+MOST_STEPS: Final = 4
+"""From a record to whom it stands for: one step, but a read may meet a merge that is being written."""
 
 
 class RegistrationViews(SearchViews):
@@ -19,8 +33,40 @@ class RegistrationViews(SearchViews):
     """
 
     async def member(self, member_id: str) -> Member | None:
-        """The member with an id."""
+        """The member with an id; where another absorbed them, that one."""
+        found = await self._reader.get(Member, member_id)
+        return None if found is None else await self.survivor_of(found)
+
+    async def search(self, wanted: Wanted, *, most: int, region: str | None = None) -> FoundMembers:
+        """Members whom all that is given fits, each once; who was absorbed is found as whoever absorbed them.
+
+        Raises:
+            UnfitSearch: it is empty, too short, or can't be.
+            Away: MongoDB can't be reached.
+        """
+        found = await super().search(wanted, most=most, region=region)
+        hits: dict[str, Hit] = {}
+        for hit in found.hits:
+            member = await self.survivor_of(hit.member)
+            hits.setdefault(member.id, hit._replace(member=member))
+        return FoundMembers(tuple(hits.values()), found.is_cut)
+
+    async def record(self, member_id: str) -> Member | None:
+        """The record with an id, also of a member whom another absorbed."""
         return await self._reader.get(Member, member_id)
+
+    async def survivor_of(self, member: Member) -> Member:
+        """The member whom a record stands for: itself, or whoever absorbed it."""
+        for _ in range(MOST_STEPS):
+            if member.merged_into is None:
+                break
+            member = await self._reader.get(Member, member.merged_into) or member
+        return member
+
+    async def merges_of(self, member: Member) -> list[Merge]:
+        """How a member absorbed others, the first first, with the state before."""
+        ids = [member.id, *member.absorbed]
+        return await self._reader.find(Merge, {"survivor_id": {"$in": ids}}, sort=(("merged_at", 1),))
 
     async def member_by_phone(self, phone: str) -> Member | None:
         """The member with a phone, given in E.164."""
@@ -48,4 +94,4 @@ class RegistrationViews(SearchViews):
 
     async def _first(self, filter_: dict[str, str]) -> Member | None:
         members = await self._reader.find(Member, filter_, limit=1)
-        return members[0] if members else None
+        return await self.survivor_of(members[0]) if members else None

@@ -5,8 +5,9 @@ from runtime.decisions import Worker
 from workers.registration.challenge_documents import Challenge, CodeSends
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneClaim, Registration
 from workers.registration.favourite_documents import Favourites
+from workers.registration.merge_documents import Merge
 
 worker = Worker[Programme](
     "registration",
-    documents=(Member, Registration, PhoneClaim, EmailClaim, KnownCard, Challenge, CodeSends, Favourites),
+    documents=(Member, Registration, Merge, PhoneClaim, EmailClaim, KnownCard, Challenge, CodeSends, Favourites),
 )

@@ -179,7 +179,8 @@ def climbed(step: Step, awarded: Awarded, context: Context) -> tuple[TierGift, .
             continue
         award = awarded.award(tier.reward, Cause.TIER_REWARD, tier.code, context)
         gifts.append(TierGift(tier=tier.code, given=award.given, coupon_code=award.coupon_code))
-        once = Move(what, period, 1, remembered_until(system, today))
+        codes = () if award.coupon_code is None else (award.coupon_code,)
+        once = Move(what, period, 1, remembered_until(system, today), codes)
         awarded.account = awarded.account.evolve(counters=counted(awarded.account, [once], today))
     return tuple(gifts)
 

@@ -24,9 +24,10 @@ from workers.rewards.adjustment_documents import Operator
 from workers.rewards.booking import Returnable, Undoing, book, changes, counting_state
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.coupon_use import OVER, usable_again
-from workers.rewards.documents import Account, Card, Cause, Posted, Purchase, Refund, Reward, Took
+from workers.rewards.documents import Account, Card, Cause, Purchase, Refund, Reward, Took
 from workers.rewards.giving import take_back
 from workers.rewards.ledger import balances
+from workers.rewards.purchase_parts import Posted
 from workers.rewards.purchases import refuse_unknown
 from workers.rewards.receipts import shown
 from workers.rewards.reusing import Reused, reused
