@@ -252,7 +252,7 @@ CAPS_TIERS_CARDS: Final[Mapping[str, Mutation]] = {
     "a_merge_keeps_the_lower_tier": (reckoning.joined_tiers, "max(both", "min(both"),
     "a_hand_set_tier_does_not_hold": (counts.HeldTier.is_by_hand, "self.held_until is not None and ", "False and "),
     "a_tiers_reward_comes_twice": (tiers.climbed, "awarded.account.counted(what, period)", "False"),
-    "a_cards_own_account_is_left_behind": (joining.joined, "own is not None and own.id != account.id", "False"),
+    "a_cards_own_account_is_left_behind": (joining.joined, "if leaves is not None", "if False"),
     "an_account_forgets_what_went_into_it": (
         joining.moved,
         "(*account.absorbed, left.id, *left.absorbed)",
