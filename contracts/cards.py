@@ -119,7 +119,7 @@ class VirtualCardIssued(CardEvent):
     member_id: MemberId
     category: Code
     pool_number: CardNumber | None = None
-    """Of a member who absorbed another: the card in whose account all of theirs collect."""
+    """The card in whose account all of the member's cards collect, where they do so."""
 
 
 class CardLinked(CardEvent):

@@ -69,7 +69,7 @@ def issued(category: str, linked: LinkedCards | None, taken: tuple[Card, ...], c
         member_id=linked.id,
         linked_at=context.now,
     )
-    now = linked.with_card(number).evolve(drawn=(*left, *more))
+    now = linked.with_card(number, collects_together=rules.collects_together).evolve(drawn=(*left, *more))
     yield card, now
     yield VirtualCardIssued(card_number=number, member_id=linked.id, category=category, pool_number=now.pool_number)
     yield from unsettled(card, linked)
