@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from contracts.messages import ANYBODY, OURS, Command, Event
+from contracts.naming import NamesCards
 from contracts.values import AccountId, CardNumber, Code, Day, Instant, MemberId, MinorUnits, Points, Reference
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -119,10 +120,8 @@ class UnitBalance(BaseModel):
     debt: Points = 0
 
 
-class RewardsCommand(Command, worker="rewards", key="card_number", actors=ANYBODY):
+class RewardsCommand(NamesCards, worker="rewards", key="card_number", actors=ANYBODY):
     """Something to do with a card's account."""
-
-    card_number: CardNumber
 
 
 class ReceiptCommand(RewardsCommand, right="rewards.recorders"):

@@ -28,10 +28,9 @@ def approve_adjustment(
     card: Annotated[Card, Key("card_number")],
     adjustment: Annotated[Adjustment, Key("adjustment_id")],
     account: Annotated[Account | None, Key("card.account_id")],
-    operator: Annotated[Operator | None, Key("operator_id")],
     context: Context,
 ) -> Changes:
-    refuse_operator(command.operator_id, operator, card, context)
+    refuse_operator(command.operator_id, context)
     account = waiting_on(account, adjustment, context)
     refuse_gone(card)
     refuse_changed(account, adjustment.unit, command.expected_balance, context)
@@ -46,10 +45,9 @@ def decline_adjustment(
     card: Annotated[Card, Key("card_number")],
     adjustment: Annotated[Adjustment, Key("adjustment_id")],
     account: Annotated[Account | None, Key("card.account_id")],
-    operator: Annotated[Operator | None, Key("operator_id")],
     context: Context,
 ) -> Changes:
-    refuse_operator(command.operator_id, operator, card, context)
+    refuse_operator(command.operator_id, context)
     waiting_on(account, adjustment, context)
 
     yield adjustment.evolve(state=AdjustmentState.DECLINED, due_at=None, second=context.actor, ended_at=context.now)
