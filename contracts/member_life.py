@@ -1,11 +1,12 @@
 """What can be said about a member who may take part no more, or again."""
 
-from contracts.messages import ANYBODY, Command, Event
+from contracts.messages import ANYBODY, Event
+from contracts.naming import OfSomebody
 from contracts.values import Code, Instant, MemberId, Text
 
 
 class BlockMember(
-    Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.blocking.blockers"
+    OfSomebody, worker="registration", key="member_id", actors=ANYBODY, right="registration.blocking.blockers"
 ):
     """Stop a member from taking part: none of their cards earns, spends or identifies them."""
 
@@ -15,7 +16,7 @@ class BlockMember(
 
 
 class UnblockMember(
-    Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.blocking.unblockers"
+    OfSomebody, worker="registration", key="member_id", actors=ANYBODY, right="registration.blocking.unblockers"
 ):
     """Let a blocked member take part again: their cards are what they are by themselves."""
 

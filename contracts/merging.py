@@ -1,11 +1,12 @@
 """What can be said about making one member of two: with a code that the other one was sent, or by a stronger right."""
 
 from contracts.codes import TryCode
-from contracts.messages import ANYBODY, Command, Event
+from contracts.messages import ANYBODY, Event
+from contracts.naming import OfSomebody
 from contracts.values import Instant, MemberId, Reference
 
 
-class MergeCommand(Command, worker="registration", key="member_id", actors=ANYBODY):
+class MergeCommand(OfSomebody, worker="registration", key="member_id", actors=ANYBODY):
     """Something to do with two members who are to be one."""
 
     member_id: MemberId

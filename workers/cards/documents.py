@@ -87,3 +87,14 @@ class LinkedCards(Document):
         """The same with a card out of use."""
         numbers = tuple(each for each in self.card_numbers if each != number)
         return self.evolve(card_numbers=numbers, former=(*self.former, number))
+
+
+class Operator(Document):
+    """What is known of somebody who works for the programme; the id is the actor's."""
+
+    collection: ClassVar = "operators"
+
+    member_id: str | None = None
+    """Which member they are, if any."""
+    news: int = 0
+    """Registration's version of them of which the newest event told."""

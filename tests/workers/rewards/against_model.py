@@ -11,7 +11,6 @@ from contracts.adjustments import (
     ApproveAdjustment,
     DeclineAdjustment,
     RestoreReward,
-    TieOperator,
     UndoAdjustment,
     UnuseReward,
 )
@@ -27,6 +26,7 @@ from contracts.coupons import (
     UseCoupon,
 )
 from contracts.messages import Actor, Command
+from contracts.operators import OperatorTied
 from contracts.programme.adjustments import Exceeding
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import (
@@ -211,7 +211,7 @@ class Everything(SideBySide):
     def adjust_and_go_on(self, card: int, amount: int, operator: Actor, what: str, member: str | None) -> None:
         self.adjust(card, "stamps", amount, OPERATOR, None)
         if self.model.members.get(OPERATOR.id) != member:
-            assert self.said(TieOperator(operator_id=OPERATOR.id, member_id=member), OTTO)
+            self.shop.say(OperatorTied(operator_id=OPERATOR.id, member_id=member), OTTO)
             self.model.members[OPERATOR.id] = member
         self.go_on(card, LAST_OF_ALL, operator, what)
 

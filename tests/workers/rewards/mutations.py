@@ -218,7 +218,7 @@ BY_HAND: Final[Mapping[str, Mutation]] = {
     ),
     "a_day_forgets_what_was_adjusted_before": (adjusting.counted, "operator.done(command.unit, day) + ", ""),
     "the_second_person_is_the_first": (approving.waiting_on, "adjustment.actor.id == context.actor.id", "False"),
-    "operators_adjust_their_own_account": (own_account.is_own, "operator.member_id == card.member_id", "False"),
+    "operators_adjust_their_own_account": (own_account.is_own, "card.member_id in names", "False"),
     "an_adjustment_is_undone_twice": (adjusting.undo_adjustment, "state=AdjustmentState.UNDONE, ", ""),
     "an_adjustments_undo_is_not_linked": (adjusting.undo_adjustment, "undoes=adjustment.entry_id", "undoes=None"),
     "what_was_owed_is_not_given_back": (adjusting.taken_back, "if adjustment.owed:", "if False:"),

@@ -8,10 +8,10 @@ from contracts.adjustments import (
     AdjustmentState,
     AdjustmentSubmitted,
     BalanceAdjusted,
-    TieOperator,
 )
 from contracts.cards import CardState
 from contracts.messages import Actor, ActorKind
+from contracts.operators import OperatorTied
 from contracts.programme.adjustments import Exceeding
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import UnitBalance
@@ -158,7 +158,7 @@ class TestAdjustBalance:
 
     def test_nobody_adjusts_their_own_account(self) -> None:
         counter = adjusting()
-        counter.say(TieOperator(operator_id=OPERATOR.id, member_id=ANA), OTTO)
+        counter.say(OperatorTied(operator_id=OPERATOR.id, member_id=ANA), OTTO)
         with refused("own_account"):
             counter.say(adjust(), OPERATOR)
 

@@ -7,8 +7,8 @@ import pytest
 from contracts.adjustments import (
     AdjustmentState,
     AdjustmentUndone,
-    TieOperator,
 )
+from contracts.operators import OperatorTied
 from contracts.programme.adjustments import Exceeding
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import RedeemReward
@@ -139,7 +139,7 @@ class TestUndoAdjustment:
                 account=account(id="account-2"),
                 context=by(OPERATOR),
             )
-        counter.say(TieOperator(operator_id=OPERATOR.id, member_id=ANA), OTTO)
+        counter.say(OperatorTied(operator_id=OPERATOR.id, member_id=ANA), OTTO)
         with refused("own_account"):
             counter.say(undo(adjustment), OPERATOR)
 
