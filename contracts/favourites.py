@@ -4,14 +4,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.messages import ANYBODY, Command, Event
+from contracts.messages import ANYBODY, Event
+from contracts.naming import OfSomebody
 from contracts.values import MemberId, Reference
 
 Products = Annotated[tuple[Reference, ...], Field(max_length=50)]
 
 
 class ChangeFavourites(
-    Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.favourite_editors"
+    OfSomebody, worker="registration", key="member_id", actors=ANYBODY, right="registration.favourite_editors"
 ):
     """Choose a member's favourite products anew: these and no others; none, and they have none."""
 

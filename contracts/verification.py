@@ -2,6 +2,7 @@
 
 from contracts.codes import TryCode
 from contracts.messages import ANYBODY, OURS, Command, Event
+from contracts.naming import OfSomebody
 from contracts.values import Instant, MemberId, Reference
 
 
@@ -34,13 +35,13 @@ class EndRegistration(Command, worker="registration", key="registration_id", act
     registration_id: Reference
 
 
-class SendPhoneCode(Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.verifiers"):
+class SendPhoneCode(OfSomebody, worker="registration", key="member_id", actors=ANYBODY, right="registration.verifiers"):
     """Have a code sent to a member's phone that is not verified yet; `CodeRequested` names the challenge."""
 
     member_id: MemberId
 
 
-class ConfirmPhone(Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.verifiers"):
+class ConfirmPhone(OfSomebody, worker="registration", key="member_id", actors=ANYBODY, right="registration.verifiers"):
     """Try the code that was sent to a member's phone; a wrong one counts and is answered by `CodeRejected`."""
 
     member_id: MemberId
