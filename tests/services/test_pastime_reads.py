@@ -25,7 +25,7 @@ async def seen(shop: Shop, number: str = NUMBER) -> dict[str, PastimeView]:
     reader = MemoryReader()
     for document_class in worker.documents.values():
         reader.put(*shop.all(document_class))
-    found = await PastimeViews(reader).pastimes(number, shop.programme, shop.now)  # type: ignore[arg-type]  # stands for a Reader
+    found = await PastimeViews(reader).pastimes(number, shop.programme, shop.now)
     assert found is not None
     return {each.code: each for each in found}
 
