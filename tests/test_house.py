@@ -16,7 +16,13 @@ from tests import house
 ROOT = Path(__file__).parents[1]
 ROOMS = ("contracts", "runtime", "workers", "services", "tests")
 MESSAGES: dict[str, type[Message]] = {**COMMANDS, **EVENTS}
-BESIDE = {"adjustments": "rewards", "coupons": "rewards", "pastimes": "rewards", "tiers": "rewards"}
+BESIDE = {
+    "adjustments": "rewards",
+    "coupons": "rewards",
+    "pastimes": "rewards",
+    "tiers": "rewards",
+    "calls": "registration",
+}
 """Contract modules that aren't named after their messages' worker, because it has many."""
 OUTSIDE_HANDLERS = frozenset({"views.py", "courier.py", "sending.py"})
 """Modules of workers that may wait and do I/O: what edges read through, and what stands beside the handlers."""

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.messages import ActorKind
+from contracts.programme.calls import CallRules
 from contracts.programme.questions import (
     ChoiceQuestion,
     ChoicesQuestion,
@@ -63,6 +64,7 @@ class RegistrationRules(_Rules):
     minimum_age: int | None = Field(None, ge=1, le=120)
     repeat_notice_hours: int = Field(24, ge=0)
     """How long a member is not told again that somebody tried to join with their phone or email."""
+    calls: CallRules = CallRules()
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

@@ -15,6 +15,7 @@ from contracts.programme import Programme
 from runtime.store import Away, JournalRecord, Library
 from services.gateway.answers import PATH, unavailable
 from services.gateway.asgi import AsgiScope, Receive, Send
+from services.gateway.call_reads import router as calls
 from services.gateway.commands import Asks, Commands, where
 from services.gateway.describe import described
 from services.gateway.keys import Keys
@@ -89,14 +90,16 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme) -
         openapi_url=None,
     )
     looks = Looks(edge, metrics)
-    rest.state.doors = Doors(library, keys, looks, programme)
+    doors = Doors(library, keys, looks, programme)
+    rest.state.doors = doors
     rest.include_router(router)
     rest.include_router(offers)
     rest.include_router(ledger)
+    rest.include_router(calls)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)
-    return Gateway(Commands(edge, LibraryJournals(library), keys, metrics), rest, looks, metrics)
+    return Gateway(Commands(edge, LibraryJournals(library), keys, metrics, doors.calls), rest, looks, metrics)
 
 
 def _add_operation(rest: FastAPI, edge: Asks, library: Library, metrics: Metrics) -> None:

@@ -12,12 +12,13 @@ import structlog
 from pydantic import ValidationError
 
 from contracts.catalogue import COMMANDS
-from contracts.messages import WORKERS, Actor, Command, CommandEnded
+from contracts.messages import WORKERS, Actor, ActorKind, Command, CommandEnded
 from runtime.edge import Away as KafkaAway
 from runtime.store import Away as MongoAway
 from runtime.store import JournalRecord, ended
 from services.gateway.answers import PATH, Answer, done_or_problem, pending, reused, shown, unavailable, unknown_command
 from services.gateway.asgi import AsgiScope, ClientGone, Receive, Send, answer, read_json
+from services.gateway.calls import HEADER, OpenCalls, named_call
 from services.gateway.keys import Caller, Keys
 from services.gateway.memory import Memory, Sent
 from services.gateway.metrics import Metrics
@@ -26,6 +27,7 @@ from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid
 
 log = structlog.get_logger(__name__)
 
+HEADER_NAME: Final = HEADER.lower().encode()
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -75,7 +77,8 @@ class Journals(Protocol):
 class Commands:
     """`POST /v1/commands/{type}` and `GET /v1/commands/{id}`."""
 
-    def __init__(self, edge: Asks, journals: Journals, keys: Keys, metrics: Metrics) -> None:
+    def __init__(self, edge: Asks, journals: Journals, keys: Keys, metrics: Metrics, calls: OpenCalls) -> None:
+        self._calls = calls
         self._edge = edge
         self._journals = journals
         self._keys = keys
@@ -116,6 +119,7 @@ class Commands:
             command = command_class.__pydantic_validator__.validate_json(body, extra="forbid")
         except ValidationError as error:
             raise invalid(error, command_class.personal) from None
+        command, call_id = in_call(command, caller, headers)
         command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
         sent = Sent(caller.actor, command_class.__name__, command.digest())
         before = self._memory.get(command_id)
@@ -123,12 +127,23 @@ class Commands:
             raise reused(command_id)
         if not self._edge.ready:
             raise unavailable(command_id)  # nothing is sent, so nothing is remembered: the key is free for another body
-        self._memory.note(command_id, sent)
-
         wait = wait_of(headers)
         more = {"Preference-Applied": wait.applied} if wait.applied else {}
+        if call_id is not None and "call_id" not in command_class.model_fields:
+            try:
+                await self._calls.must_be_open(caller, call_id)
+            except MongoAway:
+                raise unavailable(command_id) from None
+            except Problem:
+                # What was done while it was open has the same answer for ever.
+                before_it_closed = await self._ended_before(command, command_id, sent) if is_repeatable else None
+                if before_it_closed is None:
+                    raise
+                return done_or_problem(before_it_closed, more)
+        self._memory.note(command_id, sent)
+
         asked_at = time.monotonic()
-        outcome = await self._send(command, command_id, caller.actor, wait, trace_of(headers))
+        outcome = await self._send(command, command_id, caller.within(call_id), wait, trace_of(headers))
         if outcome is None and (is_repeatable or wait.seconds > 0):
             outcome = await self._ended_before(command, command_id, sent)
             if outcome is not None and wait.seconds > 0:
@@ -177,7 +192,8 @@ class Commands:
         except MongoAway:
             raise unavailable() from None
         for record in found:
-            outcome = ended(record) if record is not None and record.actor == caller.actor else None
+            is_theirs = record is not None and record.actor.model_copy(update={"call_id": None}) == caller.actor
+            outcome = ended(record) if record is not None and is_theirs else None
             if outcome is not None:
                 return HTTPStatus.OK, shown(outcome), {}
         if sent is None:
@@ -198,6 +214,27 @@ def command_named(name: str) -> type[Command]:
     near = [by_letters[each] for each in get_close_matches(name[:100].lower(), by_letters, n=3)]
     detail = f"There is no such command; did you mean {' or '.join(near)}?" if near else "There is no such command."
     raise Problem(HTTPStatus.NOT_FOUND, "unknown_command_type", detail, near=near)
+
+
+def in_call(command: Command, caller: Caller, headers: Headers) -> tuple[Command, str | None]:
+    """A command with the call in which it is done, named by the body or the header, and that call.
+
+    Where a command has a place for its call, its worker looks at that; the actor names it to all others.
+
+    Raises:
+        Problem: 400, the header is no call's id; 422, it names another call than the body.
+    """
+    call_id = named_call(caller, headers.get(HEADER_NAME))
+    own: str | None = getattr(command, "call_id", None)
+    if caller.actor.kind is not ActorKind.OPERATOR or (own is None and call_id is None):
+        return command, None
+    if own is None and "call_id" in type(command).model_fields:
+        return command.model_copy(update={"call_id": call_id}), call_id
+    if own is not None and call_id not in (None, own):
+        problems = [{"field": "call_id", "rule": f"must be the call of the header {HEADER}"}]
+        detail = f"call_id: must be the call of the header {HEADER}"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, problems=problems)
+    return command, own or call_id
 
 
 def where(error: BaseException) -> str:

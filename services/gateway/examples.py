@@ -4,6 +4,7 @@ from typing import Any, Final
 
 CARD: Final = "2000000000008"
 ADJUSTMENT: Final = "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"
+CALL: Final = "0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c"
 COUPON: Final = "7KQ4-2M9X-TB3C-8RWJ"
 MEMBER: Final = "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"
 STORE: Final = {"store": "berlin-1", "till": "till-7", "receipt_number": "000123", "business_day": "2026-11-22"}
@@ -30,6 +31,9 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         ],
         "answers": {"favourite_drink": "cappuccino"},
     },
+    "OpenCall": {"operator_id": "olga", "direction": "inbound"},
+    "RecordConsentToLook": {"operator_id": "olga", "call_id": CALL, "member_id": MEMBER},
+    "CloseCall": {"operator_id": "olga", "call_id": CALL, "reason": "lost_card"},
     "RecordPurchase": {
         "card_number": CARD,
         **STORE,

@@ -7,6 +7,7 @@ from contracts.catalogue import COMMANDS
 from contracts.messages import OURS as OUR_PROCESSES
 from contracts.messages import ActorKind
 
+READ_CALL: Final = "read:call"
 READ_CARD: Final = "read:card"
 READ_MEMBER: Final = "read:member"
 READ_COUPON: Final = "read:coupon"
@@ -15,7 +16,7 @@ READ_TIMELINE: Final = "read:timeline"
 READ_MESSAGES: Final = "read:messages"
 SEARCH_MEMBERS: Final = "search:members"
 READS: Final = frozenset(
-    {READ_CARD, READ_COUPON, READ_LEDGER, READ_MEMBER, READ_TIMELINE, READ_MESSAGES, SEARCH_MEMBERS}
+    {READ_CALL, READ_CARD, READ_COUPON, READ_LEDGER, READ_MEMBER, READ_TIMELINE, READ_MESSAGES, SEARCH_MEMBERS}
 )
 
 OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.actors <= OUR_PROCESSES) | {"RecordLook"}

@@ -1,10 +1,14 @@
 """What others may read about members."""
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 
 from contracts.card_life import Act, may
 from runtime.store import Reader
+from workers.registration.call_documents import Call, Desk
 from workers.registration.documents import KnownCard, Member
+
+__all__ = ["Call", "RegistrationViews"]
 
 
 class RegistrationViews:
@@ -38,6 +42,23 @@ class RegistrationViews:
     async def members_by_phones(self, phones: Collection[str]) -> list[Member]:
         """The members who have one of these phones, given in E.164."""
         return await self._reader.find(Member, {"phone": {"$in": list(phones)}}, limit=0)
+
+    async def call(self, call_id: str) -> Call | None:
+        """The call with an id."""
+        return await self._reader.get(Call, call_id)
+
+    async def open_call(self, operator_id: str, call_id: str | None = None) -> Call | None:
+        """The call that an operator has open now; with an id only if it is that one."""
+        if call_id is None:
+            desk = await self._reader.get(Desk, operator_id)
+            call_id = None if desk is None else desk.call_id
+        call = None if call_id is None else await self._reader.get(Call, call_id)
+        is_theirs = call is not None and call.operator_id == operator_id and call.is_open_at(datetime.now(UTC))
+        return call if is_theirs else None
+
+    async def calls_of(self, member_id: str, limit: int = 100) -> list[Call]:
+        """The calls about a member, newest first."""
+        return await self._reader.find(Call, {"member_id": member_id}, sort=(("opened_at", -1),), limit=limit)
 
     async def _first(self, filter_: dict[str, str]) -> Member | None:
         members = await self._reader.find(Member, filter_, limit=1)

@@ -2,6 +2,9 @@
 
 from contracts.programme import Programme
 from runtime.decisions import Worker
+from workers.registration.call_documents import Call, Desk
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneClaim, Registration
 
-worker = Worker[Programme]("registration", documents=(Member, Registration, PhoneClaim, EmailClaim, KnownCard))
+worker = Worker[Programme](
+    "registration", documents=(Member, Registration, PhoneClaim, EmailClaim, KnownCard, Call, Desk)
+)
