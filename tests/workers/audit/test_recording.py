@@ -39,7 +39,7 @@ class TestRecord:
         assert said["actor"] == {"kind": "operator", "id": "olga", "call_id": "call-7"}
         assert said["body"] == {"card_number": CARD, "member_id": "m1", "reason": "lost"}
         assert said["id"] == "e-1"
-        assert told.document(Entry).subjects == ("m1", CARD)
+        assert told.document(Entry).subjects == ("m1", CARD, "call-7")
         assert told.document(Entry).happened_at == NOON
 
     def test_keeps_nothing_personal(self) -> None:
