@@ -11,7 +11,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
-from contracts.values import Code, Instant, MessageId, holds_objects, personal_fields
+from contracts.values import Code, Instant, MessageId, holds_objects, personal_fields, sealed_fields
 
 Headers = Sequence[tuple[str, bytes]]
 M = TypeVar("M", bound="Message")
@@ -59,7 +59,8 @@ class Message(BaseModel):
     """The field whose order matters: it becomes the Kafka key."""
     schema_version: ClassVar[int] = 1
     personal: ClassVar[frozenset[str]] = frozenset()
-    """Names of the fields that are personal; filled in by the class itself."""
+    sealed: ClassVar[frozenset[str]] = frozenset()
+    """Names of the fields that are personal, and of those that doors seal; filled in by the class itself."""
     has_objects: ClassVar[bool] = False
     """Whether a field holds a JSON object with names of the sender's choice; filled in by the class itself."""
 
@@ -77,6 +78,7 @@ class Message(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         cls.personal = personal_fields(cls)
+        cls.sealed = sealed_fields(cls)
         cls.has_objects = holds_objects(cls)
 
     @property

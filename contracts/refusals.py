@@ -3,6 +3,8 @@
 from typing import Final
 
 REFUSALS: Final[dict[str, str]] = {
+    # everywhere
+    "not_sealed": "What stands in {field} must come through a door that seals it; it is never written in clear.",
     # cards
     "unknown_card": "There is no card with this number.",
     "actor_not_allowed": "This may not be done by: {actor}.",
@@ -42,6 +44,7 @@ REFUSALS: Final[dict[str, str]] = {
     "call_of_another_operator": "This call is another operator's.",
     "call_reason_unknown": "The programme has no reason {reason} for a call.",
     "channel_not_allowed": "Members can't be registered at {channel} by: {actor}.",
+    "code_expired": "The code counts no more, or none was sent: ask for another.",
     "channel_not_open": "The programme doesn't register members at {channel}.",
     "consent_in_future": "The consent {consent} is dated in the future.",
     "consent_missing": "Nobody can join without the consent {consent}.",
@@ -52,6 +55,8 @@ REFUSALS: Final[dict[str, str]] = {
     "field_missing": "{field} must be given.",
     "language_not_offered": "The programme doesn't speak {language}.",
     "phone_already_registered": "This phone is in use: the person may be a member already. Look them up first.",
+    "too_many_codes": "Within an hour {most} codes are sent, not more; the next can be asked for at {again_at}.",
+    "too_many_tries": "This code was tried {most} times and counts no more: ask for another.",
     "too_young": "Members must be {minimum_age} years old.",
     "unknown_call": "There is no such call.",
     "unknown_desk": "This operator has never had a call.",
@@ -119,6 +124,7 @@ REFUSALS: Final[dict[str, str]] = {
     # notifications
     "unknown_message": "There is no such message.",
     "unknown_contact": "Nothing is known of how to reach this member.",
+    "message_has_code": "A code isn't sent again: ask for another where it was asked for.",
     "message_still_queued": "The message has not been sent yet (it is {status}); it will be.",
     # audit
 }

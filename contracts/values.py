@@ -25,6 +25,23 @@ Personal = Annotated[T, PERSONAL]
 """`Personal[str]`: text that says something about a person."""
 
 
+class SealMark:
+    """Marks a text that nobody but its worker may read, not even in a topic: doors seal it before it travels."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "sealed"
+
+
+SEALED: Final = SealMark()
+Sealed = Annotated[T, PERSONAL, SEALED]
+"""`Sealed[str]`: a code or a password; its type must allow `SEAL_PATTERN` beside what people type."""
+SEAL: Final = "sealed."
+"""What a sealed text begins with."""
+SEAL_PATTERN: Final = r"sealed\.[A-Za-z0-9_-]{22,1000}"
+
+
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
 
 
@@ -89,6 +106,9 @@ Day = Annotated[date, Field(ge=EARLIEST.date(), le=LATEST.date())]
 __all__ = [
     "E164",
     "PERSONAL",
+    "SEAL",
+    "SEALED",
+    "SEAL_PATTERN",
     "AccountId",
     "CardNumber",
     "Code",
@@ -102,6 +122,7 @@ __all__ = [
     "Phone",
     "Points",
     "Reference",
+    "Sealed",
     "Text",
     "comparable_email",
     "datetime",
@@ -109,6 +130,7 @@ __all__ = [
     "is_personal",
     "luhn_digit",
     "personal_fields",
+    "sealed_fields",
 ]
 
 
@@ -127,6 +149,13 @@ def personal_fields(model: type[BaseModel]) -> frozenset[str]:
         name
         for name, field in model.model_fields.items()
         if any(isinstance(mark, PersonalMark) for mark in field.metadata) or is_personal(field.annotation)
+    )
+
+
+def sealed_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Names of a model's own fields that are sealed before they travel."""
+    return frozenset(
+        name for name, field in model.model_fields.items() if any(isinstance(mark, SealMark) for mark in field.metadata)
     )
 
 

@@ -21,6 +21,7 @@ from runtime.sayings import Scribe
 from runtime.settings import Settings
 from runtime.store import Store, Transaction
 from runtime.telemetry import Telemetry
+from runtime.vault import Vault
 
 P = TypeVar("P")
 
@@ -65,6 +66,7 @@ class Batches(Generic[P]):
     ) -> None:
         self._worker = worker
         self._programme = programme
+        self._vault = Vault.of(settings)
         self._store = store
         self._clock = clock
         self._telemetry = telemetry
@@ -244,7 +246,7 @@ class Batches(Generic[P]):
 
     def _decide(self, arrival: Arrival, view: View, now: datetime) -> JournalRecord:
         handler, message, envelope = arrival.parts
-        context: Context[Any] = Context(envelope, now, self._programme)
+        context: Context[Any] = Context(envelope, now, self._programme, self._vault)
         try:
             decision = decide(handler, message, context, view)
             record = self._scribe.done(arrival, decision, view, now)

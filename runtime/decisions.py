@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 from contracts.messages import Actor, Command, Envelope, Event, Message
 from runtime.documents import Document, Erase, Slot, View, at_version
+from runtime.vault import NO_VAULT, Vault
 
 P = TypeVar("P")
 H = TypeVar("H", bound=Callable[..., Any])
@@ -41,9 +42,9 @@ class Key:
 class Context(Generic[P]):
     """What a decision may know besides the message: who, when, under which programme, and ids that redoing repeats."""
 
-    __slots__ = ("_ids", "actor", "asked_by", "correlation_id", "id", "now", "programme", "time", "version")
+    __slots__ = ("_ids", "actor", "asked_by", "correlation_id", "id", "now", "programme", "time", "vault", "version")
 
-    def __init__(self, envelope: Envelope, now: datetime, programme: P) -> None:
+    def __init__(self, envelope: Envelope, now: datetime, programme: P, vault: Vault = NO_VAULT) -> None:
         self.id = envelope.id
         self.version = envelope.version
         """Of an event: the version of its aggregate it tells of. News may come in another order than they happened."""
@@ -55,12 +56,25 @@ class Context(Generic[P]):
         self.now = now
         """When it is decided, in UTC with milliseconds; the same for a whole batch."""
         self.programme = programme
+        self.vault = vault
+        """Derives what nobody may foresee and nobody has to keep: codes, keys of a purpose."""
         self._ids = 0
 
     def new_id(self) -> str:
         """An id that nothing else has, derived from the message's: 32 hexadecimal digits."""
         self._ids += 1
         return blake2b(f"{self.id}/{self._ids}".encode(), digest_size=16, person=b"punchcard-id").hexdigest()
+
+    def opened(self, message: Command, field: str) -> str:
+        """What a door sealed into a field of the command that is decided.
+
+        Raises:
+            Refused: `not_sealed`, it came in clear, or sealed for another command or with another secret.
+        """
+        text = self.vault.opened(getattr(message, field), f"{self.id}/{field}")
+        if text is None:
+            raise Refused("not_sealed", field=field)
+        return text
 
 
 class UnfitHandler(TypeError):

@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     programme_file: Path = Path("programme.yaml")
     keys_file: Path = Path(".punchcard/keys.yaml")
     """API keys of the gateway, hashed, each with its scopes."""
+    secret: SecretStr | None = Field(None, min_length=32)
+    """What codes and seals are derived from: one secret for all workers and doors; never a default."""
+    secret_file: Path = Path(".punchcard/secret")
+    """Where it stands, if `PUNCHCARD_SECRET` doesn't give it; `punchcard secret --create` makes one."""
     state_dir: Path = Path(".punchcard")
     """Where the local default keeps its servers' files and logs."""
 

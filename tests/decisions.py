@@ -12,11 +12,13 @@ import pytest
 from contracts.messages import Actor, ActorKind, Command, Envelope, Event, Message
 from runtime.decisions import Changes, Context, Refused, refuse_asker
 from runtime.documents import Document, Erase
+from runtime.vault import Vault
 
 D = TypeVar("D", bound=Document)
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TILL = Actor(kind=ActorKind.POS, id="till-1")
+VAULT = Vault(b"for-tests-and-benchmarks-never-elsewhere")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def context(
 ) -> Context[Any]:
     """A context as the runtime would make it; `version` is that of an event's aggregate."""
     envelope = Envelope(id=message_id, type="Test", time=now, actor=actor, correlation_id=message_id, version=version)
-    return Context(envelope, now, programme)
+    return Context(envelope, now, programme, VAULT)
 
 
 def decide(

@@ -38,6 +38,7 @@ def test_runs_every_worker_once_and_the_doors() -> None:
     assert [command[1] for command in started if command[0] == "worker"] == list(WORKERS)
     assert [command for command in started if command[0] != "worker"] == [
         ["topics", "--create"],
+        ["secret", "--create"],
         ["gateway"],
         ["sms-standin"],
     ]

@@ -18,10 +18,13 @@ ROOMS = ("contracts", "runtime", "workers", "services", "tests")
 MESSAGES: dict[str, type[Message]] = {**COMMANDS, **EVENTS}
 BESIDE = {
     "adjustments": "rewards",
+    "calls": "registration",
+    "codes": "registration",
     "coupons": "rewards",
+    "identification": "registration",
+    "passwords": "registration",
     "pastimes": "rewards",
     "tiers": "rewards",
-    "calls": "registration",
 }
 """Contract modules that aren't named after their messages' worker, because it has many."""
 OUTSIDE_HANDLERS = frozenset({"views.py", "courier.py", "sending.py"})

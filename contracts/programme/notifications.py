@@ -6,6 +6,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from contracts.codes import CodePurpose
 from contracts.values import Code
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
@@ -21,8 +22,11 @@ PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
     "CouponResent": frozenset({"first_name", "programme", "coupon", "offer"}),
     "TierChanged": frozenset({"first_name", "programme", "tier"}),
     "CouponShared": frozenset({"first_name", "programme", "coupon", "offer"}),
+    **{
+        f"CodeRequested.{purpose}": frozenset({"first_name", "programme", "code", "minutes"}) for purpose in CodePurpose
+    },
 }
-"""The events that members can be told of, and what a text about each may name."""
+"""The events that members can be told of, and what a text about each may name; codes have a text for each purpose."""
 
 
 class Template(BaseModel):
@@ -48,6 +52,8 @@ class Template(BaseModel):
             if unknown:
                 allowed = ", ".join(sorted(PLACEHOLDERS[self.event]))
                 raise ValueError(f"{language}: {{{min(unknown)}}} is not known on {self.event}, which has {allowed}")
+            if self.event.startswith("CodeRequested.") and "code" not in placeholders(text):
+                raise ValueError(f"{language}: a text that sends a code must say {{code}}")
         return self
 
 

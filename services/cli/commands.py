@@ -19,7 +19,7 @@ from contracts.messages import WORKERS
 from runtime.admin import AdminError, create_topics, show_topics
 from runtime.local import LocalError
 from services.cli import adjustments, cards, dead
-from services.cli.session import SessionError, load_settings, read_programme, run, say
+from services.cli.session import SessionError, load_settings, must_have_secret, read_programme, run, say
 
 T = TypeVar("T")
 
@@ -78,6 +78,7 @@ def worker(
     if name not in WORKERS:
         _fail(f"no worker {name!r}; there are: {', '.join(WORKERS)}")
     settings = load_settings() if slot is None else load_settings(slot=slot)
+    must_have_secret(settings)
     programme = read_programme(settings)
     run(serve_worker(importlib.import_module(f"workers.{name}").worker, programme, settings))
 
@@ -87,8 +88,10 @@ def gateway() -> None:
     """Run the HTTP gateway for tills and apps."""
     from services.gateway.keys import KeysError
 
+    settings = load_settings()
+    must_have_secret(settings)
     try:
-        _start("services.gateway", "serve", load_settings())
+        _start("services.gateway", "serve", settings)
     except KeysError as error:
         _fail(str(error))
 
@@ -135,6 +138,24 @@ def docs() -> None:
 def reconcile() -> None:
     """Check the books of a running Punchcard: ledger, balances, journals, trail; exits with 1 if something is off."""
     _start("services.demo", "reconcile", load_settings(), _workers())
+
+
+@app.command()
+def secret(
+    create: Annotated[bool, typer.Option("--create", help="Make one, unless there is one.")] = False,
+) -> None:
+    """Say whether there is a secret to derive codes and seals from, and make one; never shows it."""
+    from runtime.vault import ensure_secret
+
+    settings = load_settings()
+    if create and settings.secret is None:
+        try:
+            if ensure_secret(settings.secret_file):
+                say(f"made {settings.secret_file}: give the same one to every worker and door, and keep it")
+        except OSError as error:
+            _fail(f"{settings.secret_file} (PUNCHCARD_SECRET_FILE): {error.strerror}")
+    must_have_secret(settings)
+    say("there is a secret")
 
 
 @app.command()

@@ -10,6 +10,7 @@ import uvloop
 from contracts.programme import InvalidProgramme, Programme
 from runtime.interpreter import tune_interpreter
 from runtime.settings import Settings
+from runtime.vault import NoSecret, Vault
 
 T = TypeVar("T")
 
@@ -39,6 +40,22 @@ def read_programme(settings: Settings) -> Programme:
         raise SessionError(f"{settings.programme_file} (PUNCHCARD_PROGRAMME_FILE): {error.strerror}") from error
     except InvalidProgramme as error:
         raise SessionError(str(error)) from error
+
+
+def must_have_secret(settings: Settings) -> None:
+    """Let nothing start that could derive codes and seals from nothing.
+
+    Raises:
+        SessionError: there is no secret, or it can't be used.
+    """
+    try:
+        if Vault.of(settings).is_open:
+            return
+    except NoSecret as error:
+        raise SessionError(str(error)) from None
+    raise SessionError(
+        f"there is no secret: set PUNCHCARD_SECRET, or make {settings.secret_file} with `punchcard secret --create`"
+    )
 
 
 def say(line: str, error: bool = False) -> None:

@@ -17,6 +17,7 @@ from runtime.local.database import database_child, initiate, mongo_url
 from runtime.local.servers import check_disk, check_port, lock_state
 from runtime.local.supervisor import http_is_ready
 from runtime.settings import Settings
+from runtime.vault import ensure_secret
 from services.gateway.keys import DEMO_FILE, KeysError, ensure_demo_keys
 
 BROKER, DATABASE = "broker", "database"
@@ -135,8 +136,12 @@ def _doors(ports: _Ports, environment: Mapping[str, str]) -> tuple[Role, ...]:
 def _make_keys(settings: Settings) -> None:
     try:
         ensure_demo_keys(settings)
+        if settings.secret is None:
+            ensure_secret(settings.secret_file)
     except KeysError as error:
         raise LocalError(str(error)) from error
+    except OSError as error:
+        raise LocalError(f"{settings.secret_file} (PUNCHCARD_SECRET_FILE): {error.strerror}") from error
 
 
 def _create_topics(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from contracts.programme import Programme
 from runtime.store import Away, JournalRecord, Library
+from runtime.vault import NO_VAULT, Vault
 from services.gateway.answers import PATH, unavailable
 from services.gateway.asgi import AsgiScope, Receive, Send
 from services.gateway.call_reads import router as calls
@@ -78,8 +79,11 @@ class Gateway:
             self.metrics.answered("read", status, time.perf_counter() - began)
 
 
-def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme) -> Gateway:
-    """The gateway over an edge to Kafka, a library of the workers' databases, the keys of its callers, a programme."""
+def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, vault: Vault = NO_VAULT) -> Gateway:
+    """The gateway over an edge to Kafka, a library of the workers' databases, the keys of its callers, a programme.
+
+    Without a vault it takes no commands that have something to seal.
+    """
     metrics = Metrics()
     rest = FastAPI(
         title="Punchcard",
@@ -99,7 +103,7 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme) -
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)
-    return Gateway(Commands(edge, LibraryJournals(library), keys, metrics, doors.calls), rest, looks, metrics)
+    return Gateway(Commands(edge, LibraryJournals(library), keys, metrics, doors.calls, vault), rest, looks, metrics)
 
 
 def _add_operation(rest: FastAPI, edge: Asks, library: Library, metrics: Metrics) -> None:

@@ -16,6 +16,7 @@ from contracts.messages import WORKERS, Actor, ActorKind, Command, CommandEnded
 from runtime.edge import Away as KafkaAway
 from runtime.store import Away as MongoAway
 from runtime.store import JournalRecord, ended
+from runtime.vault import NO_VAULT, Vault, with_seals
 from services.gateway.answers import PATH, Answer, done_or_problem, pending, reused, shown, unavailable, unknown_command
 from services.gateway.asgi import AsgiScope, ClientGone, Receive, Send, answer, read_json
 from services.gateway.calls import HEADER, OpenCalls, named_call
@@ -77,12 +78,21 @@ class Journals(Protocol):
 class Commands:
     """`POST /v1/commands/{type}` and `GET /v1/commands/{id}`."""
 
-    def __init__(self, edge: Asks, journals: Journals, keys: Keys, metrics: Metrics, calls: OpenCalls) -> None:
+    def __init__(
+        self,
+        edge: Asks,
+        journals: Journals,
+        keys: Keys,
+        metrics: Metrics,
+        calls: OpenCalls,
+        vault: Vault = NO_VAULT,
+    ) -> None:
         self._calls = calls
         self._edge = edge
         self._journals = journals
         self._keys = keys
         self._metrics = metrics
+        self._vault = vault
         self._memory = Memory()
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -121,6 +131,7 @@ class Commands:
             raise invalid(error, command_class.personal) from None
         command, call_id = in_call(command, caller, headers)
         command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
+        command = with_seals(command, command_id, self._vault)
         sent = Sent(caller.actor, command_class.__name__, command.digest())
         before = self._memory.get(command_id)
         if before is not None and before.digest != sent.digest:

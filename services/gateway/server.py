@@ -19,6 +19,7 @@ from runtime.edge import Away, Edge
 from runtime.settings import Settings
 from runtime.store import Library
 from runtime.telemetry import set_up_logs
+from runtime.vault import Vault
 from services.gateway.app import create_app
 from services.gateway.keys import Keys
 
@@ -154,7 +155,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     keys = Keys(settings.keys_file)
     library = Library(settings)
     edge = LastingEdge(settings)
-    app = create_app(edge, library, keys, Programme.read(settings.programme_file))
+    app = create_app(edge, library, keys, Programme.read(settings.programme_file), Vault.of(settings))
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -19,6 +19,7 @@ CANDIDATES: Final[tuple[tuple[Any, str], ...]] = (
     ("zqx-{name}@example.org", "zqx-{name}@example.org"),
     ("Zqxä{name}", "Zqxä{name}"),
     ("1908-02-29", "1908-02-29"),
+    ("sealed.zqx-{name}-zqx-zqx-zqx-zqx", "zqx-{name}-zqx-zqx-zqx-zqx"),
     ({"nickname": "Zqxö{name}"}, "Zqxö{name}"),
 )
 """What is tried for a personal field, in order, and what of it is looked for."""

@@ -11,6 +11,7 @@ from contracts.programme import Programme
 from services.gateway.app import create_app
 from services.gateway.keys import Keys, create_key
 from services.gateway.scopes import DEFAULT_SCOPES, SECOND_PERSON
+from tests.decisions import VAULT
 from tests.services.gateway import Door, FakeEdge, FakeLibrary
 
 
@@ -22,7 +23,8 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     made = {name: create_key(file, name, kind, scopes.get(name)) for name, kind in kinds.items()}
     keys = {name: {"Authorization": f"Bearer {key}"} for name, key in made.items()}
     edge, library = FakeEdge(), FakeLibrary()
-    app = create_app(edge, library, Keys(file), Programme.read(Path("programme.yaml")))  # type: ignore[arg-type]  # stands for a Library
+    programme = Programme.read(Path("programme.yaml"))
+    app = create_app(edge, library, Keys(file), programme, VAULT)  # type: ignore[arg-type]  # stands for a Library
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield Door(edge, library, app, client, keys)

@@ -25,6 +25,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return own | {
         "PUNCHCARD_STATE_DIR": str(tmp_path / "state"),
         "PUNCHCARD_KEYS_FILE": str(tmp_path / "state" / "keys.yaml"),
+        "PUNCHCARD_SECRET_FILE": str(tmp_path / "state" / "secret"),
         "PUNCHCARD_KAFKA_SERVERS": f"{HOST}:{free_port()}",
         "PUNCHCARD_MONGO_URL": f"mongodb://{HOST}:{free_port()}/?replicaSet=punchcard",
         "PUNCHCARD_GATEWAY_PORT": str(free_port()),

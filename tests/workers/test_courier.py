@@ -23,7 +23,7 @@ from runtime.settings import Settings
 from runtime.store import Away
 from services.sms_standin.app import create_app
 from services.sms_standin.received import Behaviour, Inbox
-from tests.decisions import decide
+from tests.decisions import VAULT, decide
 from tests.runtime.machine import Bench, fresh_id
 from tests.runtime.machine import message as machine_message
 from tests.workers.memory_reader import MemoryReader
@@ -32,7 +32,7 @@ from workers.notifications import worker
 from workers.notifications.breaker import Breaker
 from workers.notifications.courier import COURIER, Courier, SmsProvider
 from workers.notifications.delivery import defer_message, record_delivery
-from workers.notifications.documents import Message
+from workers.notifications.documents import CODE_MASK, Message
 from workers.notifications.views import NotificationViews
 
 NUMBER = "+4915112345678"
@@ -119,7 +119,8 @@ async def running(world: World, sms: SmsProvider, processes: int = 1) -> AsyncIt
     """So many couriers, each as in a process of its own."""
     stop = asyncio.Event()
     couriers = [
-        Courier(world.reader, world.publish, world.take_lease, {MessageChannel.SMS: sms}) for _ in range(processes)
+        Courier(world.reader, world.publish, world.take_lease, {MessageChannel.SMS: sms}, VAULT)
+        for _ in range(processes)
     ]
     tasks = [asyncio.create_task(courier.run(stop, poll_seconds=0.01)) for courier in couriers]
     try:
@@ -146,6 +147,19 @@ class TestCourier:
         taken = inbox.newest()[0]
         assert (taken.to, taken.text, taken.sender) == (NUMBER, "Hallo Ana", "Cafe")
         assert world.of(f"{0:032x}").provider_reference is not None
+
+    async def test_puts_a_code_into_its_text_and_nowhere_else(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
+        world = World(
+            MemoryReader([due(text=f"{CODE_MASK} is your code", code_id="code-1", code_purpose="verify_phone")])
+        )
+
+        async with running(world, provider(client)):
+            await until(lambda: world.statuses() == {"sent": 1})
+
+        code = VAULT.code("verify_phone", "code-1", NUMBER)
+        assert inbox.newest()[0].text == f"{code} is your code"
+        assert code not in repr(world.reader.collection(Message)) + repr(world.published)
+        assert world.of(f"{0:032x}").text == f"{CODE_MASK} is your code"
 
     async def test_shares_the_work_between_processes(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
         world = World(MemoryReader(due(number) for number in range(100)))

@@ -22,6 +22,7 @@ from tenacity import (
     wait_random,
 )
 
+from contracts.codes import CodeForm
 from contracts.messages import Actor, ActorKind
 from contracts.notifications import DeferMessage, MessageChannel, MessageStatus, RecordDelivery
 from contracts.values import Reference
@@ -29,6 +30,7 @@ from runtime.documents import Document
 from runtime.publishing import Unsent
 from runtime.serve import Beside
 from runtime.store import Away
+from runtime.vault import NO_VAULT, Vault
 from workers.notifications.breaker import Breaker
 from workers.notifications.documents import OPEN, Message
 
@@ -183,8 +185,14 @@ class Courier:
     """Finds messages that are due, carries each to its channel's provider, and reports how it went."""
 
     def __init__(
-        self, reader: Finds, publish: Publish, take_lease: TakeLease, providers: Mapping[MessageChannel, Provider]
+        self,
+        reader: Finds,
+        publish: Publish,
+        take_lease: TakeLease,
+        providers: Mapping[MessageChannel, Provider],
+        vault: Vault = NO_VAULT,
     ) -> None:
+        self._vault = vault
         self._reader = reader
         self._publish = publish
         self._take_lease = take_lease
@@ -266,13 +274,25 @@ class Courier:
 
     async def _handed_over(self, message: Message, provider: Provider) -> RecordDelivery | DeferMessage:
         try:
-            reference = await provider.send(message)
+            reference = await provider.send(self._with_code(message))
         except ProviderRefused as refused:
             return RecordDelivery(message_id=message.id, status=MessageStatus.FAILED, error=refused.code)
         except ProviderAway as away:
             attempt = message.attempts + 1
             return DeferMessage(message_id=message.id, attempt=attempt, error=away.code, is_taken=away.is_taken)
         return RecordDelivery(message_id=message.id, status=MessageStatus.SENT, provider_reference=reference)
+
+    def _with_code(self, message: Message) -> Message:
+        """The message as its recipient reads it: its code stands in it here alone, until it is handed over."""
+        if message.code_id is None or message.code_purpose is None:
+            return message
+        forms = {
+            CodeForm.DIGITS: self._vault.code,
+            CodeForm.TOKEN: self._vault.token,
+            CodeForm.PASSWORD: self._vault.password,
+        }
+        derived = forms[message.code_form](message.code_purpose, message.code_id, message.recipient)
+        return message.with_code(derived)
 
     async def _report(self, message: Message, report: RecordDelivery | DeferMessage) -> None:
         tries = AsyncRetrying(
@@ -310,4 +330,5 @@ async def run(beside: Beside) -> None:
     """Carry messages beside the worker's batches until the process ends."""
     async with httpx.AsyncClient(base_url=beside.settings.sms_url, timeout=REQUEST_SECONDS) as client:
         providers = {MessageChannel.SMS: SmsProvider(client)}
-        await Courier(beside.reader, beside.publish, beside.take_lease, providers).run(beside.stop)
+        vault = Vault.of(beside.settings)
+        await Courier(beside.reader, beside.publish, beside.take_lease, providers, vault).run(beside.stop)

@@ -1,8 +1,9 @@
 """What notifications keeps: how members are reached, messages, and news of members who are not known yet."""
 
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
+from contracts.codes import CodeForm
 from contracts.notifications import MessageChannel, MessageStatus
 from contracts.values import Personal
 from runtime.documents import Document, Index, Part
@@ -12,6 +13,10 @@ RANK: Final = {status: rank for rank, status in enumerate(MessageStatus)}
 
 OPEN: Final = (MessageStatus.QUEUED, MessageStatus.UNKNOWN)
 """Statuses in which a message may still be tried."""
+
+
+CODE_MASK: Final = "••••••"
+"""Stands in a text where its code is, wherever the text is kept or shown; only who sends it puts the code there."""
 
 
 class Contact(Document):
@@ -40,6 +45,11 @@ class Message(Document):
     sender: str
     recipient: Personal[str]
     text: Personal[str]
+    """As it is sent; where a code goes into it, `CODE_MASK` stands in its place."""
+    code_id: str | None = None
+    """Names the code that goes into it; with purpose and recipient, what that is derived from."""
+    code_purpose: str | None = None
+    code_form: CodeForm = CodeForm.DIGITS
     status: MessageStatus = MessageStatus.QUEUED
     queued_at: datetime
     due_at: datetime | None
@@ -50,6 +60,10 @@ class Message(Document):
     """How many attempts to send it have failed."""
     provider_reference: str | None = None
     error: str | None = None
+
+    def with_code(self, code: str) -> Self:
+        """The message as it is sent, with its code in its text; nobody keeps this one."""
+        return self.evolve(text=self.text.replace(CODE_MASK, code))
 
     @property
     def is_open(self) -> bool:

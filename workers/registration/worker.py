@@ -3,8 +3,10 @@
 from contracts.programme import Programme
 from runtime.decisions import Worker
 from workers.registration.call_documents import Call, Desk
+from workers.registration.challenge_documents import Challenge, CodeSends
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneClaim, Registration
 
 worker = Worker[Programme](
-    "registration", documents=(Member, Registration, PhoneClaim, EmailClaim, KnownCard, Call, Desk)
+    "registration",
+    documents=(Member, Registration, PhoneClaim, EmailClaim, KnownCard, Challenge, CodeSends, Call, Desk),
 )

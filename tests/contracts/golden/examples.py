@@ -31,6 +31,7 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "till": "till-2",
     "receipt_number": "000042",
     "coupon_code": "7KQ42M9XTB3C8RWJ",
+    "code": "123456",
     "replaces": "7KQ42M9XTB3C8RWJ",
     "replaced_by": "7KQ42M9XTB3C8RWJ",
 }

@@ -16,6 +16,7 @@ from contracts.programme import Programme
 from contracts.topics import all_topics, commands_topic
 from runtime.publishing import partition_of
 from runtime.settings import Settings
+from runtime.vault import Vault, with_seals
 from tests.proof.history import History, Sent
 from tests.proof.simulation.commands import Sender
 from tests.proof.simulation.loop import Body
@@ -71,6 +72,7 @@ class Run:
             rebalance_timeout_ms=6_000,
             programme_file=PROGRAMME,
         )
+        self.vault = Vault.of(self.settings)
         topics = all_topics("sim", self.partitions, 1.0)
         self.world = World(self.seed, {each.name: each.partitions for each in topics})
         self.programme = programme()
@@ -242,6 +244,7 @@ class Run:
             actor=Actor(kind=ActorKind(kind), id=f"{kind}-1"),
             correlation_id=name,
         )
+        command = with_seals(command, name, self.vault)
         key = command.key_value
         self._put(
             commands_topic("sim", command.worker),

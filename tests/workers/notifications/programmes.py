@@ -24,6 +24,10 @@ RULES = NotificationRules.model_validate(
                 "event": "MemberRegistered",
                 "texts": {"en": "Hello {first_name}, this is {programme}", "de": "Hallo {first_name}"},
             },
+            "phone_code": {
+                "event": "CodeRequested.verify_phone",
+                "texts": {"en": "{code} is your code for {programme}, for {minutes} minutes"},
+            },
             "card_replaced": {"event": "CardReplaced", "texts": {"en": "{card} works now"}},
             "card_blocked": {"event": "CardBlocked", "texts": {"en": "{card} is blocked"}},
             "reward_issued": {"event": "RewardIssued", "texts": {"en": "{first_name}: {reward}"}},

@@ -103,11 +103,12 @@ def at(
     actor: Actor | None = None,
     now: datetime = NOON,
     version: int | None = None,
+    message_id: str = "m-1",
     **rules: Any,
 ) -> Context[Any]:
     """A context of the actor of a channel, under these rules with some of them changed."""
     programme = DEMO.model_copy(update={"registration": RULES.model_copy(update=rules)})
-    return context(programme, actor=actor or ACTORS[channel], now=now, version=version)
+    return context(programme, actor=actor or ACTORS[channel], now=now, version=version, message_id=message_id)
 
 
 def known(state: CardState = CardState.TO_ISSUE, **changes: Any) -> KnownCard:
