@@ -3,8 +3,9 @@
 from enum import StrEnum
 
 from contracts.calls import CallCommand, CallEvent, CallId
+from contracts.codes import TryCode
 from contracts.passwords import Proof
-from contracts.values import CardNumber, Day, Email, MemberId, Personal, Phone, Reference, Text
+from contracts.values import CardNumber, Day, Email, MemberId, Personal, Phone, Reference, Sealed, Text
 
 
 class IdentificationMethod(StrEnum):
@@ -21,7 +22,7 @@ class IdentifyByPassword(CallCommand):
 
     call_id: CallId
     member_id: MemberId
-    proof: Personal[Proof]
+    proof: Sealed[Proof]
 
 
 class IdentifyByDetails(CallCommand, right="registration.identification.detail_askers"):
@@ -36,6 +37,21 @@ class IdentifyByDetails(CallCommand, right="registration.identification.detail_a
     email: Personal[Email] | None = None
     home_store: Reference | None = None
     card_number: CardNumber | None = None
+
+
+class SendIdentificationCode(CallCommand):
+    """Send a code to the member's phone, which the caller reads out then."""
+
+    call_id: CallId
+    member_id: MemberId
+
+
+class IdentifyByCode(CallCommand):
+    """Hold a code that the caller reads out against the one that was sent to the member's phone."""
+
+    call_id: CallId
+    member_id: MemberId
+    code: TryCode
 
 
 class CallerIdentified(CallEvent):

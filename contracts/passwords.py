@@ -13,12 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.calls import CareCommand
 from contracts.messages import Event
-from contracts.values import Instant, MemberId, MessageId, Personal
+from contracts.values import E164, SEAL_PATTERN, Instant, MemberId, Personal, Reference, Sealed, Text
 
 Salt = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-Proof = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-"""What shows that somebody knows a password: 32 bytes, in hexadecimal digits."""
-LinkToken = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{20,64}$")]
+Proof = Annotated[str, StringConstraints(pattern=rf"^(?:[0-9a-f]{{64}}|{SEAL_PATTERN})$")]
+"""What shows that somebody knows a password: 32 bytes, in hexadecimal digits, which a door seals."""
+LinkToken = Annotated[str, StringConstraints(pattern=rf"^(?:[a-z2-7]{{26}}|{SEAL_PATTERN})$")]
+"""What a link has behind its `#`, which a door seals, too."""
+PURPOSE: Final = "password"
+"""Of what is derived from the platform's secret: link tokens, generated passwords, the hashes of proofs."""
 CLIENT_KEY: Final = b"Client Key"
 
 
@@ -50,10 +53,10 @@ class RenewPassword(CareCommand, right="registration.passwords.renewers"):
 class SetPassword(CareCommand, right="registration.passwords.setters"):
     """Set a member's password, with the token of a link that was sent to them."""
 
-    token: Personal[LinkToken]
+    token: Sealed[LinkToken]
     salt: Salt
     terms: StretchTerms
-    proof: Personal[Proof]
+    proof: Sealed[Proof]
 
 
 class PasswordEvent(Event, worker="registration", key="member_id", about=("Password", "member_id")):
@@ -65,8 +68,12 @@ class PasswordEvent(Event, worker="registration", key="member_id", about=("Passw
 class PasswordRenewed(PasswordEvent):
     """A member gets a new password, or a link to set one: what they are sent derives from the renewal's id."""
 
-    renewal_id: MessageId
+    renewal_id: Reference
     way: RenewalWay
+    phone: Personal[E164]
+    """Where it is sent."""
+    first_name: Personal[Text | None]
+    language: str
     ends_at: Instant | None
     """When a link stops working."""
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.messages import ActorKind
 from contracts.programme.calls import CallRules
+from contracts.programme.identification import IdentificationRules, PasswordRules
 from contracts.programme.questions import (
     ChoiceQuestion,
     ChoicesQuestion,
@@ -65,6 +66,8 @@ class RegistrationRules(_Rules):
     repeat_notice_hours: int = Field(24, ge=0)
     """How long a member is not told again that somebody tried to join with their phone or email."""
     calls: CallRules = CallRules()
+    identification: IdentificationRules = IdentificationRules()
+    passwords: PasswordRules = PasswordRules()
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

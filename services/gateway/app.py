@@ -25,6 +25,7 @@ from services.gateway.looks import Looks
 from services.gateway.metrics import Metrics
 from services.gateway.offer_reads import router as offers
 from services.gateway.page import rendered
+from services.gateway.passwords import Passwords
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid_fields
 from services.gateway.reads import Doors, router
 
@@ -103,7 +104,9 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)
-    return Gateway(Commands(edge, LibraryJournals(library), keys, metrics, doors.calls, vault), rest, looks, metrics)
+    passwords = Passwords(doors.registration, programme.registration.passwords)
+    commands = Commands(edge, LibraryJournals(library), keys, metrics, doors.calls, passwords, vault)
+    return Gateway(commands, rest, looks, metrics)
 
 
 def _add_operation(rest: FastAPI, edge: Asks, library: Library, metrics: Metrics) -> None:

@@ -23,6 +23,7 @@ from services.gateway.calls import HEADER, OpenCalls, named_call
 from services.gateway.keys import Caller, Keys
 from services.gateway.memory import Memory, Sent
 from services.gateway.metrics import Metrics
+from services.gateway.passwords import Passwords
 from services.gateway.preferences import Headers, Wait, id_for, trace_of, wait_of
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid
 
@@ -85,9 +86,11 @@ class Commands:
         keys: Keys,
         metrics: Metrics,
         calls: OpenCalls,
+        passwords: Passwords,
         vault: Vault = NO_VAULT,
     ) -> None:
         self._calls = calls
+        self._passwords = passwords
         self._edge = edge
         self._journals = journals
         self._keys = keys
@@ -125,12 +128,14 @@ class Commands:
         raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail, headers={"Allow": "GET, POST"})
 
     async def _post(self, caller: Caller, command_class: type[Command], body: bytes, headers: Headers) -> Answer:
+        command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
+        if "proof" in command_class.model_fields:
+            body = await self._proven(command_class, body, command_id)
         try:
             command = command_class.__pydantic_validator__.validate_json(body, extra="forbid")
         except ValidationError as error:
             raise invalid(error, command_class.personal) from None
         command, call_id = in_call(command, caller, headers)
-        command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
         command = with_seals(command, command_id, self._vault)
         sent = Sent(caller.actor, command_class.__name__, command.digest())
         before = self._memory.get(command_id)
@@ -141,16 +146,9 @@ class Commands:
         wait = wait_of(headers)
         more = {"Preference-Applied": wait.applied} if wait.applied else {}
         if call_id is not None and "call_id" not in command_class.model_fields:
-            try:
-                await self._calls.must_be_open(caller, call_id)
-            except MongoAway:
-                raise unavailable(command_id) from None
-            except Problem:
-                # What was done while it was open has the same answer for ever.
-                before_it_closed = await self._ended_before(command, command_id, sent) if is_repeatable else None
-                if before_it_closed is None:
-                    raise
-                return done_or_problem(before_it_closed, more)
+            done_before = await self._in_open_call(caller, call_id, command, command_id, sent)
+            if done_before is not None:
+                return done_or_problem(done_before, more)
         self._memory.note(command_id, sent)
 
         asked_at = time.monotonic()
@@ -161,6 +159,31 @@ class Commands:
                 self._metrics.answers_from_journal.inc()
                 self._edge.missed(asked_at)
         return pending(command_id, sent.type, more) if outcome is None else done_or_problem(outcome, more)
+
+    async def _in_open_call(
+        self, caller: Caller, call_id: str, command: Command, command_id: str, sent: Sent
+    ) -> CommandEnded | None:
+        """Let pass what is done in an open call; what was done before it was over has the same answer for ever.
+
+        Raises:
+            Problem: 409, the call is over, and nothing was done; 503, nobody can say.
+        """
+        try:
+            await self._calls.must_be_open(caller, call_id)
+        except MongoAway:
+            raise unavailable(command_id) from None
+        except Problem:
+            done_before = await self._ended_before(command, command_id, sent)
+            if done_before is None:
+                raise
+            return done_before
+        return None
+
+    async def _proven(self, command_class: type[Command], body: bytes, command_id: str) -> bytes:
+        try:
+            return await self._passwords.proven(command_class, body, command_id)
+        except MongoAway:
+            raise unavailable(command_id) from None
 
     async def _send(
         self, command: Command, command_id: str, actor: Actor, wait: Wait, traceparent: str | None

@@ -22,8 +22,8 @@ READS: Final = frozenset(
 OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.actors <= OUR_PROCESSES) | {"RecordLook"}
 """Commands that our own processes give each other: only a system's key may send them from outside."""
 
-SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "TieOperator"})
-"""What a key of an operator may do only if it names it: the stronger right of the second person."""
+SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "IdentifyByDetails", "TieOperator"})
+"""What a key of an operator may do only if it names it: the stronger rights, such as the second person's."""
 
 KNOWN_SCOPES: Final = READS | frozenset(COMMANDS)
 
@@ -53,6 +53,8 @@ _APP: Final = frozenset(
         "BlockCard",
         "LinkCard",
         "IssueVirtualCard",
+        "RenewPassword",
+        "SetPassword",
         "RedeemReward",
         "ShareCoupon",
         "AnswerSurvey",

@@ -1,6 +1,6 @@
 """Registration: who is a member, how they joined, and what they agreed to."""
 
-from workers.registration import calls, codes, joining, linking
+from workers.registration import calls, codes, identification, joining, linking, passwords
 from workers.registration.worker import worker
 
-__all__ = ["calls", "codes", "joining", "linking", "worker"]
+__all__ = ["calls", "codes", "identification", "joining", "linking", "passwords", "worker"]

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from contracts.calls import CallDirection, CallState
+from contracts.identification import IdentificationMethod
 from runtime.documents import Document, Index
 
 
@@ -29,6 +30,12 @@ class Call(Document):
     """Whom it is about; once that is known it stays."""
     consented_at: datetime | None = None
     """When the caller agreed to be looked up."""
+    identified_by: IdentificationMethod | None = None
+    identified_at: datetime | None = None
+    challenge_id: str | None = None
+    """Where the last code waits that is to show who the caller is."""
+    failed_tries: int = 0
+    """How often the caller didn't show who they are."""
     reason: str | None = None
 
     def is_open_at(self, now: datetime) -> bool:
@@ -38,6 +45,10 @@ class Call(Document):
     def may_look_at(self, member_id: str) -> bool:
         """Whether a member can be looked at in it: they agreed, or there is nobody to ask."""
         return self.direction is CallDirection.NONE or (self.consented_at is not None and self.member_id == member_id)
+
+    def has_identified(self, member_id: str) -> bool:
+        """Whether the caller showed that they are this member."""
+        return self.identified_by is not None and self.member_id == member_id
 
 
 class Desk(Document):

@@ -29,6 +29,26 @@ def refuse_other_call(call: Call, operator_id: str, context: Context) -> None:
         raise Refused("call_not_open")
 
 
+def refuse_unidentified(call: Call | None, member: Member) -> None:
+    """Refuse what is done only for callers who showed that they are the member.
+
+    Raises:
+        Refused: `caller_not_identified`.
+    """
+    if call is None or not call.has_identified(member.id):
+        raise Refused("caller_not_identified")
+
+
+def refuse_other_member(call: Call, member: Member) -> None:
+    """Refuse another member than the one whom a call is about.
+
+    Raises:
+        Refused: `call_of_another_member`.
+    """
+    if call.member_id not in (None, member.id):
+        raise Refused("call_of_another_member")
+
+
 def refuse_outside_call(call_id: str | None, call: Call | None, context: Context, member: Member | None = None) -> None:
     """Hold what an operator does to a member against the call in which it is done.
 
@@ -51,5 +71,5 @@ def refuse_outside_call(call_id: str | None, call: Call | None, context: Context
     if call is None:
         raise Refused("unknown_call")
     refuse_other_call(call, actor.id, context)
-    if member is not None and call.member_id not in (None, member.id):
-        raise Refused("call_of_another_member")
+    if member is not None:
+        refuse_other_member(call, member)

@@ -17,7 +17,7 @@ from contracts.calls import (
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.registration.call_documents import Call, Desk
-from workers.registration.callers import refuse_other_call, refuse_other_operator
+from workers.registration.callers import refuse_other_call, refuse_other_member, refuse_other_operator
 from workers.registration.documents import Member
 from workers.registration.worker import worker
 
@@ -61,8 +61,7 @@ def record_consent_to_look(
 ) -> Changes:
     refuse_other_operator(command.operator_id, context)
     refuse_other_call(call, command.operator_id, context)
-    if call.member_id not in (None, member.id):
-        raise Refused("call_of_another_member")
+    refuse_other_member(call, member)
     if call.consented_at is not None:
         return
 

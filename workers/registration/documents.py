@@ -5,10 +5,12 @@ from enum import StrEnum
 from typing import ClassVar, Self
 
 from contracts.cards import CardState
+from contracts.codes import CodePurpose
 from contracts.messages import ActorKind
 from contracts.registration import Channel
 from contracts.values import comparable_email
 from runtime.documents import Document, Index, Part
+from workers.registration.challenge_documents import sends_id
 
 
 class MemberState(StrEnum):
@@ -85,6 +87,11 @@ class Member(Applicant):
     refused_cards: tuple[RefusedCard, ...] = ()
     repeat_told_at: datetime | None = None
     """When they were last told that somebody tried to join with their phone or email."""
+
+    @property
+    def caller_sends_id(self) -> str:
+        """Where the codes are counted that were sent to show that a caller is them."""
+        return sends_id(CodePurpose.IDENTIFY_CALLER, self.phone)
 
 
 class PhoneClaim(Document):

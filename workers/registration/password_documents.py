@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import ClassVar
 
-from contracts.passwords import RenewalWay
 from runtime.documents import Document, Part
 
 

@@ -7,6 +7,7 @@ from contracts.card_life import Act, may
 from runtime.store import Reader
 from workers.registration.call_documents import Call, Desk
 from workers.registration.documents import KnownCard, Member
+from workers.registration.password_documents import Password
 
 __all__ = ["Call", "RegistrationViews"]
 
@@ -59,6 +60,11 @@ class RegistrationViews:
     async def calls_of(self, member_id: str, limit: int = 100) -> list[Call]:
         """The calls about a member, newest first."""
         return await self._reader.find(Call, {"member_id": member_id}, sort=(("opened_at", -1),), limit=limit)
+
+    async def salted(self, member_id: str) -> Password | None:
+        """How a member's password is salted and stretched; None where they have none."""
+        member = await self.member(member_id)
+        return None if member is None else await self._reader.get(Password, member.id)
 
     async def _first(self, filter_: dict[str, str]) -> Member | None:
         members = await self._reader.find(Member, filter_, limit=1)
