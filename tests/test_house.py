@@ -24,6 +24,8 @@ BESIDE = {
     "identification": "registration",
     "passwords": "registration",
     "pastimes": "rewards",
+    "profiles": "registration",
+    "spending": "rewards",
     "tiers": "rewards",
 }
 """Contract modules that aren't named after their messages' worker, because it has many."""

@@ -25,6 +25,9 @@ PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
     "PasswordRenewed.link": frozenset({"first_name", "programme", "link", "minutes"}),
     "PasswordRenewed.generated": frozenset({"first_name", "programme", "password"}),
     "PasswordSet": frozenset({"first_name", "programme"}),
+    "PhoneChanged.earlier": frozenset({"first_name", "programme", "phone"}),
+    "PhoneChanged.new": frozenset({"first_name", "programme"}),
+    "EmailChanged": frozenset({"first_name", "programme"}),
     **{
         f"CodeRequested.{purpose}": frozenset({"first_name", "programme", "code", "minutes"}) for purpose in CodePurpose
     },

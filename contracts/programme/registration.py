@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from contracts.messages import ActorKind
 from contracts.programme.calls import CallRules
 from contracts.programme.identification import IdentificationRules, PasswordRules
+from contracts.programme.profiles import ProfileRules
 from contracts.programme.questions import (
     ChoiceQuestion,
     ChoicesQuestion,
@@ -68,6 +69,7 @@ class RegistrationRules(_Rules):
     calls: CallRules = CallRules()
     identification: IdentificationRules = IdentificationRules()
     passwords: PasswordRules = PasswordRules()
+    profiles: ProfileRules = ProfileRules()
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

@@ -44,6 +44,10 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     },
     "SendIdentificationCode": {"operator_id": "olga", "call_id": CALL, "member_id": MEMBER},
     "IdentifyByCode": {"operator_id": "olga", "call_id": CALL, "member_id": MEMBER, "code": "123456"},
+    "ChangeProfile": {"member_id": MEMBER, "home_store": "harbour", "answers": {"favourite_drink": "tea"}},
+    "ChangePhone": {"member_id": MEMBER, "call_id": CALL, "phone": "+4915112345679"},
+    "ConfirmPhone": {"member_id": MEMBER, "call_id": CALL, "code": "123456"},
+    "ChangeEmail": {"member_id": MEMBER, "call_id": CALL, "email": "ana@example.com"},
     "RenewPassword": {"member_id": MEMBER, "way": "link"},
     "SetPassword": {
         "member_id": MEMBER,

@@ -53,6 +53,7 @@ _APP: Final = frozenset(
         "BlockCard",
         "LinkCard",
         "IssueVirtualCard",
+        "ChangeProfile",
         "RenewPassword",
         "SetPassword",
         "RedeemReward",

@@ -75,6 +75,8 @@ def resend_message(
 ) -> Changes:
     if message.is_open and message.due_at is not None:
         raise Refused("message_still_queued", status=message.status.value)
+    if not contact.is_registered:
+        raise Refused("unknown_contact")
     if message.code_id is not None:
         raise Refused("message_has_code")
 

@@ -28,6 +28,12 @@ class Contact(Document):
     email: Personal[str | None] = None
     first_name: Personal[str | None] = None
     language: str
+    is_registered: bool = True
+    """False while there are only later news of the member: nothing is sent then, not even these."""
+    phone_news: int = 0
+    """The member's own version of which the newest event about their phone told; the same for the others."""
+    email_news: int = 0
+    profile_news: int = 0
 
 
 class Message(Document):

@@ -27,15 +27,9 @@ def welcome_member(
     waiting: Annotated[Waiting | None, Key("member_id")],
     context: Context,
 ) -> Changes:
-    if known is not None:
+    if known is not None and known.is_registered:
         return
-    contact = Contact(
-        id=event.member_id,
-        phone=event.phone,
-        email=event.email,
-        first_name=event.first_name,
-        language=event.language,
-    )
+    contact = registered(event, known)
     welcome = Notice(event="MemberRegistered", cause=context.id, subject="", noticed_at=context.now)
     yield contact, *queued(welcome, contact, context)
 
@@ -43,6 +37,26 @@ def welcome_member(
         for notice in waiting.notices:
             yield queued(notice, contact, context)
         yield Erase(Waiting, waiting.id)
+
+
+def registered(event: MemberRegistered, known: Contact | None) -> Contact:
+    """How a new member is reached; later news of them may have come before."""
+    contact = Contact(
+        id=event.member_id,
+        phone=event.phone,
+        email=event.email,
+        first_name=event.first_name,
+        language=event.language,
+    )
+    if known is None:
+        return contact
+    return known.evolve(
+        is_registered=True,
+        phone=known.phone if known.phone_news else contact.phone,
+        email=known.email if known.email_news else contact.email,
+        first_name=known.first_name if known.profile_news else contact.first_name,
+        language=known.language if known.profile_news else contact.language,
+    )
 
 
 @worker.handles(RegistrationRepeated)
@@ -164,7 +178,7 @@ def tell_of_tier(
 
 def told(notice: Notice, member_id: str, contact: Contact | None, waiting: Waiting | None, context: Context) -> Changes:
     """Queue a message; or keep the notice until the member's registration, which is on another topic, comes in."""
-    if contact is not None:
+    if contact is not None and contact.is_registered:
         yield queued(notice, contact, context)
         return
     lifetime = timedelta(minutes=context.programme.notifications.lifetime_minutes)

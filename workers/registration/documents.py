@@ -110,6 +110,19 @@ class EmailClaim(Document):
     member_id: str
 
 
+class PhoneChange(Document):
+    """A phone that a member wants, and whose code nobody said yet; its id is the member's."""
+
+    collection: ClassVar = "phone_changes"
+    indexes: ClassVar = (Index(("due_at",), sparse=True),)
+
+    phone: str
+    challenge_id: str
+    """Where its code waits."""
+    due_at: datetime | None = None
+    """When it is given up."""
+
+
 class KnownCard(Document):
     """What registration knows of a card, from the events of the cards worker; its id is the card's number."""
 

@@ -4,13 +4,13 @@ from contracts.programme import Programme
 from runtime.decisions import Worker
 from workers.registration.call_documents import Call, Desk
 from workers.registration.challenge_documents import Challenge, CodeSends
-from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneClaim, Registration
+from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneChange, PhoneClaim, Registration
 from workers.registration.password_documents import Failures, Password
 
 worker = Worker[Programme](
     "registration",
     documents=(
-        *(Member, Registration, PhoneClaim, EmailClaim, KnownCard),
+        *(Member, Registration, PhoneClaim, EmailClaim, PhoneChange, KnownCard),
         *(Challenge, CodeSends),
         *(Call, Desk, Password, Failures),
     ),

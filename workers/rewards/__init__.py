@@ -13,6 +13,7 @@ from workers.rewards import (
     redemption,
     refunds,
     returning,
+    spending,
     tiers,
     waiting,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "redemption",
     "refunds",
     "returning",
+    "spending",
     "tiers",
     "waiting",
     "worker",

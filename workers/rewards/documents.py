@@ -46,6 +46,8 @@ class Card(Document):
     blocked_at: datetime | None = None
     """When it stopped working, while it doesn't."""
     replaced_by: str | None = None
+    spends_at: datetime | None = None
+    """When something can be spent with it again, after its member came to be reached elsewhere."""
     news: int = 0
     """The card's own version of which the newest event about it told."""
     category_news: int = 0
@@ -60,7 +62,8 @@ class Card(Document):
     @property
     def is_unheard_of(self) -> bool:
         """Whether no event told anything of it yet."""
-        return self.state is None and self.account_id is None and not self.heirs and not self.category_news
+        is_told_of = self.heirs or self.category_news or self.spends_at is not None
+        return self.state is None and self.account_id is None and not is_told_of
 
     def told(self, version: int | None, state: CardState, blocked_at: datetime | None = None) -> Self:
         """The card as an event tells; older news than it has had change nothing."""

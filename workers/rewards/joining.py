@@ -10,6 +10,7 @@ from workers.rewards.counters import summed
 from workers.rewards.documents import Account, Card, Cause
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.reckoning import all_reckonings, joined_tiers
+from workers.rewards.spending import held_too
 from workers.rewards.worker import worker
 
 
@@ -28,6 +29,7 @@ def hand_on_account(
         replaced_by=event.new_card_number
     )
     heir = successor or Card(id=event.new_card_number)
+    yield from held_too(replaced)
     if account is not None:
         yield replaced
         yield from joined(heir, account, own, context)

@@ -38,7 +38,7 @@ def redeem_reward(
     rules = context.programme.rewards
     if account is None:
         raise Refused("unknown_card")
-    refuse_spending(card)
+    refuse_spending(card, context)
     if command.is_offline and not rules.offline_spending:
         raise Refused("offline_spending")
     offer = rules.offer(command.reward)
@@ -96,7 +96,7 @@ def use_reward(
     rules = context.programme.rewards
     if account is None or not account.owns(reward.account_id):
         raise Refused("unknown_reward")
-    refuse_spending(card)
+    refuse_spending(card, context)
     refuse_ended(reward, context)
     refuse_sale(account, None if sale is None else sale.account_id, purchase)
     if sale is not None and len(sale.reward_ids) >= MOST_REWARDS:
@@ -182,12 +182,12 @@ def expire_reward(
     )
 
 
-def refuse_spending(card: Card) -> None:
-    """Refuse a card that doesn't spend: only an active one does.
+def refuse_spending(card: Card, context: Context) -> None:
+    """Refuse a card that doesn't spend: only an active one does, and not right after a change of phone or email.
 
     Raises:
-        Refused: `card_blocked`, `card_replaced`, `card_deleted`, `card_not_active` where it is to issue, or
-            `unknown_card` where nothing but purchases know it.
+        Refused: `spending_waits`, `card_blocked`, `card_replaced`, `card_deleted`, `card_not_active` where it is to
+            issue, or `unknown_card` where nothing but purchases know it.
     """
     if card.state is None:
         raise Refused("unknown_card")
@@ -195,6 +195,8 @@ def refuse_spending(card: Card) -> None:
         raise Refused(STOPPED[card.state])
     if not may(card.state, Act.SPEND):
         raise Refused("card_not_active", state=card.state.value)
+    if card.spends_at is not None and context.now < card.spends_at:
+        raise Refused("spending_waits", spends_at=card.spends_at.isoformat(timespec="seconds"))
 
 
 def held_back(account: Account, unit: str, price: int, context: Context) -> tuple[Tally, tuple[Lot, ...]]:
