@@ -67,7 +67,7 @@ class ChangePhone(ContactCommand):
         return f"{CodePurpose.CHANGE_CONTACT.value} {self.phone}"
 
 
-class ConfirmPhone(ContactCommand):
+class ConfirmPhoneChange(ContactCommand):
     """Say the code that was sent to a member's new phone."""
 
     code: TryCode

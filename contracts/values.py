@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 from unicodedata import normalize
 
 import phonenumbers
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, ValidationInfo
 
 T = TypeVar("T")
 
@@ -42,6 +42,8 @@ SEAL: Final = "sealed."
 SEAL_PATTERN: Final = r"sealed\.[A-Za-z0-9_-]{22,1000}"
 
 
+REGION: Final = "region"
+"""In the context of a validation: the country whose phones are understood without their country code."""
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
 
 
@@ -58,11 +60,13 @@ def _with_check_digit(number: str) -> str:
     return number
 
 
-def _international(phone: str) -> str:
+def _international(phone: str, validation: ValidationInfo) -> str:
+    region = (validation.context or {}).get(REGION)
     try:
-        parsed = phonenumbers.parse(phone, None)
+        parsed = phonenumbers.parse(phone, region)
     except phonenumbers.NumberParseException:
-        raise ValueError("must be an international phone number that begins with +") from None
+        form = "an international phone number that begins with +"
+        raise ValueError(f"must be {form}" if region is None else f"must be {form}, or one of {region}") from None
     if not phonenumbers.is_valid_number(parsed):
         raise ValueError("is not a phone number that can exist")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
@@ -83,7 +87,7 @@ Reference = Annotated[str, StringConstraints(min_length=1, max_length=64, patter
 """A name that another system gave: a store, a till, a receipt, a product."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Phone = Annotated[str, StringConstraints(max_length=32), AfterValidator(_international)]
-"""An international phone number, brought to E.164."""
+"""An international phone number, brought to E.164; a door that says its `REGION` takes national ones of there, too."""
 E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{4,14}$")]
 """A phone that one of our workers has taken as a `Phone` already; looking at that again costs 50 µs in every reader."""
 Email = Annotated[
@@ -106,6 +110,7 @@ Day = Annotated[date, Field(ge=EARLIEST.date(), le=LATEST.date())]
 __all__ = [
     "E164",
     "PERSONAL",
+    "REGION",
     "SEAL",
     "SEALED",
     "SEAL_PATTERN",

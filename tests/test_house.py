@@ -27,6 +27,7 @@ BESIDE = {
     "profiles": "registration",
     "spending": "rewards",
     "tiers": "rewards",
+    "verification": "registration",
 }
 """Contract modules that aren't named after their messages' worker, because it has many."""
 OUTSIDE_HANDLERS = frozenset({"views.py", "courier.py", "sending.py"})

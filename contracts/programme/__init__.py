@@ -6,8 +6,10 @@ from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 import yaml
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from contracts.codes import CodePurpose
 from contracts.programme.cards import CardRules
 from contracts.programme.notifications import NotificationRules
 from contracts.programme.registration import RegistrationRules
@@ -36,6 +38,8 @@ class Programme(BaseModel):
     time_zone: str
     languages: tuple[Language, ...] = Field(min_length=1)
     """The first is taken where nobody says which."""
+    region: str | None = None
+    """The country whose phone numbers are known without their country code, as ISO 3166 names it; none without it."""
     cards: CardRules
     registration: RegistrationRules
     rewards: RewardRules
@@ -50,6 +54,13 @@ class Programme(BaseModel):
             raise ValueError("is not a time zone of the IANA database") from None
         return name
 
+    @field_validator("region")
+    @classmethod
+    def _known_region(cls, region: str | None) -> str | None:
+        if region is not None and region not in SUPPORTED_REGIONS:
+            raise ValueError("is not a country of ISO 3166 in two capitals")
+        return region
+
     @model_validator(mode="after")
     def _labels_in_every_language(self) -> Self:
         asked = [("registration", question) for question in self.registration.questions]
@@ -58,6 +69,17 @@ class Programme(BaseModel):
             missing = [language for language in self.languages if language not in question.label]
             if missing:
                 raise ValueError(f"{place}.questions: {question.code} has no label in {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _codes_have_a_text(self) -> Self:
+        event = f"CodeRequested.{CodePurpose.VERIFY_PHONE}"
+        if self.registration.verifies and self.notifications.template_on(event) is None:
+            raise ValueError(
+                f"registration.channels: phones are verified, and no template of notifications is on {event}"
+            )
+        if self.registration.verifies and not self.registration.verifiers:
+            raise ValueError("registration.verifiers: phones are verified, and nobody may do it")
         return self
 
     @property

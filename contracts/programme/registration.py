@@ -1,5 +1,6 @@
 """What a programme decides about joining: channels, consents and the application form."""
 
+from enum import StrEnum
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -30,6 +31,7 @@ __all__ = [
     "Question",
     "RegistrationRules",
     "TextQuestion",
+    "Verification",
     "YesNoQuestion",
 ]
 
@@ -40,12 +42,22 @@ class _Rules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Verification(StrEnum):
+    """Whether a phone has to be proved by a code."""
+
+    NONE = "none"
+    OFFERED = "offered"
+    REQUIRED = "required"
+
+
 class ChannelRules(_Rules):
-    """One door: whether it is open, to whom, and what has to be given there besides the phone."""
+    """One door: whether it is open, to whom, what has to be given there besides the phone, whether that is verified."""
 
     is_open: bool = True
     actors: tuple[ActorKind, ...] = Field(min_length=1)
     required: tuple[RequiredField, ...] = ()
+    verification: Verification = Verification.NONE
+    """Required: nobody is a member before the code came back. Offered: members may verify their phone once they are."""
 
 
 class ConsentRule(_Rules):
@@ -70,6 +82,16 @@ class RegistrationRules(_Rules):
     identification: IdentificationRules = IdentificationRules()
     passwords: PasswordRules = PasswordRules()
     profiles: ProfileRules = ProfileRules()
+
+    verification_hours: int = Field(24, ge=1, le=720)
+    """How long a registration waits for its code; then it is forgotten, and its card free again."""
+    verifiers: tuple[ActorKind, ...] = ()
+    """Who may have codes sent and try them: the apps in which they are typed, and those to whom they are dictated."""
+
+    @property
+    def verifies(self) -> bool:
+        """Whether phones are verified at all."""
+        return any(each.verification is not Verification.NONE for each in self.channels.values())
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

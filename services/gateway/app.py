@@ -105,7 +105,10 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     _add_pages(rest)
     _add_errors(rest)
     passwords = Passwords(doors.registration, programme.registration.passwords)
-    commands = Commands(edge, LibraryJournals(library), keys, metrics, doors.calls, passwords, vault)
+    journals = LibraryJournals(library)
+    commands = Commands(
+        edge, journals, keys, metrics, calls=doors.calls, passwords=passwords, vault=vault, region=programme.region
+    )
     return Gateway(commands, rest, looks, metrics)
 
 

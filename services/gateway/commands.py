@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from contracts.catalogue import COMMANDS
 from contracts.messages import WORKERS, Actor, ActorKind, Command, CommandEnded
+from contracts.values import REGION
 from runtime.edge import Away as KafkaAway
 from runtime.store import Away as MongoAway
 from runtime.store import JournalRecord, ended
@@ -26,6 +27,7 @@ from services.gateway.metrics import Metrics
 from services.gateway.passwords import Passwords
 from services.gateway.preferences import Headers, Wait, id_for, trace_of, wait_of
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid
+from services.gateway.scopes import scope_beyond
 
 log = structlog.get_logger(__name__)
 
@@ -85,9 +87,11 @@ class Commands:
         journals: Journals,
         keys: Keys,
         metrics: Metrics,
+        *,
         calls: OpenCalls,
         passwords: Passwords,
         vault: Vault = NO_VAULT,
+        region: str | None = None,
     ) -> None:
         self._calls = calls
         self._passwords = passwords
@@ -96,6 +100,7 @@ class Commands:
         self._keys = keys
         self._metrics = metrics
         self._vault = vault
+        self._local = {REGION: region}
         self._memory = Memory()
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -132,9 +137,12 @@ class Commands:
         if "proof" in command_class.model_fields:
             body = await self._proven(command_class, body, command_id)
         try:
-            command = command_class.__pydantic_validator__.validate_json(body, extra="forbid")
+            command = command_class.__pydantic_validator__.validate_json(body, extra="forbid", context=self._local)
         except ValidationError as error:
             raise invalid(error, command_class.personal) from None
+        more_needed = scope_beyond(command)
+        if more_needed is not None:
+            caller.must_have(more_needed)
         command, call_id = in_call(command, caller, headers)
         command = with_seals(command, command_id, self._vault)
         sent = Sent(caller.actor, command_class.__name__, command.digest())

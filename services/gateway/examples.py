@@ -46,7 +46,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "IdentifyByCode": {"operator_id": "olga", "call_id": CALL, "member_id": MEMBER, "code": "123456"},
     "ChangeProfile": {"member_id": MEMBER, "home_store": "harbour", "answers": {"favourite_drink": "tea"}},
     "ChangePhone": {"member_id": MEMBER, "call_id": CALL, "phone": "+4915112345679"},
-    "ConfirmPhone": {"member_id": MEMBER, "call_id": CALL, "code": "123456"},
+    "ConfirmPhoneChange": {"member_id": MEMBER, "call_id": CALL, "code": "123456"},
     "ChangeEmail": {"member_id": MEMBER, "call_id": CALL, "email": "ana@example.com"},
     "RenewPassword": {"member_id": MEMBER, "way": "link"},
     "SetPassword": {
@@ -57,6 +57,10 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "proof": "5e" * 32,
     },
     "CloseCall": {"operator_id": "olga", "call_id": CALL, "reason": "lost_card"},
+    "ResendPhoneCode": {"registration_id": MEMBER},
+    "VerifyPhone": {"registration_id": MEMBER, "code": "271828"},
+    "SendPhoneCode": {"member_id": MEMBER},
+    "ConfirmPhone": {"member_id": MEMBER, "challenge_id": ADJUSTMENT, "code": "271828"},
     "RecordPurchase": {
         "card_number": CARD,
         **STORE,

@@ -5,7 +5,8 @@ from typing import Final
 
 from contracts.catalogue import COMMANDS
 from contracts.messages import OURS as OUR_PROCESSES
-from contracts.messages import ActorKind
+from contracts.messages import ActorKind, Command
+from contracts.registration import Channel, RegisterMember
 
 READ_CALL: Final = "read:call"
 READ_CARD: Final = "read:card"
@@ -25,9 +26,13 @@ OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.ac
 SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "IdentifyByDetails", "TieOperator"})
 """What a key of an operator may do only if it names it: the stronger rights, such as the second person's."""
 
-KNOWN_SCOPES: Final = READS | frozenset(COMMANDS)
+FROM_FORM: Final = "RegisterMember:paper_form"
+"""To register from a paper form, without the person: beside the scope of the command, and only where a key names it."""
 
-_TILL: Final = frozenset(
+KNOWN_SCOPES: Final = READS | frozenset(COMMANDS) | {FROM_FORM}
+
+_CODES: Final = frozenset({"ResendPhoneCode", "VerifyPhone", "SendPhoneCode", "ConfirmPhone"})
+_TILL: Final = _CODES | frozenset(
     {
         "IssueCard",
         "BlockCard",
@@ -47,7 +52,7 @@ _TILL: Final = frozenset(
         READ_COUPON,
     }
 )
-_APP: Final = frozenset(
+_APP: Final = _CODES | frozenset(
     {
         "RegisterMember",
         "BlockCard",
@@ -68,12 +73,17 @@ _APP: Final = frozenset(
 DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
     ActorKind.POS: _TILL,
     ActorKind.APP: _APP,
-    ActorKind.OPERATOR: KNOWN_SCOPES - OURS - SECOND_PERSON,
-    ActorKind.WALLET: frozenset(
-        {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD}
-    ),
-    ActorKind.SMS: frozenset({"RegisterMember"}),
+    ActorKind.OPERATOR: KNOWN_SCOPES - OURS - SECOND_PERSON - {FROM_FORM},
+    ActorKind.WALLET: _CODES | {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD},
+    ActorKind.SMS: _CODES | {"RegisterMember"},
     ActorKind.SYSTEM: KNOWN_SCOPES,
     ActorKind.WORKER: frozenset(),
 }
 """What a key may do that names no scopes of its own, by the kind of caller."""
+
+
+def scope_beyond(command: Command) -> str | None:
+    """What a key needs beside the scope of the command's name, because of what the command says."""
+    if isinstance(command, RegisterMember) and command.channel is Channel.PAPER_FORM:
+        return FROM_FORM
+    return None

@@ -56,6 +56,7 @@ class MemberShown(Shape):
     channel: Channel
     registered_at: datetime
     phone: str
+    phone_verified_at: datetime | None
     email: str | None
     first_name: str | None
     last_name: str | None

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from contracts.values import (
+    REGION,
     CardNumber,
     Code,
     Day,
@@ -97,6 +98,12 @@ class TestPhone:
     @pytest.mark.parametrize("written", ["015112345678", "hello", "", "0049 151 12345678"])
     def test_is_international(self, written: str) -> None:
         assert rule_broken(Phone, written) == "Value error, must be an international phone number that begins with +"
+
+    @pytest.mark.parametrize("written", ["0151 12345678", "0151/123-45678", "+49 151 12345678", "0049 151 12345678"])
+    def test_may_be_national_where_a_door_says_of_which_country(self, written: str) -> None:
+        assert TypeAdapter(Phone).validate_python(written, context={REGION: "DE"}) == "+4915112345678"
+        with pytest.raises(ValidationError):
+            TypeAdapter(Phone).validate_python("hello", context={REGION: "DE"})
 
     @pytest.mark.parametrize("written", ["+49151", "+1 555 1234567890", "+4900000000000"])
     def test_can_exist(self, written: str) -> None:

@@ -16,6 +16,7 @@ from services.gateway.examples import CARD, COUPON
 from services.gateway.keys import Keys, create_key
 from services.gateway.scopes import DEFAULT_SCOPES, KNOWN_SCOPES
 from tests.contracts.golden.examples import example
+from tests.decisions import VAULT
 from tests.security.test_rights import PAGE
 from tests.services.gateway import FakeEdge, FakeLibrary
 
@@ -79,7 +80,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         scope: create_key(file, f"scope-{number}", ActorKind.OPERATOR, [scope])
         for number, scope in enumerate(sorted(KNOWN_SCOPES))
     }
-    app = create_app(FakeEdge(), FakeLibrary(), Keys(file), Programme.read(Path("programme.yaml")))  # type: ignore[arg-type]  # stands for a Library
+    programme = Programme.read(Path("programme.yaml"))
+    app = create_app(FakeEdge(), FakeLibrary(), Keys(file), programme, VAULT)  # type: ignore[arg-type]  # stands for a Library
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         yield House(client, kinds, scopes)
 

@@ -68,6 +68,23 @@ class TestErrors:
 
         assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", f"punchcard: {file}: is not UTF-8\n")
 
+    @pytest.mark.parametrize("arguments", [("worker", "cards"), ("gateway",), ("secret",)])
+    def test_refuse_to_start_without_a_secret(self, arguments: tuple[str, ...], tmp_path: Path) -> None:
+        file = tmp_path / "secret"
+        environment = {name: value for name, value in os.environ.items() if name != "PUNCHCARD_SECRET"}
+        command = [sys.executable, "-m", "services.cli", *arguments]
+        ended = subprocess.run(
+            command,
+            env=environment | {"PUNCHCARD_SECRET_FILE": str(file)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+        line = f"there is no secret: set PUNCHCARD_SECRET, or make {file} with `punchcard secret --create`"
+        assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", f"punchcard: {line}\n")
+
     def test_say_that_the_broker_does_not_answer(self) -> None:
         ended = punchcard("topics", PUNCHCARD_KAFKA_SERVERS="127.0.0.1:1")
 

@@ -11,7 +11,7 @@ from contracts.messages import ActorKind
 from runtime.settings import Settings
 from services.gateway.keys import Keys, KeysError, create_key, ensure_demo_keys, read_keys, remove_key
 from services.gateway.problems import Problem
-from services.gateway.scopes import DEFAULT_SCOPES, KNOWN_SCOPES, OURS, SECOND_PERSON
+from services.gateway.scopes import DEFAULT_SCOPES, FROM_FORM, KNOWN_SCOPES, OURS, SECOND_PERSON
 
 
 @pytest.fixture
@@ -171,3 +171,7 @@ class TestScopes:
 
     def test_keep_the_second_persons_right_from_operators_who_are_not_given_it(self) -> None:
         assert not DEFAULT_SCOPES[ActorKind.OPERATOR] & SECOND_PERSON
+
+    def test_keep_the_paper_form_from_operators_who_are_not_given_it(self) -> None:
+        assert FROM_FORM not in DEFAULT_SCOPES[ActorKind.OPERATOR]
+        assert FROM_FORM in KNOWN_SCOPES

@@ -9,6 +9,7 @@ from workers.registration import (
     linking,
     passwords,
     profiles,
+    verification,
 )
 from workers.registration.worker import worker
 
@@ -21,5 +22,6 @@ __all__ = [
     "linking",
     "passwords",
     "profiles",
+    "verification",
     "worker",
 ]

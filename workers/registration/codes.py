@@ -1,9 +1,9 @@
 """Codes by text: six digits for ten minutes, five tries, three sends an hour; derived, never kept.
 
 The one piece for whatever a code proves. A capability opens a challenge with `asked`, under an id of its own choice;
-its handler holds what was typed against it with `is_right`, counts a wrong one with `rejected` and ends the challenge
-with `Erase(Challenge, …)`. A wrong try has to be counted, and a refusal leaves no trace: so it is no refusal, but is
-done and answered by `CodeRejected` with what is left.
+its handler finds it `counting`, holds what was typed against it with `is_right`, counts a wrong one with `rejected` and
+ends the challenge with `Erase(Challenge, …)`. A wrong try has to be counted, and a refusal leaves no trace: so it is no
+refusal, but is done and answered by `CodeRejected` with what is left.
 """
 
 import hmac
@@ -102,16 +102,23 @@ def asked(
     )
 
 
-def is_right(tried: str, challenge: Challenge | None, address: str, context: Context) -> bool:
-    """Whether a code that was typed is the one that was sent to an address; compared in constant time.
+def counting(challenge: Challenge | None, purpose: CodePurpose, subject_id: str, context: Context) -> Challenge:
+    """The challenge, if a code for this purpose and about this member or registration can be tried on it.
 
     Raises:
         Refused: `code_expired`, no code counts there; `too_many_tries`, this one counts no more.
     """
-    if challenge is None or challenge.expires_at <= context.now:
+    if challenge is None or (challenge.purpose, challenge.subject_id) != (purpose, subject_id):
+        raise Refused("code_expired")
+    if challenge.expires_at <= context.now:
         raise Refused("code_expired")
     if challenge.tries >= MOST_TRIES:
         raise Refused("too_many_tries", most=MOST_TRIES)
+    return challenge
+
+
+def is_right(tried: str, challenge: Challenge, address: str, context: Context) -> bool:
+    """Whether a code that was typed is the one that was sent to an address; compared in constant time."""
     right = context.vault.code(challenge.purpose.value, challenge.code_id, address)
     return hmac.compare_digest(tried.encode(), right.encode())
 

@@ -12,7 +12,7 @@ from contracts.messages import ActorKind
 from contracts.profiles import (
     ChangeEmail,
     ChangePhone,
-    ConfirmPhone,
+    ConfirmPhoneChange,
     DropPhoneChange,
     EmailChanged,
     PhoneChanged,
@@ -52,9 +52,9 @@ def change_phone(
     yield from asked(CodePurpose.CHANGE_CONTACT, challenge_id, member, sends, context, phone=command.phone)
 
 
-@worker.handles(ConfirmPhone)
-def confirm_phone(
-    command: ConfirmPhone,
+@worker.handles(ConfirmPhoneChange)
+def confirm_phone_change(
+    command: ConfirmPhoneChange,
     member: Annotated[Member, Key("member_id")],
     change: Annotated[PhoneChange | None, Key("member.id")],
     challenge: Annotated[Challenge | None, Key("change.challenge_id")],
@@ -76,7 +76,7 @@ def confirm_phone(
     yield Erase(Challenge, challenge.id), Erase(PhoneChange, change.id), Erase(PhoneClaim, member.phone)
     yield (
         (claim or PhoneClaim(id=change.phone, member_id=member.id)).evolve(member_id=member.id),
-        member.evolve(phone=change.phone),
+        member.evolve(phone=change.phone, phone_verified_at=context.now),
     )
     has_agreed = call is not None and call.identified_by is IdentificationMethod.CODE
     yield PhoneChanged(

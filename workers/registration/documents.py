@@ -59,6 +59,8 @@ class Applicant(Document):
     language: str
     consents: tuple[GivenConsent, ...]
     answers: tuple[Answer, ...]
+    phone_verified_at: datetime | None = None
+    """When somebody last showed that they read what is sent to the phone."""
 
     @property
     def comparable_email(self) -> str | None:
@@ -70,9 +72,17 @@ class Registration(Applicant):
     """A registration that was received and isn't decided yet; it goes when it is."""
 
     collection: ClassVar = "registrations"
+    indexes: ClassVar = (Index(("ends_at",), sparse=True),)
 
     card_number: str | None
     received_at: datetime
+    ends_at: datetime | None = None
+    """When it is forgotten, while it waits for a code."""
+
+    @property
+    def phone_sends_id(self) -> str:
+        """Where the codes to its phone are counted."""
+        return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
 
 
 class Member(Applicant):
@@ -92,6 +102,11 @@ class Member(Applicant):
     def caller_sends_id(self) -> str:
         """Where the codes are counted that were sent to show that a caller is them."""
         return sends_id(CodePurpose.IDENTIFY_CALLER, self.phone)
+
+    @property
+    def phone_sends_id(self) -> str:
+        """Where the codes to their phone are counted."""
+        return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
 
 
 class PhoneClaim(Document):

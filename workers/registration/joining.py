@@ -6,12 +6,15 @@ people join by themselves nobody may learn from an answer who is a member (rules
 `RegistrationReceived` before anything looks at phones and emails; `EnrolMember`, which the worker asks of itself, then
 either makes the member or tells the one who exists. The card stays set aside either way: were it free again, trying it
 once more would tell.
+
+Where a channel verifies phones, `workers/registration/verification.py` stands between the two.
 """
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
+from contracts.programme.registration import Verification
 from contracts.registration import (
     Channel,
     EnrolMember,
@@ -20,6 +23,7 @@ from contracts.registration import (
     RegistrationReceived,
     RegistrationRepeated,
 )
+from contracts.verification import BeginVerification
 from runtime.decisions import Key, Refused
 from runtime.documents import Document, Erase
 from workers import Changes, Context
@@ -57,12 +61,29 @@ def register_member(
     if command.channel.is_self_service:
         yield from receive(command, card, context)
         return
+    refuse_claimed(phone_claim, email_claim)
+    if must_verify(command.channel, context):
+        yield from receive(command, card, context)
+        return
+
+    yield from admit(said_in(command, context), command.card_number, card, context)
+
+
+def refuse_claimed(phone_claim: PhoneClaim | None, email_claim: EmailClaim | None) -> None:
+    """Refuse a phone or email in use, with a hint for staff.
+
+    Raises:
+        Refused: `phone_already_registered` or `email_already_registered`.
+    """
     if phone_claim is not None:
         raise Refused("phone_already_registered")
     if email_claim is not None:
         raise Refused("email_already_registered")
 
-    yield from admit(said_in(command, context), command.card_number, card, context)
+
+def must_verify(channel: Channel, context: Context) -> bool:
+    """Whether nobody is a member at a channel before the code that was sent to their phone came back."""
+    return context.programme.registration.channels[channel].verification is Verification.REQUIRED
 
 
 @worker.handles(EnrolMember)
@@ -76,10 +97,12 @@ def enrol_member(
     card: Annotated[KnownCard | None, Key("registration.card_number")],
     context: Context,
 ) -> Changes:
+    if registration.ends_at is not None:
+        raise Refused("phone_not_verified")
+
     yield Erase(Registration, command.registration_id)
     if phone_claim is None and email_claim is None:
-        said = {name: getattr(registration, name) for name in SAID}
-        yield from admit(said, registration.card_number, card, context)
+        yield from admit(said_before(registration), registration.card_number, card, context)
         return
 
     holders = {holder.id: holder for holder in (phone_holder, email_holder) if holder is not None}
@@ -87,6 +110,11 @@ def enrol_member(
         yield from tell_of_repeat(holder, registration, context)
     if card is not None:
         yield card.evolve(claimed_by=next(iter(holders), card.claimed_by))
+
+
+def said_before(registration: Registration) -> dict[str, Any]:
+    """What a person said whose registration waited, by the names of `Applicant`'s fields."""
+    return {name: getattr(registration, name) for name in SAID}
 
 
 def said_in(command: RegisterMember, context: Context) -> dict[str, Any]:
@@ -118,9 +146,15 @@ def said_in(command: RegisterMember, context: Context) -> dict[str, Any]:
 
 
 def receive(command: RegisterMember, card: KnownCard | None, context: Context) -> Changes:
-    """Keep a registration for enrolment, and set its card aside."""
+    """Keep a registration for enrolment, at some channels once its code came back; and set its card aside."""
+    waits = must_verify(command.channel, context)
+    hours = context.programme.registration.verification_hours
     registration = Registration(
-        id=context.new_id(), card_number=command.card_number, received_at=context.now, **said_in(command, context)
+        id=context.new_id(),
+        card_number=command.card_number,
+        received_at=context.now,
+        ends_at=context.now + timedelta(hours=hours) if waits else None,
+        **said_in(command, context),
     )
     yield registration
     if card is not None:
@@ -128,7 +162,8 @@ def receive(command: RegisterMember, card: KnownCard | None, context: Context) -
     yield RegistrationReceived(
         registration_id=registration.id, channel=registration.channel, card_number=registration.card_number
     )
-    yield EnrolMember(registration_id=registration.id)
+    follow_up = BeginVerification if waits else EnrolMember
+    yield follow_up(registration_id=registration.id)
 
 
 def admit(said: Mapping[str, Any], card_number: str | None, card: KnownCard | None, context: Context) -> Changes:

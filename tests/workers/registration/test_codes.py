@@ -10,10 +10,10 @@ import pytest
 from contracts.codes import CodePurpose, CodeRejected, CodeRequested, EndChallenge, ForgetSends
 from runtime.documents import Document, Erase
 from tests.decisions import NOON, VAULT, Told, decide, refused
-from tests.workers.registration.people import ITSELF, PHONE, at, member
+from tests.workers.registration.people import ANA, BEN, ITSELF, PHONE, at, member
 from workers.registration import codes
 from workers.registration.challenge_documents import Challenge, CodeSends, sends_id
-from workers.registration.codes import asked, end_challenge, forget_sends, is_right, rejected
+from workers.registration.codes import asked, counting, end_challenge, forget_sends, is_right, rejected
 from workers.registration.documents import Applicant
 
 PURPOSE = CodePurpose.VERIFY_PHONE
@@ -41,7 +41,12 @@ def wrong(said: Told) -> str:
 
 
 def is_taken(said: Told, tried: str, minutes: float = 0) -> bool:
-    return is_right(tried, said.document(Challenge), PHONE, at(now=NOON + timedelta(minutes=minutes)))
+    return tries(said.document(Challenge), tried, minutes)
+
+
+def tries(challenge: Challenge | None, tried: str, minutes: float = 0) -> bool:
+    context = at(now=NOON + timedelta(minutes=minutes))
+    return is_right(tried, counting(challenge, PURPOSE, ANA, context), PHONE, context)
 
 
 class TestCode:
@@ -68,25 +73,29 @@ class TestCode:
         with refused("code_expired"):
             is_taken(said, code_of(said), minutes=10)
         with refused("code_expired"):
-            is_right("123456", None, PHONE, at())
+            tries(None, "123456")
 
     def test_may_be_tried_five_times(self) -> None:
         said = ask()
         challenge = said.document(Challenge)
         for left in (4, 3, 2, 1, 0):
-            assert not is_right(wrong(said), challenge, PHONE, at())
+            assert not tries(challenge, wrong(said))
             changed, event = rejected(challenge)
             assert isinstance(changed, Challenge)
             assert event == CodeRejected(challenge_id="c-1", purpose=PURPOSE, tries_left=left)
             challenge = changed
 
         with refused("too_many_tries", most=5):
-            is_right(code_of(said), challenge, PHONE, at())
+            tries(challenge, code_of(said))
 
-    def test_proves_one_purpose_and_one_address(self) -> None:
+    def test_proves_one_purpose_of_one_member_and_one_address(self) -> None:
         said = ask()
         challenge = said.document(Challenge)
 
+        with refused("code_expired"):
+            counting(challenge, CodePurpose.MERGE_MEMBERS, ANA, at())
+        with refused("code_expired"):
+            counting(challenge, PURPOSE, BEN, at())
         assert not is_right(code_of(said), challenge.evolve(purpose=CodePurpose.MERGE_MEMBERS), PHONE, at())
         assert not is_right(code_of(said), challenge, "+4915112345679", at())
 

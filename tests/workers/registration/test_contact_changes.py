@@ -12,7 +12,7 @@ from contracts.messages import Actor, ActorKind
 from contracts.profiles import (
     ChangeEmail,
     ChangePhone,
-    ConfirmPhone,
+    ConfirmPhoneChange,
     DropPhoneChange,
     EmailChanged,
     PhoneChanged,
@@ -25,7 +25,7 @@ from tests.workers.registration.people import ANA, APP, BEN, NUMBER, OPERATOR, O
 from tests.workers.registration.test_calls import CALL, CALLING, talking
 from workers.registration.call_documents import Call
 from workers.registration.challenge_documents import Challenge, CodeSends
-from workers.registration.contact_changes import change_email, change_phone, confirm_phone, drop_phone_change
+from workers.registration.contact_changes import change_email, change_phone, confirm_phone_change, drop_phone_change
 from workers.registration.documents import EmailClaim, Member, PhoneChange, PhoneClaim
 
 RULES = ProfileRules(cooling_off_hours=72)
@@ -52,9 +52,9 @@ def confirmed(is_right: bool = True, **documents: Any) -> Told:
     change, challenge = sent.document(PhoneChange), sent.document(Challenge)
     code = VAULT.code(CodePurpose.CHANGE_CONTACT, challenge.code_id, OTHER_PHONE)
     typed = code if is_right else f"{(int(code) + 1) % 1_000_000:06d}"
-    command = with_seals(ConfirmPhone(member_id=ANA, call_id=CALL, code=typed), "m-1", VAULT)
+    command = with_seals(ConfirmPhoneChange(member_id=ANA, call_id=CALL, code=typed), "m-1", VAULT)
     known = {"member": KNOWN, "call": proven(), "change": change, "challenge": challenge, "context": by()}
-    return decide(confirm_phone, command, **{**known, **documents})
+    return decide(confirm_phone_change, command, **{**known, **documents})
 
 
 def emailed(email: str = "ana@example.com", **documents: Any) -> Told:
@@ -115,7 +115,7 @@ class TestChangePhone:
         assert second.document(PhoneChange).phone == "+4915112345680"
 
 
-class TestConfirmPhone:
+class TestConfirmPhoneChange:
     def test_moves_the_claim_with_the_phone_at_once(self) -> None:
         said = confirmed()
 

@@ -2,19 +2,25 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.cards import BlockCard, CardState, IssueCard
-from contracts.messages import Actor, Envelope, Event, Message, without_personal
+from contracts.codes import CodeRequested
+from contracts.messages import Actor, Command, Envelope, Event, Message, without_personal
+from contracts.programme import Programme
+from contracts.programme.registration import Verification
 from contracts.registration import Channel, RegisterMember
 from contracts.values import comparable_email, luhn_digit
+from contracts.verification import EndRegistration, ResendPhoneCode, VerifyPhone
 from runtime.decisions import Context, NotLoaded, Refused, decide
 from runtime.documents import Document, View
-from tests.decisions import NOON
-from tests.workers.registration.people import ACTORS, CONSENTS, DEMO, OPERATOR
+from runtime.vault import with_seals
+from tests.decisions import NOON, VAULT
+from tests.workers.registration.people import ACTORS, CONSENTS, DEMO, ITSELF, OPERATOR, RULES
 from workers import cards, registration
 from workers.cards.documents import Card, LinkedCards
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneClaim, Registration
@@ -46,11 +52,16 @@ class House:
     queues: dict[tuple[str, str], list[tuple[Envelope, Message]]] = field(default_factory=dict)
     answers: dict[str, object] = field(default_factory=dict)
     """What each message's sender is shown: the code, or the events less what is personal in them."""
+    programme: Programme = DEMO
+    now: datetime = NOON
+    texts: list[CodeRequested] = field(default_factory=list)
+    """The codes that were sent to phones."""
 
-    def ask(self, message_id: str, command: Message, actor: Actor) -> None:
+    def ask(self, message_id: str, command: Command, actor: Actor) -> None:
         """Put a command of an edge into its worker's queue."""
         envelope = Envelope(id=message_id, type="Test", time=NOON, actor=actor, correlation_id=message_id)
-        self.queues.setdefault((command.worker, message_id), []).append((envelope, command))
+        sealed = with_seals(command, message_id, VAULT)
+        self.queues.setdefault((command.worker, message_id), []).append((envelope, sealed))
 
     def work(self, queue: tuple[str, str]) -> None:
         """Let a worker decide the next message of a queue."""
@@ -62,7 +73,7 @@ class House:
         handler = worker.handlers[type(message).__name__]
         while True:
             try:
-                decision = decide(handler, message, Context[Any](envelope, NOON, DEMO), view)
+                decision = decide(handler, message, Context[Any](envelope, self.now, self.programme, VAULT), view)
             except NotLoaded as missing:
                 for slot in missing.slots:
                     view.loaded(slot, None)
@@ -75,6 +86,7 @@ class House:
         view.take(decision.documents, decision.erased)
         events = [said for said in decision.messages if isinstance(said, Event)]
         self.answers[envelope.id] = [(type(event), without_personal(event)) for event in events]
+        self.texts += [each for each in events if isinstance(each, CodeRequested) and each.phone is not None]
         for number, said in enumerate(decision.messages):
             follows = envelope.model_copy(update={"id": f"{envelope.id}/x-{number}", "causation_id": envelope.id})
             for name, other in WORKERS.items():
@@ -163,6 +175,95 @@ class TestAnyInterleaving:
         assert house.answers["join-2"] == ("phone_already_registered", {})
         both_workers_agree(house)
         assert [card.state for card in house.all("cards", Card)] == [CardState.ACTIVE]
+
+
+VERIFYING = DEMO.model_copy(
+    update={
+        "registration": RULES.model_copy(
+            update={
+                "channels": {
+                    channel: rules.model_copy(update={"verification": Verification.REQUIRED})
+                    for channel, rules in RULES.channels.items()
+                },
+                "verifiers": tuple({actor.kind for actor in ACTORS.values()}),
+            }
+        )
+    }
+)
+
+
+def typed(house: House, text: CodeRequested, is_wrong: bool) -> VerifyPhone:
+    """What somebody types who reads a text, rightly or wrongly."""
+    code = VAULT.code(text.purpose.value, text.code_id, text.phone or "")
+    wrong = f"{(int(code) + 1) % 1_000_000:06d}"
+    return VerifyPhone(registration_id=text.challenge_id, code=wrong if is_wrong else code)
+
+
+class TestAnyInterleavingWithCodes:
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(registrations, max_size=7), st.data())
+    def test_leaves_each_phone_email_and_card_with_one_owner_at_most(
+        self, joining: list[RegisterMember], data: st.DataObject
+    ) -> None:
+        house = House(programme=VERIFYING)
+        for number in NUMBERS:
+            house.ask(f"issue-{number}", IssueCard(card_number=number), OPERATOR)
+        if data.draw(st.booleans(), "cards are known before anybody joins"):
+            while house.queues:
+                house.work(min(house.queues))
+        for place, command in enumerate(joining):
+            house.ask(f"join-{place}", command, ACTORS[command.channel])
+        asked = 0
+        while house.queues or (house.texts and asked < 20):
+            if house.texts and asked < 20 and (not house.queues or data.draw(st.booleans(), "somebody types a code")):
+                asked += 1
+                text = data.draw(st.sampled_from(house.texts), "which")
+                resent = ResendPhoneCode(registration_id=text.challenge_id)
+                answer = data.draw(st.sampled_from(("right", "right", "wrong", "again")), "how")
+                command = resent if answer == "again" else typed(house, text, answer == "wrong")
+                house.ask(f"code-{asked}", command, OPERATOR)
+                continue
+            house.work(data.draw(st.sampled_from(sorted(house.queues)), "next"))
+            each_has_one_owner(house)
+
+        self.nobody_is_a_member_without_a_code(house)
+        self.waits_end(house)
+        both_workers_agree(house)
+
+    def nobody_is_a_member_without_a_code(self, house: House) -> None:
+        verified = {text.phone for text in house.texts}
+        for each in house.all("registration", Member):
+            assert each.phone in verified
+            assert each.phone_verified_at == NOON
+
+    def waits_end(self, house: House) -> None:
+        """A day later what still waits is forgotten, and its cards are free for others."""
+        house.now = NOON + timedelta(days=1)
+        for place, each in enumerate(house.all("registration", Registration)):
+            house.ask(f"end-{place}", EndRegistration(registration_id=each.id), ITSELF)
+        while house.queues:
+            house.work(min(house.queues))
+        assert house.all("registration", Registration) == []
+        members = {member.id for member in house.all("registration", Member)}
+        claims = {card.claimed_by for card in house.all("registration", KnownCard)} - {None}
+        assert claims <= members
+
+    def test_lets_people_in_at_all(self) -> None:
+        house = House(programme=VERIFYING)
+        for channel, phone in ((Channel.MOBILE_APP, PHONES[0]), (Channel.CALL, PHONES[1])):
+            command = RegisterMember(
+                channel=channel, phone=phone, first_name="Ana", last_name="Alvarez", consents=CONSENTS
+            )
+            house.ask(f"join-{channel}", command, ACTORS[channel])
+        while house.queues:
+            house.work(min(house.queues))
+        assert house.all("registration", Member) == []
+
+        for place, text in enumerate(house.texts):
+            house.ask(f"code-{place}", typed(house, text, is_wrong=False), OPERATOR)
+        while house.queues:
+            house.work(min(house.queues))
+        assert {each.phone for each in house.all("registration", Member)} == set(PHONES[:2])
 
 
 class TestAStranger:
