@@ -24,7 +24,7 @@ from workers import Changes, Context
 from workers.registration.call_documents import Call
 from workers.registration.callers import refuse_outside_call, refuse_unidentified
 from workers.registration.challenge_documents import Challenge, CodeSends
-from workers.registration.codes import asked, is_right, rejected
+from workers.registration.codes import asked, counting, is_right, rejected
 from workers.registration.documents import EmailClaim, Member, PhoneChange, PhoneClaim
 from workers.registration.worker import worker
 
@@ -65,8 +65,9 @@ def confirm_phone_change(
 ) -> Changes:
     refuse_unproven(command.call_id, call, member, context)
     code = context.opened(command, "code")
-    if change is None or challenge is None:
+    if change is None:
         raise Refused("code_expired")
+    challenge = counting(challenge, CodePurpose.CHANGE_CONTACT, member.id, context)
     if not is_right(code, challenge, change.phone, context):
         yield from rejected(challenge)
         return

@@ -27,7 +27,7 @@ from workers import Changes, Context
 from workers.registration.call_documents import Call
 from workers.registration.callers import refuse_other_call, refuse_other_member, refuse_other_operator
 from workers.registration.challenge_documents import Challenge, CodeSends
-from workers.registration.codes import asked, is_right, rejected
+from workers.registration.codes import asked, counting, is_right, rejected
 from workers.registration.documents import Member
 from workers.registration.password_documents import Failures, Password
 from workers.registration.passwords import is_right_proof
@@ -97,11 +97,13 @@ def identify_by_code(
     context: Context,
 ) -> Changes:
     refuse_try(command, call, member, failures, context)
-    is_proven = is_right(context.opened(command, "code"), challenge, member.phone, context)
+    tried = context.opened(command, "code")
+    challenge = counting(challenge, CodePurpose.IDENTIFY_CALLER, member.id, context)
 
+    is_proven = is_right(tried, challenge, member.phone, context)
     if is_proven:
-        yield Erase(Challenge, str(call.challenge_id))
-    elif challenge is not None:
+        yield Erase(Challenge, challenge.id)
+    else:
         yield from rejected(challenge)
     yield from judged(is_proven, IdentificationMethod.CODE, call, member, failures, context)
 
