@@ -3,10 +3,10 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from contracts.messages import ANYBODY, OURS, Command, Event
-from contracts.values import Code, Instant, MemberId, MessageId
+from contracts.values import Code, Instant, MemberId, MessageId, Reference
 
 CallId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
@@ -69,6 +69,29 @@ class CloseCall(CallCommand):
     reason: Code
 
 
+class AttachTicket(CallCommand):
+    """Tie a ticket of the ticket system to a call: it is closed there when the call is closed."""
+
+    call_id: CallId
+    ticket_id: Reference
+
+
+class RecordTicket(Command, worker="registration", key="call_id", actors=OURS):
+    """Note whether the ticket system closed a call's ticket (said by the courier)."""
+
+    call_id: CallId
+    is_closed: bool
+    error: Code | None = None
+
+
+class DeferTicket(Command, worker="registration", key="call_id", actors=OURS):
+    """Note that an attempt to close a ticket failed, so that it is tried again later (said by the courier)."""
+
+    call_id: CallId
+    attempt: int = Field(ge=1)
+    error: Code
+
+
 class EndCall(Command, worker="registration", key="operator_id", actors=OURS):
     """End a call that nobody closed, if its time is over (said by the system)."""
 
@@ -105,3 +128,35 @@ class CallClosed(CallEvent):
 
 class CallEnded(CallEvent):
     """A call ended by itself: nobody closed it in time."""
+
+
+class TicketState(StrEnum):
+    """Where a ticket is on its way to be closed."""
+
+    ATTACHED = "attached"
+    CLOSING = "closing"
+    """Its call is closed, and the ticket system is to hear of it."""
+    CLOSED = "closed"
+    FAILED = "failed"
+    """The ticket system didn't close it."""
+
+
+class TicketEvent(Event, worker="registration", key="call_id", about=("Ticket", "call_id")):
+    """Something that happened to a call's ticket."""
+
+    call_id: CallId
+    ticket_id: Reference
+
+
+class TicketAttached(TicketEvent):
+    """A ticket was tied to a call."""
+
+
+class TicketClosed(TicketEvent):
+    """The ticket system closed a call's ticket."""
+
+
+class TicketFailed(TicketEvent):
+    """The ticket system didn't close a call's ticket, and is not asked again."""
+
+    error: Code | None

@@ -68,9 +68,12 @@ REFUSALS: Final[dict[str, str]] = {
     "verification_not_offered": "The programme doesn't verify phones.",
     "too_many_codes": "Within an hour {most} codes are sent, not more; the next can be asked for at {again_at}.",
     "too_many_tries": "This code was tried {most} times and counts no more: ask for another.",
+    "ticket_already_attached": "This call has a ticket already: {ticket_id}.",
+    "tickets_not_offered": "The programme ties no tickets to calls.",
     "too_young": "Members must be {minimum_age} years old.",
     "unknown_call": "There is no such call.",
     "unknown_desk": "This operator has never had a call.",
+    "unknown_ticket": "This call has no ticket.",
     "unknown_registration": "There is no such registration waiting.",
     # rewards
     "adjustment_already_undone": "This adjustment was undone already.",

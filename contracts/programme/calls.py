@@ -35,6 +35,13 @@ class CallRules(BaseModel):
         (CallReason(code="question", label={}), CallReason(code="other", label={})), min_length=1
     )
 
+    takes_tickets: bool = False
+    """Whether a ticket can be tied to a call; where the ticket system is, the settings say."""
+    ticket_attempts: int = Field(12, ge=1, le=100)
+    """How often it is tried to close one before that has failed."""
+    ticket_first_wait_seconds: float = Field(5, gt=0)
+    """How long the second attempt waits; each next one waits twice as long, an hour at most."""
+
     @model_validator(mode="after")
     def _reasons_once(self) -> Self:
         codes = [reason.code for reason in self.reasons]
@@ -46,3 +53,7 @@ class CallRules(BaseModel):
     def reason(self, code: str) -> CallReason | None:
         """A reason by its code; None where the programme has none of it."""
         return next((reason for reason in self.reasons if reason.code == code), None)
+
+    def ticket_wait_seconds(self, attempt: int) -> float:
+        """How long to wait after the failure of an attempt, which count from 1."""
+        return float(min(self.ticket_first_wait_seconds * 2.0 ** min(attempt - 1, 60), 3_600.0))

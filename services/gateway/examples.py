@@ -56,6 +56,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "terms": {"memory_kib": 65536, "passes": 3, "lanes": 4},
         "proof": "5e" * 32,
     },
+    "AttachTicket": {"operator_id": "olga", "call_id": CALL, "ticket_id": "DESK-4711"},
     "CloseCall": {"operator_id": "olga", "call_id": CALL, "reason": "lost_card"},
     "ResendPhoneCode": {"registration_id": MEMBER},
     "VerifyPhone": {"registration_id": MEMBER, "code": "271828"},

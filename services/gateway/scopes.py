@@ -12,12 +12,16 @@ READ_CALL: Final = "read:call"
 READ_CARD: Final = "read:card"
 READ_MEMBER: Final = "read:member"
 READ_COUPON: Final = "read:coupon"
+READ_KNOWLEDGE: Final = "read:knowledge"
 READ_LEDGER: Final = "read:ledger"
 READ_TIMELINE: Final = "read:timeline"
 READ_MESSAGES: Final = "read:messages"
 SEARCH_MEMBERS: Final = "search:members"
 READS: Final = frozenset(
-    {READ_CALL, READ_CARD, READ_COUPON, READ_LEDGER, READ_MEMBER, READ_TIMELINE, READ_MESSAGES, SEARCH_MEMBERS}
+    {
+        *(READ_CALL, READ_CARD, READ_COUPON, READ_KNOWLEDGE, READ_LEDGER),
+        *(READ_MEMBER, READ_MESSAGES, READ_TIMELINE, SEARCH_MEMBERS),
+    }
 )
 
 OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.actors <= OUR_PROCESSES) | {"RecordLook"}

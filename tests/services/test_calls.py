@@ -9,16 +9,17 @@ import httpx
 import pytest
 
 from contracts.audit import RecordLook
-from contracts.calls import CallDirection, CallState
+from contracts.calls import CallDirection, CallState, TicketState
 from contracts.messages import Actor, ActorKind
 from contracts.programme import Programme
+from contracts.refusals import REFUSALS
 from services.gateway.app import create_app
 from services.gateway.examples import EXAMPLES
 from services.gateway.keys import Keys, create_key
 from tests.services.gateway import BLOCK, Door, FakeEdge, FakeLibrary
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.registration.people import ANA, member
-from workers.registration.call_documents import Call, Desk
+from workers.registration.call_documents import Call, Desk, Ticket
 
 CALL, CLOSED, OTHERS = (f"{number}b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c" for number in range(3))
 CALLER = Actor(kind=ActorKind.OPERATOR, id="desk")
@@ -133,6 +134,15 @@ class TestRead:
         assert (await look(door, f"/v1/calls/{OTHERS}", None)).json()["operator_id"] == "otto"
         assert (await look(door, f"/v1/calls/{'f' * 32}", None)).status_code == 404
 
+    async def test_shows_a_calls_ticket(self, door: Door) -> None:
+        ticket = Ticket(id=CLOSED, ticket_id="T-1", operator_id="desk", state=TicketState.FAILED, error="gone")
+        door.library.worker("registration").put(ticket)
+        assert (await look(door, f"/v1/calls/{CLOSED}", None)).json()["ticket"] == {
+            "ticket_id": "T-1",
+            "state": "failed",
+            "error": "gone",
+        }
+
     async def test_shows_the_calls_about_a_member_newest_first(self, door: Door) -> None:
         about = [call(number * 32, member_id=ANA, opened_at=NOW + timedelta(int(number))) for number in "34"]
         door.library.worker("registration").put(*about)
@@ -162,3 +172,19 @@ class TestRead:
     async def test_is_shut_in_a_call_that_is_over(self, door: Door, path: str) -> None:
         answer = await look(door, path, CLOSED)
         assert (answer.status_code, answer.json()["code"]) == (409, "call_not_open")
+
+
+class TestKnowledge:
+    async def test_has_scripts_refusals_and_rules_at_hand(self, door: Door) -> None:
+        shown = (await look(door, "/v1/knowledge?language=de", None)).json()
+
+        lost = next(each for each in shown["reasons"] if each["code"] == "lost_card")
+        assert lost["label"] == "Karte verloren oder gestohlen"
+        assert lost["script"].startswith("Ich sperre die Karte")
+        assert {each["code"]: each["text"] for each in shown["refusals"]} == REFUSALS
+        assert "coffee" in {offer["code"] for offer in shown["rules"]["rewards"]["offers"]}
+        assert "games" not in shown["rules"]["rewards"]
+
+    async def test_is_in_the_programmes_first_language_where_it_does_not_speak_the_other(self, door: Door) -> None:
+        assert (await look(door, "/v1/knowledge?language=fr", None)).json()["language"] == "en"
+        assert (await door.get("/v1/knowledge", by="till")).status_code == 403

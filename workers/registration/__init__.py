@@ -4,14 +4,18 @@ from workers.registration import (
     calls,
     codes,
     contact_changes,
+    courier,
     identification,
     joining,
     linking,
     passwords,
     profiles,
+    tickets,
     verification,
 )
 from workers.registration.worker import worker
+
+worker.beside(courier.run)
 
 __all__ = [
     "calls",
@@ -22,6 +26,7 @@ __all__ = [
     "linking",
     "passwords",
     "profiles",
+    "tickets",
     "verification",
     "worker",
 ]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
-from contracts.calls import CallDirection, CallState
+from contracts.calls import CallDirection, CallState, TicketState
 from contracts.identification import IdentificationMethod
 from runtime.documents import Document, Index
 
@@ -58,3 +58,24 @@ class Desk(Document):
 
     call_id: str | None = None
     """The call that they have open."""
+
+
+class Ticket(Document):
+    """A ticket that is tied to a call; its id is the call's."""
+
+    collection: ClassVar = "tickets"
+    indexes: ClassVar = (Index(("state", "due_at")),)
+
+    ticket_id: str
+    operator_id: str
+    state: TicketState = TicketState.ATTACHED
+    reason: str | None = None
+    """What the call was about, once it is closed."""
+    closed_at: datetime | None = None
+    """When the call was."""
+    correlation_id: str | None = None
+    due_at: datetime | None = None
+    """When it is tried next to close it."""
+    attempts: int = 0
+    """How many have failed."""
+    error: str | None = None

@@ -16,9 +16,10 @@ from contracts.calls import (
 )
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
-from workers.registration.call_documents import Call, Desk
+from workers.registration.call_documents import Call, Desk, Ticket
 from workers.registration.callers import refuse_other_call, refuse_other_member, refuse_other_operator
 from workers.registration.documents import Member
+from workers.registration.tickets import closing
 from workers.registration.worker import worker
 
 
@@ -75,6 +76,7 @@ def close_call(
     command: CloseCall,
     call: Annotated[Call, Key("call_id")],
     desk: Annotated[Desk, Key("call.operator_id")],
+    ticket: Annotated[Ticket | None, Key("call_id")],
     context: Context,
 ) -> Changes:
     refuse_other_operator(command.operator_id, context)
@@ -84,6 +86,8 @@ def close_call(
 
     closed = call.evolve(state=CallState.CLOSED, ends_at=context.now, due_at=None, reason=command.reason)
     yield closed, desk.evolve(call_id=None)
+    if ticket is not None:
+        yield closing(ticket, command.reason, context)
     yield CallClosed(**about(closed), reason=command.reason)
 
 

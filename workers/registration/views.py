@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from contracts.card_life import Act, may
 from runtime.store import Reader
-from workers.registration.call_documents import Call, Desk
+from workers.registration.call_documents import Call, Desk, Ticket
 from workers.registration.documents import KnownCard, Member
 from workers.registration.password_documents import Password
 
@@ -56,6 +56,10 @@ class RegistrationViews:
         call = None if call_id is None else await self._reader.get(Call, call_id)
         is_theirs = call is not None and call.operator_id == operator_id and call.is_open_at(datetime.now(UTC))
         return call if is_theirs else None
+
+    async def ticket(self, call_id: str) -> Ticket | None:
+        """The ticket that is tied to a call."""
+        return await self._reader.get(Ticket, call_id)
 
     async def calls_of(self, member_id: str, limit: int = 100) -> list[Call]:
         """The calls about a member, newest first."""

@@ -2,7 +2,7 @@
 
 from contracts.programme import Programme
 from runtime.decisions import Worker
-from workers.registration.call_documents import Call, Desk
+from workers.registration.call_documents import Call, Desk, Ticket
 from workers.registration.challenge_documents import Challenge, CodeSends
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneChange, PhoneClaim, Registration
 from workers.registration.password_documents import Failures, Password
@@ -12,6 +12,6 @@ worker = Worker[Programme](
     documents=(
         *(Member, Registration, PhoneClaim, EmailClaim, PhoneChange, KnownCard),
         *(Challenge, CodeSends),
-        *(Call, Desk, Password, Failures),
+        *(Call, Desk, Ticket, Password, Failures),
     ),
 )
