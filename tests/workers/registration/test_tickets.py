@@ -164,10 +164,10 @@ class Desks:
 
 
 @pytest.fixture
-async def desks() -> AsyncIterator[Desks]:
+async def desks() -> Desks:
     found = Desks()
     found.reader.put(to_close())
-    yield found
+    return found
 
 
 @contextlib.asynccontextmanager
