@@ -96,6 +96,10 @@ class DrawVirtualCard(Command, worker="cards", key="member_id", actors=OURS):
     category: Code
 
 
+class SettleCard(CardCommand, actors=OURS):
+    """Let a card work or not as its holder may; said by the worker itself when a card comes to or back to somebody."""
+
+
 class CardEvent(Event, worker="cards", key="card_number", about=("Card", "card_number")):
     """Something that happened to one card."""
 
@@ -181,3 +185,17 @@ class CardCategoryChanged(CardEvent):
     category: Code
     earlier: Code
     """The category that it had."""
+
+
+class CardSuspended(CardEvent):
+    """A card doesn't work, whatever it is by itself, as its holder is blocked."""
+
+    member_id: MemberId
+    suspended_at: Instant
+    """When its holder was blocked: what was bought before that counts."""
+
+
+class CardResumed(CardEvent):
+    """A card is again what it is by itself, as its holder is not blocked any more."""
+
+    member_id: MemberId

@@ -7,6 +7,8 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from contracts.codes import CodePurpose
+from contracts.messages import ActorKind
+from contracts.notifications import MessageChannel
 from contracts.values import Code
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
@@ -45,6 +47,8 @@ class Template(BaseModel):
 
     event: str
     """The event that it is told on."""
+    mailing: Code | None = None
+    """The mailing that it is part of, to which members subscribe; a service message, which comes anyway, has none."""
     texts: Mapping[Language, TemplateText]
 
     @field_validator("event")
@@ -67,6 +71,16 @@ class Template(BaseModel):
         return self
 
 
+class Mailing(BaseModel):
+    """A kind of message that members may have come or not, through each of its channels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: Code
+    text: str = Field(min_length=1, max_length=100)
+    channels: tuple[MessageChannel, ...] = Field((MessageChannel.SMS,), min_length=1)
+
+
 class NotificationRules(BaseModel):
     """Messages to members."""
 
@@ -86,6 +100,23 @@ class NotificationRules(BaseModel):
     """How long the second attempt waits; each next one waits twice as long."""
     longest_wait_seconds: float = Field(900, gt=0)
     templates: Mapping[Code, Template]
+    mailings: tuple[Mailing, ...] = ()
+    mailings_are_on: bool = True
+    """Whether members get mailings about which they have said nothing; false where the law wants them to ask first."""
+    subscribers: tuple[ActorKind, ...] = ()
+    """Who may say which mailings a member gets."""
+
+    @model_validator(mode="after")
+    def _mailings_are_known(self) -> Self:
+        codes = [mailing.code for mailing in self.mailings]
+        if len(set(codes)) < len(codes):
+            raise ValueError("mailings names something twice")
+        for name, template in self.templates.items():
+            if template.mailing is not None and template.mailing not in codes:
+                raise ValueError(f"templates.{name}: there is no mailing {template.mailing}")
+            if template.mailing is not None and template.event.startswith("CodeRequested."):
+                raise ValueError(f"templates.{name}: a code is a service message, never part of a mailing")
+        return self
 
     @model_validator(mode="after")
     def _said_in_the_default_language(self) -> Self:
@@ -103,6 +134,10 @@ class NotificationRules(BaseModel):
         if twice:
             raise ValueError(f"templates: {twice[0]} has more than one")
         return self
+
+    def mailing(self, code: str) -> Mailing | None:
+        """The mailing of a name."""
+        return next((mailing for mailing in self.mailings if mailing.code == code), None)
 
     def template_on(self, event: str) -> str | None:
         """The name of the template that is told on an event; None where members aren't told."""

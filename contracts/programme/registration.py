@@ -1,5 +1,6 @@
 """What a programme decides about joining: channels, consents and the application form."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from contracts.messages import ActorKind
 from contracts.programme.calls import CallRules
 from contracts.programme.identification import IdentificationRules, PasswordRules
+from contracts.programme.periods import Period
 from contracts.programme.profiles import ProfileRules
 from contracts.programme.questions import (
     ChoiceQuestion,
@@ -22,11 +24,13 @@ from contracts.registration import Channel
 from contracts.values import Code, Reference
 
 __all__ = [
+    "BlockingRules",
     "ChannelRules",
     "ChoiceQuestion",
     "ChoicesQuestion",
     "ConsentRule",
     "DateQuestion",
+    "FavouriteRules",
     "NumberQuestion",
     "Question",
     "RegistrationRules",
@@ -68,6 +72,33 @@ class ConsentRule(_Rules):
     text_versions: tuple[Reference, ...] = Field(min_length=1)
 
 
+class BlockingRules(_Rules):
+    """Stopping members from taking part: why, and by whom."""
+
+    block_reasons: tuple[Code, ...] = ()
+    unblock_reasons: tuple[Code, ...] = ()
+    blockers: tuple[ActorKind, ...] = ()
+    unblockers: tuple[ActorKind, ...] = ()
+
+
+class FavouriteRules(_Rules):
+    """Favourite products: while members may choose any, how many, and how often."""
+
+    starts_on: date | None = None
+    ends_on: date | None = None
+    """The last day on which they may be changed."""
+    most: int = Field(3, ge=1, le=50)
+    changes: int = Field(1, ge=1)
+    """How often they may be changed within each period, the first choice included."""
+    per: Period = Period.MONTH
+    products: tuple[Reference, ...] = ()
+    """What can be chosen; anything where none is named."""
+
+    def is_on(self, day: date) -> bool:
+        """Whether they may be changed on a day."""
+        return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
+
+
 class RegistrationRules(_Rules):
     """The programme's section on joining."""
 
@@ -87,6 +118,11 @@ class RegistrationRules(_Rules):
     """How long a registration waits for its code; then it is forgotten, and its card free again."""
     verifiers: tuple[ActorKind, ...] = ()
     """Who may have codes sent and try them: the apps in which they are typed, and those to whom they are dictated."""
+
+    blocking: BlockingRules = BlockingRules()
+    favourites: FavouriteRules | None = None
+    """Without it members have no favourites."""
+    favourite_editors: tuple[ActorKind, ...] = ()
 
     @property
     def verifies(self) -> bool:

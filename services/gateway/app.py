@@ -22,6 +22,7 @@ from services.gateway.describe import described
 from services.gateway.keys import Keys
 from services.gateway.ledger_reads import router as ledger
 from services.gateway.looks import Looks
+from services.gateway.member_reads import router as members
 from services.gateway.metrics import Metrics
 from services.gateway.offer_reads import router as offers
 from services.gateway.page import rendered
@@ -98,6 +99,7 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     doors = Doors(library, keys, looks, programme)
     rest.state.doors = doors
     rest.include_router(router)
+    rest.include_router(members)
     rest.include_router(offers)
     rest.include_router(ledger)
     rest.include_router(calls)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 
@@ -56,6 +56,18 @@ class Order(StrEnum):
     """The newest, and of those the ones of a store together."""
 
 
+class HeldCard(Protocol):
+    """A card as some worker knows it."""
+
+    @property
+    def state(self) -> CardState | None:
+        """What it is by itself."""
+
+    @property
+    def suspended_at(self) -> datetime | None:
+        """Since when its holder is blocked."""
+
+
 class Doors:
     """What reads need: views of every worker, the keys of callers, and the notes of looks."""
 
@@ -88,9 +100,10 @@ class Visit:
         """Whether who reads works on members, rather than serving one."""
         return self._caller.actor.kind in OFFICE
 
-    def may_name_holder(self, state: CardState | None) -> bool:
-        """Whether a card in this state tells who reads whose it is: one that works no more identifies nobody."""
-        return self.is_office or (state is not None and may(state, Act.IDENTIFY))
+    def may_name_holder(self, card: HeldCard) -> bool:
+        """Whether a card tells who reads whose it is: one that doesn't work identifies nobody."""
+        works = card.state is not None and may(card.state, Act.IDENTIFY) and card.suspended_at is None
+        return self.is_office or works
 
     def looked_at_member(self, member_id: str, what: str) -> None:
         """Note that a member was shown."""
@@ -198,7 +211,7 @@ async def card(card_number: CardNumber, visit: CardVisit) -> CardShown:
     found = there(await visit.doors.cards.card(card_number), "card")
     visit.looked_at_card(card_number, "card")
     shown = CardShown.among(found, await visit.doors.cards.chain_of(found))
-    return shown if visit.may_name_holder(found.state) else shown.model_copy(update=WITHHELD)
+    return shown if visit.may_name_holder(found) else shown.model_copy(update=WITHHELD)
 
 
 @router.get("/cards/{card_number}/balance", tags=["cards"])
@@ -209,7 +222,7 @@ async def balance(card_number: CardNumber, visit: CardVisit) -> BalanceShown:
     visit.looked_at_card(card_number, "balance")
     return BalanceShown(
         card_number=card_number,
-        member_id=found.card.member_id if visit.may_name_holder(found.card.state) else None,
+        member_id=found.card.member_id if visit.may_name_holder(found.card) else None,
         account_id=found.account.id,
         balances=found.balances,
         is_hidden=found.is_hidden,

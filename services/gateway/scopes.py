@@ -36,6 +36,7 @@ FROM_FORM: Final = "RegisterMember:paper_form"
 KNOWN_SCOPES: Final = READS | frozenset(COMMANDS) | {FROM_FORM}
 
 _CODES: Final = frozenset({"ResendPhoneCode", "VerifyPhone", "SendPhoneCode", "ConfirmPhone"})
+_CHOICES: Final = frozenset({"ChangeFavourites", "ChangeSubscriptions", "StopMailings"})
 _TILL: Final = _CODES | frozenset(
     {
         "IssueCard",
@@ -56,30 +57,36 @@ _TILL: Final = _CODES | frozenset(
         READ_COUPON,
     }
 )
-_APP: Final = _CODES | frozenset(
-    {
-        "RegisterMember",
-        "BlockCard",
-        "LinkCard",
-        "IssueVirtualCard",
-        "ChangeProfile",
-        "RenewPassword",
-        "SetPassword",
-        "RedeemReward",
-        "ShareCoupon",
-        "AnswerSurvey",
-        "PlayGame",
-        READ_CARD,
-        READ_MEMBER,
-        READ_MESSAGES,
-    }
+_APP: Final = (
+    _CODES
+    | _CHOICES
+    | frozenset(
+        {
+            "RegisterMember",
+            "BlockCard",
+            "LinkCard",
+            "IssueVirtualCard",
+            "ChangeProfile",
+            "RenewPassword",
+            "SetPassword",
+            "RedeemReward",
+            "ShareCoupon",
+            "AnswerSurvey",
+            "PlayGame",
+            READ_CARD,
+            READ_MEMBER,
+            READ_MESSAGES,
+        }
+    )
 )
 DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
     ActorKind.POS: _TILL,
     ActorKind.APP: _APP,
     ActorKind.OPERATOR: KNOWN_SCOPES - OURS - SECOND_PERSON - {FROM_FORM},
-    ActorKind.WALLET: _CODES | {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD},
-    ActorKind.SMS: _CODES | {"RegisterMember"},
+    ActorKind.WALLET: _CODES
+    | _CHOICES
+    | {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD},
+    ActorKind.SMS: _CODES | {"RegisterMember", "ChangeSubscriptions", "StopMailings"},
     ActorKind.SYSTEM: KNOWN_SCOPES,
     ActorKind.WORKER: frozenset(),
 }

@@ -53,6 +53,8 @@ class MemberShown(Shape):
 
     id: str
     state: str
+    blocked_at: datetime | None
+    block_reason: str | None
     channel: Channel
     registered_at: datetime
     phone: str
@@ -81,6 +83,8 @@ class CardShown(Shape):
     linked_at: datetime | None
     blocked_at: datetime | None
     block_reason: str | None
+    suspended_at: datetime | None
+    """Since when it doesn't work because its holder is blocked, whatever its state."""
     deleted_at: datetime | None
     replaces: str | None
     replaced_by: str | None

@@ -6,7 +6,6 @@ import importlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -78,7 +77,7 @@ async def everything(settings: Settings) -> AsyncIterator[Punchcard]:
     """Punchcard, whole and ready."""
     port = free_port()
     settings = settings.model_copy(update={"sms_port": port, "sms_url": f"http://{settings.host}:{port}"})
-    programme = Programme.read(Path("programme.yaml"))
+    programme = Programme.read(settings.programme_file)
     processes = [Process(importlib.import_module(f"workers.{name}").worker, programme, settings) for name in WORKERS]
     kinds = (ActorKind.POS, ActorKind.APP, ActorKind.OPERATOR)
     keys = {kind: create_key(settings.keys_file, f"the-{kind}", kind) for kind in kinds}

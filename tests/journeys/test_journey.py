@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from contracts.messages import ActorKind
 from contracts.values import luhn_digit
 from runtime.settings import Settings
 from tests.journeys.running import Punchcard, eventually, everything
+from tests.journeys.verifying import is_blocked_for_a_while, joins_with_a_code
 
 OPERATOR, TILL, APP = ActorKind.OPERATOR, ActorKind.POS, ActorKind.APP
 PHONE = "+4915112345678"
@@ -21,8 +23,14 @@ def card_number(number: int) -> str:
 
 
 @pytest.fixture
-async def punchcard(settings: Settings) -> AsyncIterator[Punchcard]:
-    async with everything(settings) as whole:
+async def punchcard(settings: Settings, tmp_path: Path) -> AsyncIterator[Punchcard]:
+    """All of Punchcard, under the demo programme with phones verified in the app."""
+    demo = Path("programme.yaml").read_text(encoding="utf-8")
+    app = "mobile_app: { actors: [app], required: [first_name] }"
+    assert app in demo
+    file = tmp_path / "programme.yaml"
+    file.write_text(demo.replace(app, app.replace(" }", ", verification: required }")), encoding="utf-8")
+    async with everything(settings.model_copy(update={"programme_file": file})) as whole:
         yield whole
 
 
@@ -89,7 +97,7 @@ async def held(punchcard: Punchcard, card: str) -> dict[str, int]:
 
 
 class TestTheJourney:
-    async def test_from_a_new_card_to_its_last_refusal(self, punchcard: Punchcard) -> None:
+    async def test_from_a_new_card_to_its_last_refusal(self, punchcard: Punchcard, settings: Settings) -> None:
         card = card_number(1)
         await punchcard.done(OPERATOR, "IssueCard", card_number=card)
         joined = await eventually(
@@ -121,7 +129,9 @@ class TestTheJourney:
         assert "Ana" in texts.json()[0]["text"]
 
         await self.buys_and_spends(punchcard, card)
+        await is_blocked_for_a_while(punchcard, card, member_id)
         await self.is_blocked(punchcard, card)
+        await joins_with_a_code(punchcard, settings)
         assert punchcard.dead_letters() == {}
         await self.is_all_in_the_timeline(punchcard, member_id)
 
@@ -167,6 +177,10 @@ class TestTheJourney:
             "RewardIssued": "the-pos",
             "RewardUsed": "the-pos",
             "CardBlocked": "the-operator",
+            "MemberBlocked": "the-operator",
+            "CardSuspended": "the-operator",
+            "CardResumed": "the-operator",
+            "MemberUnblocked": "the-operator",
             "RecordPurchase refused card_blocked": "the-pos",
             "RecordLook": "the-operator",
         }

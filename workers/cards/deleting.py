@@ -8,6 +8,7 @@ from contracts.cards import CardDeleted, CardKind, CardRestored, CardState, Dele
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.cards.documents import Card, LinkedCards
+from workers.cards.suspending import unsettled
 from workers.cards.worker import worker
 
 
@@ -61,3 +62,4 @@ def restore_card(
     yield card.evolve(state=state, deleted_at=None, deleted_from=None)
     yield held.evolve(card_numbers=(*held.card_numbers, card.number))
     yield CardRestored(card_number=card.number, member_id=card.member_id, state=state, stopped_at=card.blocked_at)
+    yield from unsettled(card, held)

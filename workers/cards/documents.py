@@ -19,6 +19,8 @@ class Card(Document):
     issued_at: datetime
     member_id: str | None = None
     linked_at: datetime | None = None
+    suspended_at: datetime | None = None
+    """Since when it doesn't work because its holder is blocked, whatever its state."""
     blocked_at: datetime | None = None
     block_reason: str | None = None
     deleted_at: datetime | None = None
@@ -49,6 +51,10 @@ class LinkedCards(Document):
     collection: ClassVar = "linked_cards"
 
     card_numbers: tuple[str, ...]
+    blocked_at: datetime | None = None
+    """Since when none of them works, as the member is blocked."""
+    member_news: int = 0
+    """The member's version of which the newest event about a block told."""
     drawn: tuple[str, ...] = ()
     """Numbers for the next virtual cards; whether they are free is seen when one is issued."""
 

@@ -8,6 +8,7 @@ from contracts.registration import MemberRegistered
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.cards.documents import Card, LinkedCards
+from workers.cards.suspending import unsettled
 from workers.cards.virtual import DRAWN, drawn
 from workers.cards.worker import worker
 
@@ -57,6 +58,7 @@ def linked_to(card: Card, held: LinkedCards, context: Context) -> Changes:
     yield card.evolve(state=CardState.ACTIVE, member_id=held.id, linked_at=context.now)
     yield held.evolve(card_numbers=(*held.card_numbers, card.number))
     yield CardLinked(card_number=card.number, member_id=held.id, category=card.category)
+    yield from unsettled(card, held)
 
 
 def link_problem(card: Card | None, held: LinkedCards, max_linked_cards: int) -> str | None:

@@ -7,6 +7,7 @@ from contracts.cards import CardKind, CardLinked, CardReplaced, CardState, Repla
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.cards.documents import Card, LinkedCards
+from workers.cards.suspending import unsettled
 from workers.cards.worker import worker
 
 
@@ -49,6 +50,7 @@ def replace_card(
     yield CardLinked(
         card_number=replacement.number, member_id=card.member_id, category=card.category, replaces=card.number
     )
+    yield from unsettled(replacement, linked)
 
 
 def refuse_replacement(replacement: Card) -> None:

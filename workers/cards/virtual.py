@@ -8,6 +8,7 @@ from contracts.values import luhn_digit
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.cards.documents import Card, LinkedCards
+from workers.cards.suspending import unsettled
 from workers.cards.worker import worker
 
 DRAWN: Final = 4
@@ -61,7 +62,7 @@ def issued(
 
     number, *left = free
     more = drawn(rules.virtual_numbers, DRAWN - len(left), context)
-    yield Card(
+    card = Card(
         id=number,
         kind=CardKind.VIRTUAL,
         category=category,
@@ -70,8 +71,10 @@ def issued(
         member_id=member_id,
         linked_at=context.now,
     )
+    yield card
     yield linked.evolve(card_numbers=(*linked.card_numbers, number), drawn=(*left, *more))
     yield VirtualCardIssued(card_number=number, member_id=member_id, category=category)
+    yield from unsettled(card, linked)
 
 
 def drawn(numbers: NumberRange, count: int, context: Context) -> tuple[str, ...]:

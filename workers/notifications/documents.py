@@ -19,8 +19,17 @@ CODE_MASK: Final = "••••••"
 """Stands in a text where its code is, wherever the text is kept or shown; only who sends it puts the code there."""
 
 
+class Choice(Part):
+    """What a member has said about a mailing and a channel."""
+
+    mailing: str
+    channel: MessageChannel
+    is_on: bool
+    chosen_at: datetime
+
+
 class Contact(Document):
-    """How a member is reached and addressed; its id is the member's."""
+    """How a member is reached and addressed, and which mailings they want; its id is the member's."""
 
     collection: ClassVar[str] = "contacts"
 
@@ -28,12 +37,22 @@ class Contact(Document):
     email: Personal[str | None] = None
     first_name: Personal[str | None] = None
     language: str
+    choices: tuple[Choice, ...] = ()
     is_registered: bool = True
     """False while there are only later news of the member: nothing is sent then, not even these."""
     phone_news: int = 0
     """The member's own version of which the newest event about their phone told; the same for the others."""
     email_news: int = 0
     profile_news: int = 0
+
+    def choice(self, mailing: str, channel: MessageChannel) -> Choice | None:
+        """What they have said about a mailing and a channel; None if nothing."""
+        return next((each for each in self.choices if (each.mailing, each.channel) == (mailing, channel)), None)
+
+    def wants(self, mailing: str, channel: MessageChannel, *, by_default: bool) -> bool:
+        """Whether a mailing comes to them through a channel."""
+        choice = self.choice(mailing, channel)
+        return by_default if choice is None else choice.is_on
 
 
 class Message(Document):

@@ -37,11 +37,14 @@ def spoken(rules: NotificationRules, template: str, language: str) -> str:
 
 
 def queued(notice: Notice, contact: Contact, context: Context) -> tuple[Message, MessageQueued] | tuple[()]:
-    """The message that tells a member of something, and the event that it waits; nothing if the programme is silent."""
+    """The message that tells a member of something, and the event that it waits; nothing if either is silent."""
     rules = context.programme.notifications
     template = rules.template_on(notice.event)
     expires_at = notice.noticed_at + timedelta(minutes=rules.lifetime_minutes)
     if template is None or expires_at <= context.now:
+        return ()
+    mailing = rules.templates[template].mailing
+    if mailing is not None and not contact.wants(mailing, MessageChannel.SMS, by_default=rules.mailings_are_on):
         return ()
 
     language = spoken(rules, template, contact.language)

@@ -1,7 +1,7 @@
 """What others may read of messages: what a member was sent, and how far it came."""
 
 from runtime.store import Reader
-from workers.notifications.documents import OPEN, Message
+from workers.notifications.documents import OPEN, Contact, Message
 
 
 class NotificationViews:
@@ -17,6 +17,10 @@ class NotificationViews:
     async def messages_of(self, member_id: str, limit: int = 100) -> list[Message]:
         """A member's messages, newest first."""
         return await self._reader.find(Message, {"member_id": member_id}, sort=(("queued_at", -1),), limit=limit)
+
+    async def contact(self, member_id: str) -> Contact | None:
+        """How a member is reached, and which mailings they want."""
+        return await self._reader.get(Contact, member_id)
 
     async def messages_on_their_way(self) -> int:
         """How many messages are still to be sent, or may be."""

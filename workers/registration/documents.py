@@ -17,6 +17,7 @@ class MemberState(StrEnum):
     """Whether a member takes part."""
 
     ACTIVE = "active"
+    BLOCKED = "blocked"
 
 
 class GivenConsent(Part):
@@ -97,6 +98,8 @@ class Member(Applicant):
     refused_cards: tuple[RefusedCard, ...] = ()
     repeat_told_at: datetime | None = None
     """When they were last told that somebody tried to join with their phone or email."""
+    blocked_at: datetime | None = None
+    block_reason: str | None = None
 
     @property
     def caller_sends_id(self) -> str:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from contracts.card_life import Act, may
 from runtime.store import Reader
 from workers.registration.call_documents import Call, Desk, Ticket
-from workers.registration.documents import KnownCard, Member
+from workers.registration.documents import KnownCard, Member, MemberState
+from workers.registration.favourite_documents import Favourites
 from workers.registration.password_documents import Password
 
 __all__ = ["Call", "RegistrationViews"]
@@ -34,11 +35,16 @@ class RegistrationViews:
         return await self._first({"card_numbers": card_number})
 
     async def identified_by(self, card_number: str) -> Member | None:
-        """The member whom a card identifies: one that works no more identifies nobody, whoever's it is."""
+        """The member whom a card identifies: one that doesn't work identifies nobody, whoever's it is."""
         card = await self._reader.get(KnownCard, card_number)
         if card is None or not may(card.state, Act.IDENTIFY):
             return None
-        return await self.member_by_card(card_number)
+        member = await self.member_by_card(card_number)
+        return None if member is None or member.state is MemberState.BLOCKED else member
+
+    async def favourites(self, member_id: str) -> Favourites:
+        """The favourite products of a member; none where they never chose any."""
+        return await self._reader.get(Favourites, member_id) or Favourites(id=member_id)
 
     async def members_by_phones(self, phones: Collection[str]) -> list[Member]:
         """The members who have one of these phones, given in E.164."""

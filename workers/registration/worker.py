@@ -5,13 +5,14 @@ from runtime.decisions import Worker
 from workers.registration.call_documents import Call, Desk, Ticket
 from workers.registration.challenge_documents import Challenge, CodeSends
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneChange, PhoneClaim, Registration
+from workers.registration.favourite_documents import Favourites
 from workers.registration.password_documents import Failures, Password
 
 worker = Worker[Programme](
     "registration",
     documents=(
         *(Member, Registration, PhoneClaim, EmailClaim, PhoneChange, KnownCard),
-        *(Challenge, CodeSends),
+        *(Challenge, CodeSends, Favourites),
         *(Call, Desk, Ticket, Password, Failures),
     ),
 )

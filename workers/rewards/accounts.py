@@ -9,7 +9,9 @@ from contracts.cards import (
     CardIssued,
     CardLinked,
     CardRestored,
+    CardResumed,
     CardState,
+    CardSuspended,
     CardUnblocked,
     VirtualCardIssued,
 )
@@ -87,6 +89,18 @@ def hide_card(event: CardDeleted, card: Annotated[Card | None, Key("card_number"
 def show_card(event: CardRestored, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
     known = card or Card(id=event.card_number)
     yield known.told(context.version, event.state, blocked_at=event.stopped_at)
+
+
+@worker.handles(CardSuspended)
+def suspend_card(event: CardSuspended, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.suspended(context.version, event.suspended_at)
+
+
+@worker.handles(CardResumed)
+def resume_card(event: CardResumed, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+    known = card or Card(id=event.card_number)
+    yield known.suspended(context.version, None)
 
 
 @worker.handles(CardCategoryChanged)

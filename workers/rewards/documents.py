@@ -45,6 +45,10 @@ class Card(Document):
     category: str = "normal"
     blocked_at: datetime | None = None
     """When it stopped working, while it doesn't."""
+    suspended_at: datetime | None = None
+    """Since when it doesn't work because its holder is blocked, whatever its state."""
+    suspension_news: int = 0
+    """As `news`, of that."""
     replaced_by: str | None = None
     spends_at: datetime | None = None
     """When something can be spent with it again, after its member came to be reached elsewhere."""
@@ -62,14 +66,20 @@ class Card(Document):
     @property
     def is_unheard_of(self) -> bool:
         """Whether no event told anything of it yet."""
-        is_told_of = self.heirs or self.category_news or self.spends_at is not None
-        return self.state is None and self.account_id is None and not is_told_of
+        news = self.category_news or self.suspension_news or self.spends_at is not None
+        return self.state is None and self.account_id is None and not self.heirs and not news
 
     def told(self, version: int | None, state: CardState, blocked_at: datetime | None = None) -> Self:
         """The card as an event tells; older news than it has had change nothing."""
         if version is not None and version <= self.news:
             return self
         return self.evolve(state=state, blocked_at=blocked_at, news=self.news if version is None else version)
+
+    def suspended(self, version: int | None, at: datetime | None) -> Self:
+        """The card suspended or not as an event tells, unless newer ones told otherwise."""
+        if version is not None and version <= self.suspension_news:
+            return self
+        return self.evolve(suspended_at=at, suspension_news=self.suspension_news if version is None else version)
 
     def categorised(self, version: int | None, category: str) -> Self:
         """The card in the category that an event tells, unless newer ones told another."""

@@ -61,17 +61,19 @@ def why_not_earning(card: Card, purchased_at: datetime | None) -> str | None:
     `purchased_at` is given where the receipt comes late, from an offline till or after a wait: what was bought before
     the card stopped working counts.
     """
-    if card.state is None or may(card.state, Act.EARN):
-        return None
-    was_before = purchased_at is not None and card.blocked_at is not None and purchased_at < card.blocked_at
-    return None if was_before else STOPPED[card.state]
+    if card.state is not None and not may(card.state, Act.EARN):
+        was_before = purchased_at is not None and card.blocked_at is not None and purchased_at < card.blocked_at
+        if not was_before:
+            return STOPPED[card.state]
+    is_late = purchased_at is None or (card.suspended_at is not None and purchased_at >= card.suspended_at)
+    return "member_blocked" if card.suspended_at is not None and is_late else None
 
 
 def refuse_card(card: Card, purchased_at: datetime | None) -> None:
     """Refuse a card that doesn't earn.
 
     Raises:
-        Refused: `card_blocked`, `card_replaced` or `card_deleted`.
+        Refused: `card_blocked`, `card_replaced`, `card_deleted` or `member_blocked`.
     """
     code = why_not_earning(card, purchased_at)
     if code is not None:

@@ -186,13 +186,15 @@ def refuse_spending(card: Card, context: Context) -> None:
     """Refuse a card that doesn't spend: only an active one does, and not right after a change of phone or email.
 
     Raises:
-        Refused: `spending_waits`, `card_blocked`, `card_replaced`, `card_deleted`, `card_not_active` where it is to
-            issue, or `unknown_card` where nothing but purchases know it.
+        Refused: `card_blocked`, `card_replaced`, `card_deleted`, `member_blocked`, `spending_waits`, `card_not_active`
+            where it is to issue, or `unknown_card` where nothing but purchases know it.
     """
     if card.state is None:
         raise Refused("unknown_card")
     if card.state in STOPPED:
         raise Refused(STOPPED[card.state])
+    if card.suspended_at is not None:
+        raise Refused("member_blocked")
     if not may(card.state, Act.SPEND):
         raise Refused("card_not_active", state=card.state.value)
     if card.spends_at is not None and context.now < card.spends_at:

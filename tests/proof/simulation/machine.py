@@ -13,6 +13,8 @@ import msgspec
 import runtime.serve
 from contracts.messages import Actor, ActorKind, Envelope
 from contracts.programme import Programme
+from contracts.programme.registration import Verification
+from contracts.registration import Channel
 from contracts.topics import all_topics, commands_topic
 from runtime.publishing import partition_of
 from runtime.settings import Settings
@@ -227,7 +229,15 @@ class Run:
         for worker in ("registration", "cards", "rewards", "notifications"):
             for number in range(self.partitions):
                 for record in self.world.brokers.logs[f"sim.{worker}.events", number][-8:]:
-                    self.sender.hear(_fields_of(record.value or b"{}"))
+                    fields = _fields_of(record.value or b"{}")
+                    self.sender.hear(fields)
+                    self._read_text(fields)
+
+    def _read_text(self, fields: dict[str, Any]) -> None:
+        """Learn the code that an event has sent to a phone, as whoever has the phone does."""
+        if fields.get("phone") and "code_id" in fields:
+            code = self.vault.code(fields["purpose"], fields["code_id"], fields["phone"])
+            self.sender.heard["code"].append(code)
 
     def _send(self) -> None:
         random, world = self.random, self.world
@@ -324,5 +334,8 @@ def _fields_of(body: bytes) -> dict[str, Any]:
 
 @cache
 def programme() -> Programme:
-    """The demo programme, read once."""
-    return Programme.read(PROGRAMME)
+    """The demo programme, read once; in its app phones are verified."""
+    demo = Programme.read(PROGRAMME)
+    app = demo.registration.channels[Channel.MOBILE_APP].model_copy(update={"verification": Verification.REQUIRED})
+    channels = {**demo.registration.channels, Channel.MOBILE_APP: app}
+    return demo.model_copy(update={"registration": demo.registration.model_copy(update={"channels": channels})})

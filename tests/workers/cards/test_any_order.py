@@ -18,6 +18,7 @@ from contracts.cards import (
     RestoreCard,
     UnblockCard,
 )
+from contracts.member_life import BlockMember, UnblockMember
 from contracts.messages import Actor, ActorKind, Command, Envelope, Event
 from contracts.values import luhn_digit
 from runtime.decisions import Context, NotLoaded, Refused, aggregate_version, decide
@@ -27,7 +28,7 @@ from tests.workers.cards.deck import ANA, BEN, OPERATOR, PROGRAMME, registered
 from tests.workers.registration.people import member
 from workers import cards, registration, rewards
 from workers.cards.documents import Card, LinkedCards
-from workers.registration.documents import KnownCard, Member
+from workers.registration.documents import KnownCard, Member, MemberState
 from workers.rewards.documents import Account
 from workers.rewards.documents import Card as RewardsCard
 
@@ -53,6 +54,8 @@ single = st.one_of(
     st.builds(RestoreCard, card_number=number),
     st.builds(ChangeCardCategory, card_number=number, category=st.sampled_from(("normal", "employee"))),
     st.builds(IssueVirtualCard, member_id=st.sampled_from((ANA, BEN))),
+    st.builds(BlockMember, member_id=st.sampled_from((ANA, BEN)), reason=st.just("abuse")),
+    st.builds(UnblockMember, member_id=st.sampled_from((ANA, BEN)), reason=st.just("cleared")),
 )
 steps = st.one_of(single.map(lambda command: (command,)), st.builds(lost, number, number))
 
@@ -67,10 +70,10 @@ class Desk:
         self._count = 0
 
     def ask(self, command: Command) -> bool:
-        """Let the cards worker decide a command; whether it was done."""
+        """Let its worker decide a command; whether it was done. The cards worker hears of members at once."""
         self._count += 1
         try:
-            self._take("cards", command, f"m-{self._count}", OPERATOR, None)
+            self._take(command.worker, command, f"m-{self._count}", OPERATOR, None)
         except Refused:
             return False
         return True
@@ -108,6 +111,8 @@ class Desk:
                 self._take(name, said, said_id, Actor(kind=ActorKind.SYSTEM, id="us"), None)
             elif name == "cards":
                 self.said.append((said, aggregate_version(worker, said, decision, view), said_id))
+            elif name == "registration":
+                self.tell("cards", said, aggregate_version(worker, said, decision, view), said_id)
 
     def all(self, name: str, document_class: type[Any]) -> dict[str, Any]:
         """Every document of a class that a worker holds, by id."""
@@ -135,9 +140,17 @@ def every_card_is_known_as_it_is(desk: Desk) -> None:
         assert known.keys() == kept.keys()
         for each in kept.values():
             assert (known[each.id].state, known[each.id].member_id) == (each.state, each.member_id)
-    assert {each.id: each.category for each in desk.all("rewards", RewardsCard).values()} == {
-        each.id: each.category for each in kept.values()
+    paying = desk.all("rewards", RewardsCard).values()
+    assert {(each.id, each.category, each.suspended_at) for each in paying} == {
+        (each.id, each.category, each.suspended_at) for each in kept.values()
     }
+
+
+def no_card_of_a_blocked_member_works(desk: Desk) -> None:
+    for name, each in desk.all("registration", Member).items():
+        for card in desk.all("cards", Card).values():
+            if card.member_id == name and card.state in IN_USE:
+                assert (card.suspended_at is not None) is (each.state is MemberState.BLOCKED)
 
 
 def members_have_their_cards(desk: Desk) -> None:
@@ -174,6 +187,7 @@ class TestAnyOrder:
                 desk.tell(worker, event, version, event_id)
 
         every_card_is_known_as_it_is(desk)
+        no_card_of_a_blocked_member_works(desk)
         members_have_their_cards(desk)
         a_chain_has_one_account(desk)
 

@@ -19,6 +19,8 @@ RULES = NotificationRules.model_validate(
         "attempts": 3,
         "first_wait_seconds": 5,
         "longest_wait_seconds": 8,
+        "mailings": [{"code": "offers", "text": "Offers"}, {"code": "status", "text": "Your status"}],
+        "subscribers": ["app", "operator", "sms"],
         "templates": {
             "welcome": {
                 "event": "MemberRegistered",
@@ -31,7 +33,7 @@ RULES = NotificationRules.model_validate(
             "card_replaced": {"event": "CardReplaced", "texts": {"en": "{card} works now"}},
             "card_blocked": {"event": "CardBlocked", "texts": {"en": "{card} is blocked"}},
             "reward_issued": {"event": "RewardIssued", "texts": {"en": "{first_name}: {reward}"}},
-            "tier_reached": {"event": "TierChanged", "texts": {"en": "You are {tier}"}},
+            "tier_reached": {"event": "TierChanged", "mailing": "status", "texts": {"en": "You are {tier}"}},
             "coupon_issued": {"event": "CouponIssued", "texts": {"en": "{first_name}: {offer}, {coupon}"}},
             "coupon_resent": {"event": "CouponResent", "texts": {"en": "Again {coupon}"}},
             "coupon_shared": {"event": "CouponShared", "texts": {"en": "From a friend: {coupon}"}},

@@ -1,6 +1,7 @@
 """Calls: one at a time for each operator, about one member, with consent, closed with a reason or ended by time."""
 
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -11,22 +12,29 @@ from contracts.calls import (
     CallEnded,
     CallOpened,
     CallState,
+    CareCommand,
     CloseCall,
     ConsentToLookRecorded,
     EndCall,
     OpenCall,
     RecordConsentToLook,
 )
+from contracts.catalogue import COMMANDS
 from contracts.messages import Actor, ActorKind
 from contracts.programme.calls import CallReason, CallRules
 from contracts.registration import Channel, MemberRegistered
-from runtime.decisions import Context
+from runtime.decisions import Context, NotLoaded, Refused
+from runtime.decisions import decide as decide_as_the_runtime_does
+from runtime.documents import View
+from tests.contracts.golden.examples import example
 from tests.decisions import NOON, decide, refused
 from tests.workers.registration.people import ANA, APP, BEN, OPERATOR, at, joining, member
 from workers.registration.call_documents import Call, Desk
 from workers.registration.callers import refuse_outside_call
 from workers.registration.calls import close_call, end_call, open_call, record_consent_to_look
+from workers.registration.documents import Member
 from workers.registration.joining import register_member
+from workers.registration.worker import worker
 
 CALL, OTHER_CALL = "0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c", "1b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c"
 RULES = CallRules(lasts_seconds=600, reasons=(CallReason(code="lost_card", label={}),))
@@ -220,6 +228,47 @@ class TestOutsideCall:
     ) -> None:
         with refused(code):
             refuse_outside_call(CALL, call, by(actor), member())
+
+
+CARE = sorted(name for name, command in COMMANDS.items() if issubclass(command, CareCommand))
+
+
+@pytest.mark.parametrize("name", CARE)
+class TestEveryCareCommand:
+    """Whatever is added: the worker looks at the call itself, before it looks at anything else."""
+
+    def answer(self, name: str, actor: Actor, call: Call | None = None, call_id: str | None = None) -> str:
+        command = example(COMMANDS[name]).model_copy(update={"member_id": ANA, "call_id": call_id})
+        view = View()
+        view.loaded((Member, ANA), member())
+        if call is not None:
+            view.loaded((Call, CALL), call)
+        while True:
+            try:
+                decide_as_the_runtime_does(worker.handlers[name], command, by(actor, REQUIRED), view)
+            except NotLoaded as missing:
+                for slot in missing.slots:
+                    view.loaded(slot, None)
+            except Refused as refusal:
+                return refusal.code
+            else:
+                return "done"
+
+    def test_by_an_operator_is_refused_without_a_call_where_one_is_required(self, name: str) -> None:
+        if ActorKind.OPERATOR in attrgetter(str(COMMANDS[name].right))(by().programme):
+            assert self.answer(name, OPERATOR) == "call_missing"
+
+    def test_by_an_operator_is_refused_in_a_call_that_is_not_theirs_open_and_about_the_member(self, name: str) -> None:
+        if ActorKind.OPERATOR not in attrgetter(str(COMMANDS[name].right))(by().programme):
+            return
+        for call, code in (
+            (None, "unknown_call"),
+            (talking(operator_id="otto"), "call_of_another_operator"),
+            (talking(state=CallState.CLOSED), "call_not_open"),
+            (talking(member_id=BEN), "call_of_another_member"),
+        ):
+            assert self.answer(name, CALLING, call, CALL) == code
+        assert self.answer(name, OPERATOR, talking(), CALL) == "call_not_the_senders"
 
 
 class TestRegisterMember:
