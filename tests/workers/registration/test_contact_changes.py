@@ -35,7 +35,7 @@ SYSTEM = Actor(kind=ActorKind.SYSTEM, id="office")
 
 
 def proven(by: IdentificationMethod = IdentificationMethod.DETAILS, **changes: Any) -> Call:
-    return talking(**{"member_id": ANA, "identified_by": by, **changes})
+    return talking(**{"member_id": ANA, "identified_by": by, "ends_at": NOON + timedelta(hours=1), **changes})
 
 
 def by(actor: Actor = CALLING, **more: Any) -> Any:

@@ -36,6 +36,7 @@ from workers.registration.password_documents import Failures, Password
 
 RULES = IdentificationRules(details=tuple(Detail), must_match=3, most_failures=3, failure_minutes=60)
 PROOF = "5e" * 32
+TALKING = talking(ends_at=NOON + timedelta(hours=1))
 PASSWORD = Password(id=ANA, salt="5a" * 16, hash=VAULT.hashed(PURPOSE, f"{ANA}\n{PROOF}"))
 KNOWN = member(last_name="Müller-Lüdenscheidt", born_on=date(1990, 5, 1), card_numbers=(NUMBER,))
 THRICE = Failures(id=ANA, failed_at=(NOON - timedelta(minutes=90), *[NOON - timedelta(minutes=15)] * 3))
@@ -48,12 +49,12 @@ def by(**more: Any) -> Context[Any]:
 
 def with_password(proof: str = PROOF, **documents: Any) -> Told:
     command = with_seals(IdentifyByPassword(**SAID, proof=proof), "m-1", VAULT)
-    known: dict[str, Any] = {"call": talking(), "member": KNOWN, "password": PASSWORD, "context": by(), **documents}
+    known: dict[str, Any] = {"call": TALKING, "member": KNOWN, "password": PASSWORD, "context": by(), **documents}
     return decide(identify_by_password, command, **known)
 
 
 def with_details(documents: dict[str, Any] | None = None, **details: Any) -> Told:
-    known: dict[str, Any] = {"call": talking(), "member": KNOWN, "context": by(), **(documents or {})}
+    known: dict[str, Any] = {"call": TALKING, "member": KNOWN, "context": by(), **(documents or {})}
     return decide(identify_by_details, IdentifyByDetails(**SAID, **details), **known)
 
 
@@ -138,7 +139,7 @@ class TestIdentifyByDetails:
 class TestSendIdentificationCode:
     def test_sends_one_to_the_phone_that_is_known(self) -> None:
         said = decide(
-            send_identification_code, SendIdentificationCode(**SAID), call=talking(), member=KNOWN, context=by()
+            send_identification_code, SendIdentificationCode(**SAID), call=TALKING, member=KNOWN, context=by()
         )
 
         requested = said.events[0]
@@ -154,7 +155,7 @@ class TestSendIdentificationCode:
 class TestIdentifyByCode:
     def tried(self, code: str | None = None, **documents: Any) -> Told:
         sent = decide(
-            send_identification_code, SendIdentificationCode(**SAID), call=talking(), member=KNOWN, context=by()
+            send_identification_code, SendIdentificationCode(**SAID), call=TALKING, member=KNOWN, context=by()
         )
         challenge, call = sent.document(Challenge), sent.document(Call)
         right = VAULT.code(CodePurpose.IDENTIFY_CALLER, challenge.code_id, PHONE)
