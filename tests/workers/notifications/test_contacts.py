@@ -68,7 +68,7 @@ def heard(*news: tuple[Event, int]) -> tuple[Contact | None, list[Message]]:
     queued: list[Message] = []
     for number, (event, version) in enumerate(news):
         handler = HANDLERS[type(event)]
-        kept = {"known": contact} if handler is welcome_member else {"contact": contact}
+        kept: dict[str, Any] = {"known": contact} if handler is welcome_member else {"contact": contact}
         if handler in (welcome_member, note_new_email):
             kept |= {"waiting": waiting}
         said = decide(handler, event, context=at(programme(), message_id=f"e-{number}", version=version), **kept)

@@ -166,7 +166,7 @@ class Desks:
 @pytest.fixture
 async def desks() -> Desks:
     found = Desks()
-    found.reader.put(to_close())
+    found.reader.put(to_close(due_at=datetime.now(UTC)))
     return found
 
 
@@ -225,7 +225,7 @@ class TestCourier:
             await ends_as(desks, TicketState.CLOSED)
 
         assert desks.closed == {CALL: 1}
-        assert [type(report) for _, report in desks.reports] == [DeferTicket, RecordTicket]
+        assert [type(report).__name__ for _, report in desks.reports] == ["DeferTicket", "RecordTicket"]
         assert len({name for name, _ in desks.reports}) == 2
 
     async def test_gives_up_where_the_ticket_system_refuses(self, desks: Desks) -> None:
