@@ -31,6 +31,7 @@ REFUSALS: Final[dict[str, str]] = {
     "virtual_cards_not_offered": "The programme has no virtual cards.",
     "unblock_reason_unknown": "The programme has no reason {reason} for unblocking a card.",
     # registration
+    "account_slept": "Nobody used this account for {days} days: a code by SMS alone doesn't open it, ask for more.",
     "answer_invalid": "The answer to the question {question} {rule}.",
     "answer_missing": "The question {question} must be answered.",
     "answer_not_allowed": "The question {question} can't be answered by: {actor}.",

@@ -52,6 +52,14 @@ class PhoneVerified(Event, worker="registration", key="registration_id", about=(
     registration_id: Reference
 
 
+class RegistrationLapsed(
+    Event, worker="registration", key="registration_id", about=("Registration", "registration_id")
+):
+    """A registration that waited for a code came to nothing: the code never came back, or it is somebody's already."""
+
+    registration_id: Reference
+
+
 class PhoneConfirmed(Event, worker="registration", key="member_id", about=("Member", "member_id")):
     """A member has shown that they read what is sent to their phone."""
 

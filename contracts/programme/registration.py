@@ -116,6 +116,8 @@ class RegistrationRules(_Rules):
 
     verification_hours: int = Field(24, ge=1, le=720)
     """How long a registration waits for its code; then it is forgotten, and its card free again."""
+    sleep_days: int = Field(365, ge=1)
+    """For how long an account may sleep until a code by SMS alone doesn't open it any more: numbers are recycled."""
     verifiers: tuple[ActorKind, ...] = ()
     """Who may have codes sent and try them: the apps in which they are typed, and those to whom they are dictated."""
 

@@ -26,9 +26,9 @@ IDENTIFIED: Final = msgspec.json.Decoder(Identified)
 
 COLLECTIONS: Final = {"Card": "cards", "Account": "accounts", "Message": "messages", "Member": "members"}
 """Where documents of a class stand, as far as their versions are reckoned."""
-QUIET: Final = frozenset({("registration", "Member")})
+QUIET: Final = frozenset({("registration", "Member"), ("notifications", "Contact")})
 """Aggregates that also change without a word, so that their events' versions have gaps."""
-MORTAL: Final = frozenset({("registration", "Registration"), ("rewards", "Purchase")})
+MORTAL: Final = frozenset({("registration", "Registration"), ("registration", "Challenge"), ("rewards", "Purchase")})
 """Aggregates that end and may begin anew, and change without a word: their events' versions say little."""
 IN_USE: Final = ("active", "blocked")
 """States in which a card takes one of the places that its holder has for cards."""
@@ -184,6 +184,18 @@ def claims_agree(case: Case) -> Found:
             yield Violation("claim", f"card {number} is not listed by whose it is")
 
 
+def no_card_of_a_blocked_member_works(case: Case) -> Found:
+    """A card in use is suspended exactly while its holder is blocked."""
+    members = _documents(case, "registration", "members")
+    for number, card in _documents(case, "cards", "cards").items():
+        holder = members.get(card.get("member_id") or "")
+        if holder is None or card["state"] not in IN_USE:
+            continue
+        is_blocked = holder.get("state") == "blocked"
+        if is_blocked is not (card.get("suspended_at") is not None):
+            yield Violation("suspension", f"card {number} of a member who is {holder.get('state')}")
+
+
 def others_know_the_same(case: Case) -> Found:
     """What other workers know of a card, from events, is what the cards worker says of it."""
     own = _documents(case, "cards", "cards")
@@ -192,7 +204,8 @@ def others_know_the_same(case: Case) -> Found:
             card = own.get(number)
             if card is None or known.get("state") is None:
                 continue
-            for name in ("state", "member_id"):
+            names = ("state", "member_id", "suspended_at") if worker == "rewards" else ("state", "member_id")
+            for name in names:
                 if known.get(name) != card.get(name):
                     text = f"{worker} has {name} {known.get(name)} for {number}, the cards worker {card.get(name)}"
                     yield Violation("stale_copy", text)
@@ -248,6 +261,7 @@ BOOKS: Final[list[Callable[[Case], Found]]] = [
     the_ledger_adds_up,
     receipts_count_once,
     claims_agree,
+    no_card_of_a_blocked_member_works,
     others_know_the_same,
     the_trail_is_whole,
 ]

@@ -1,7 +1,12 @@
-"""How a code gets to who is to read it: its text is queued without it, and holds it only while it is handed over."""
+"""How a code gets to who is to read it: its text is queued without it, and holds it only while it is handed over.
+
+Texts to who became no member go with the registration: nobody looks at them there, and a phone stands in them.
+"""
 
 from contracts.codes import CODE_LIFE, CodeRequested
 from contracts.notifications import MessageChannel
+from contracts.verification import RegistrationLapsed
+from runtime.documents import Erase
 from workers import Changes, Context
 from workers.notifications.documents import CODE_MASK, Message
 from workers.notifications.texts import LONGEST_NAME, message_id_of, queued_event, spoken, written
@@ -42,3 +47,8 @@ def text_code(event: CodeRequested, context: Context) -> Changes:
         status_at=context.now,
     )
     yield message, queued_event(message)
+
+
+@worker.handles(RegistrationLapsed)
+def forget_texts(event: RegistrationLapsed) -> Changes:
+    yield Erase(Message, event.registration_id, field="member_id")

@@ -7,7 +7,7 @@ refusal, but is done and answered by `CodeRejected` with what is left.
 """
 
 import hmac
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from contracts.codes import (
@@ -25,7 +25,7 @@ from runtime.decisions import Key, Refused
 from runtime.documents import Erase
 from workers import Changes, Context
 from workers.registration.challenge_documents import Challenge, CodeSends, sends_id
-from workers.registration.documents import Applicant
+from workers.registration.documents import Applicant, Member
 from workers.registration.worker import worker
 
 
@@ -121,6 +121,17 @@ def is_right(tried: str, challenge: Challenge, address: str, context: Context) -
     """Whether a code that was typed is the one that was sent to an address; compared in constant time."""
     right = context.vault.code(challenge.purpose.value, challenge.code_id, address)
     return hmac.compare_digest(tried.encode(), right.encode())
+
+
+def refuse_sleeper(member: Member, context: Context) -> None:
+    """Refuse to let a code alone open an account that slept for long: the number may be somebody else's by now.
+
+    Raises:
+        Refused: `account_slept`.
+    """
+    days = context.programme.registration.sleep_days
+    if member.awake_at + timedelta(days=days) <= context.now:
+        raise Refused("account_slept", days=days)
 
 
 def rejected(challenge: Challenge) -> Changes:

@@ -100,6 +100,15 @@ class Member(Applicant):
     """When they were last told that somebody tried to join with their phone or email."""
     blocked_at: datetime | None = None
     block_reason: str | None = None
+    registration_id: str | None = None
+    """What they waited under before they were a member; texts of that time stand under it."""
+    proved_at: datetime | None = None
+    """When they last showed that it is them, other than by joining or by verifying their phone."""
+
+    @property
+    def awake_at(self) -> datetime:
+        """When the account was last used by somebody who showed that it is theirs."""
+        return max(each for each in (self.registered_at, self.phone_verified_at, self.proved_at) if each is not None)
 
     @property
     def caller_sends_id(self) -> str:

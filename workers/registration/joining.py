@@ -23,7 +23,7 @@ from contracts.registration import (
     RegistrationReceived,
     RegistrationRepeated,
 )
-from contracts.verification import BeginVerification
+from contracts.verification import BeginVerification, RegistrationLapsed
 from runtime.decisions import Key, Refused
 from runtime.documents import Document, Erase
 from workers import Changes, Context
@@ -105,6 +105,8 @@ def enrol_member(
         yield from admit(said_before(registration), registration.card_number, card, context)
         return
 
+    if registration.phone_verified_at is not None:
+        yield RegistrationLapsed(registration_id=registration.id)
     holders = {holder.id: holder for holder in (phone_holder, email_holder) if holder is not None}
     for holder in holders.values():
         yield from tell_of_repeat(holder, registration, context)
@@ -113,8 +115,8 @@ def enrol_member(
 
 
 def said_before(registration: Registration) -> dict[str, Any]:
-    """What a person said whose registration waited, by the names of `Applicant`'s fields."""
-    return {name: getattr(registration, name) for name in SAID}
+    """What a person said whose registration waited, and under which id it did, by the names of `Member`'s fields."""
+    return {name: getattr(registration, name) for name in SAID} | {"registration_id": registration.id}
 
 
 def said_in(command: RegisterMember, context: Context) -> dict[str, Any]:

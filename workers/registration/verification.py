@@ -16,6 +16,7 @@ from contracts.verification import (
     EndRegistration,
     PhoneConfirmed,
     PhoneVerified,
+    RegistrationLapsed,
     ResendPhoneCode,
     SendPhoneCode,
     VerifyPhone,
@@ -128,6 +129,7 @@ def end_registration(
         return
 
     yield Erase(Registration, registration.id), Erase(Challenge, registration.id)
+    yield RegistrationLapsed(registration_id=registration.id)
     if card is not None and card.claimed_by == registration.id:
         yield card.evolve(claimed_by=None)
 

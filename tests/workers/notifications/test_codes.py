@@ -10,9 +10,11 @@ from pydantic import ValidationError
 from contracts.codes import CodePurpose, CodeRequested
 from contracts.notifications import MessageQueued, MessageStatus, ResendMessage
 from contracts.programme.notifications import Template
+from contracts.verification import RegistrationLapsed
+from runtime.documents import Erase
 from tests.decisions import NOON, VAULT, decide, refused
 from tests.workers.notifications.programmes import ANA, at, message
-from workers.notifications.codes import text_code
+from workers.notifications.codes import forget_texts, text_code
 from workers.notifications.delivery import resend_message
 from workers.notifications.documents import CODE_MASK, Message
 
@@ -49,6 +51,13 @@ class TestCodeRequested:
     def test_sends_nothing_where_nothing_is_to_go(self) -> None:
         assert decide(text_code, requested(phone=None), context=at()).documents == []
         assert decide(text_code, requested(purpose=CodePurpose.MERGE_MEMBERS), context=at()).documents == []
+
+
+class TestRegistrationLapsed:
+    def test_leaves_no_text_to_who_became_no_member(self) -> None:
+        said = decide(forget_texts, RegistrationLapsed(registration_id="r-1"))
+        assert said.erased == [Erase(Message, "r-1", field="member_id")]
+        assert said.erased[0].covers(decide(text_code, requested(), context=at()).document(Message))
 
 
 class TestCodeText:

@@ -1,7 +1,7 @@
 """Codes: six digits, ten minutes, five tries, three sends an hour; none is kept, the comparison takes constant time."""
 
 import inspect
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,10 +13,11 @@ from tests.decisions import NOON, VAULT, Told, decide, refused
 from tests.workers.registration.people import ANA, BEN, ITSELF, PHONE, at, member
 from workers.registration import codes
 from workers.registration.challenge_documents import Challenge, CodeSends, sends_id
-from workers.registration.codes import asked, counting, end_challenge, forget_sends, is_right, rejected
+from workers.registration.codes import asked, counting, end_challenge, forget_sends, is_right, refuse_sleeper, rejected
 from workers.registration.documents import Applicant
 
 PURPOSE = CodePurpose.VERIFY_PHONE
+LONG_AGO, LATE = datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def ask(sends: CodeSends | None = None, minutes: float = 0, person: Applicant | None = None, **more: Any) -> Told:
@@ -110,6 +111,20 @@ class TestCode:
     def test_is_compared_in_constant_time(self) -> None:
         assert "hmac.compare_digest(" in inspect.getsource(is_right)
         assert " == " not in inspect.getsource(is_right)
+
+
+class TestSleeper:
+    """An SMS code alone doesn't open an account that slept for longer than the programme's limit."""
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"registered_at": LATE}, {"phone_verified_at": LATE}, {"proved_at": LATE}],
+    )
+    def test_is_one_whose_member_showed_themselves_too_long_ago(self, changes: dict[str, Any]) -> None:
+        ana = member(**{"registered_at": LONG_AGO, **changes})
+        refuse_sleeper(ana, at(now=LATE + timedelta(days=30, seconds=-1), sleep_days=30))
+        with refused("account_slept", days=30):
+            refuse_sleeper(ana, at(now=LATE + timedelta(days=30), sleep_days=30))
 
 
 class TestSends:

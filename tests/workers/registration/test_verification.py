@@ -16,6 +16,7 @@ from contracts.verification import (
     EndRegistration,
     PhoneConfirmed,
     PhoneVerified,
+    RegistrationLapsed,
     ResendPhoneCode,
     SendPhoneCode,
     VerifyPhone,
@@ -232,7 +233,8 @@ class TestVerifyPhone:
         waiting = ended.document(Registration)
         assert (waiting.phone_verified_at, waiting.ends_at) == (NOON + timedelta(minutes=1), None)
         enrolled = decide(enrol_member, ended.commands[0], registration=waiting, context=now_at(channel, 1))
-        assert enrolled.document(Member).phone_verified_at == NOON + timedelta(minutes=1)
+        made = enrolled.document(Member)
+        assert (made.phone_verified_at, made.registration_id) == (NOON + timedelta(minutes=1), registration.id)
 
     @pytest.mark.parametrize("channel", SELF_SERVICE)
     def test_says_the_same_whoever_is_a_member_already(self, channel: Channel) -> None:
@@ -302,6 +304,20 @@ class TestEnrolMember:
                 enrol_member, EnrolMember(registration_id=registration.id), registration=registration, context=now_at()
             )
 
+    def test_tells_the_holder_of_the_email_and_lets_the_registration_go(self) -> None:
+        said = begun()
+        waiting = tried(said, code_of(said)).document(Registration)
+        ended = decide(
+            enrol_member,
+            EnrolMember(registration_id=waiting.id),
+            registration=waiting,
+            email_claim=EMAIL_IN_USE,
+            email_holder=member(BEN),
+            context=now_at(),
+        )
+        assert [type(each) for each in ended.events] == [RegistrationLapsed, RegistrationRepeated]
+        assert ended.all(PhoneClaim) == []
+
 
 class TestEndRegistration:
     def test_forgets_a_registration_whose_code_never_came_and_frees_its_card(self) -> None:
@@ -310,6 +326,7 @@ class TestEndRegistration:
 
         assert said.erased == [Erase(Registration, registration.id), Erase(Challenge, registration.id)]
         assert said.document(KnownCard) == known()
+        assert said.events == [RegistrationLapsed(registration_id=registration.id)]
 
     def test_waits_for_its_time_and_for_nothing_that_is_decided(self) -> None:
         registration = begun().document(Registration)
