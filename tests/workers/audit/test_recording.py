@@ -93,7 +93,7 @@ class TestRecordOutcome:
 
         body = content(told)["body"]
         assert (body["command"], body["outcome"], body["code"]) == ("BlockCard", "refused", "card_not_active")
-        assert told.document(Entry).subjects == (CARD,)
+        assert told.document(Entry).subjects == (CARD, "call-7")
 
     def test_is_about_what_came_of_the_command_too(self) -> None:
         done = CommandEnded(
@@ -119,7 +119,7 @@ class TestRecordLook:
     def test_says_who_looked_at_what(self) -> None:
         told = decide(record_look, RecordLook(subject="m1", what="profile"), context=context(actor=OPERATOR))
 
-        assert told.document(Entry).subjects == ("m1",)
+        assert told.document(Entry).subjects == ("m1", "call-7")
         assert content(told)["body"] == {"subject": "m1", "what": "profile"}
 
 

@@ -31,14 +31,18 @@ from contracts.calls import (
 )
 from contracts.messages import Actor, Command
 from contracts.programme.calls import CallRules
+from runtime.decisions import Refused
+from runtime.decisions import decide as decide_as_the_runtime_does
+from runtime.documents import Document, View
 from runtime.mongo import from_raw
 from tests.decisions import NOON, Told, decide, refused
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.registration.test_calls import CALL, RULES, by, talking
-from workers.registration.call_documents import Desk, Ticket
+from workers.registration.call_documents import Call, Desk, Ticket
 from workers.registration.calls import close_call
 from workers.registration.courier import COURIER, TicketCourier, TicketSystem, run, signature
 from workers.registration.tickets import attach_ticket, defer_ticket, record_ticket
+from workers.registration.worker import worker
 
 OFFERED = RULES.model_copy(update={"takes_tickets": True, "ticket_attempts": 3})
 SECRET = b"between-us-and-the-desk"
@@ -52,6 +56,18 @@ def attached(**changes: Any) -> Ticket:
 def to_close(**changes: Any) -> Ticket:
     fields = {"state": TicketState.CLOSING, "reason": LOST, "closed_at": NOON, "due_at": NOON, "correlation_id": "c-1"}
     return attached(**{**fields, **changes})
+
+
+def nothing(document: type[Document], document_id: str = CALL) -> View:
+    """A view in which this isn't there."""
+    view = View()
+    view.loaded((document, document_id), None)
+    return view
+
+
+def ours() -> Any:
+    """What one of our own processes asks."""
+    return by(actor=COURIER)
 
 
 class TestAttachTicket:
@@ -95,6 +111,20 @@ class TestRecordTicket:
         failed = decide(record_ticket, late, ticket=to_close())
         assert failed.document(Ticket).state is TicketState.FAILED
         assert failed.events == [TicketFailed(call_id=CALL, ticket_id="DESK/47", error="gone")]
+
+
+class TestReports:
+    @pytest.mark.parametrize("report", [RecordTicket(call_id=CALL, is_closed=True), DeferTicket(call_id=CALL, attempt=1, error="x")])
+    def test_about_no_ticket_are_refused(self, report: Command) -> None:
+        with pytest.raises(Refused, match="unknown_ticket"):
+            decide_as_the_runtime_does(worker.handlers[type(report).__name__], report, ours(), nothing(Ticket))
+
+    def test_of_an_operator_without_a_desk_are_refused(self) -> None:
+        view = nothing(Desk, "olga")
+        view.loaded((Call, CALL), talking())
+        closing = CloseCall(operator_id="olga", call_id=CALL, reason=LOST)
+        with pytest.raises(Refused, match="unknown_desk"):
+            decide_as_the_runtime_does(worker.handlers["CloseCall"], closing, by(), view)
 
 
 class TestDeferTicket:
