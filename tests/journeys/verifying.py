@@ -89,8 +89,8 @@ async def everything_kept(settings: Settings) -> Any:
                     yield place.topic, (record.key or b"") + (record.value or b"") + repr(record.headers).encode()
     finally:
         await consumer.stop()
-    for place, text in await asyncio.to_thread(collections, settings):
-        yield place, text
+    for name, text in await asyncio.to_thread(collections, settings):
+        yield name, text
 
 
 def collections(settings: Settings) -> list[tuple[str, bytes]]:

@@ -27,7 +27,7 @@ from workers.registration.documents import MemberState
 from workers.registration.favourite_documents import Favourites
 
 PROGRAMME = Programme.read(Path("programme.yaml"))
-BLOCKED = {"state": MemberState.BLOCKED, "blocked_at": NOON, "block_reason": "abuse"}
+BLOCKED: dict[str, Any] = {"state": MemberState.BLOCKED, "blocked_at": NOON, "block_reason": "abuse"}
 
 
 class Shelf:

@@ -32,11 +32,12 @@ def stop_mailings(command: StopMailings, contact: Annotated[Contact, Key("member
 
 def all_off(rules: NotificationRules, channel: MessageChannel | None) -> tuple[SubscriptionChange, ...]:
     """Every mailing turned off, through one channel or all."""
+    channels = tuple(MessageChannel) if channel is None else (channel,)
     return tuple(
         SubscriptionChange(mailing=mailing.code, channel=each, is_on=False)
         for mailing in rules.mailings
         for each in mailing.channels
-        if channel in (None, each)
+        if each in channels
     )
 
 

@@ -3,9 +3,8 @@
 Only `Card` and `Account` know a card's number; ledger, purchases and rewards know the account by an opaque id, so
 that nothing in them leads back to a member who was removed.
 
-An account stays small whatever was bought: it holds one lot for each day (or month, as the rule says) on which
-something expires, and purchases that expire together share it. What each of them brought stands in its ledger entry
-and in the purchase, so a lot's origins are never lost.
+An account stays small whatever was bought: purchases that expire on the same day (or in the same month) share a lot.
+What each of them brought stands in its ledger entry and in the purchase, so a lot's origins are never lost.
 """
 
 from datetime import date, datetime

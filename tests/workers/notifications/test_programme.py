@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from contracts.codes import CodePurpose
 from contracts.programme.notifications import PLACEHOLDERS, NotificationRules, placeholders
 from tests.workers.notifications.programmes import RULES
 
@@ -67,7 +68,11 @@ class TestTemplates:
     def test_know_only_events_that_exist(self) -> None:
         from contracts.catalogue import EVENTS
 
-        assert {name.partition(".")[0] for name in PLACEHOLDERS} <= EVENTS.keys()
+        assert {event.partition(".")[0] for event in PLACEHOLDERS} <= EVENTS.keys()
+        codes = {
+            purpose for event, _, purpose in (each.partition(".") for each in PLACEHOLDERS) if event == "CodeRequested"
+        }
+        assert codes == set(CodePurpose)
 
 
 class TestWaitSeconds:

@@ -21,7 +21,7 @@ OFFICE = (ActorKind.OPERATOR,)
 BLOCKING = BlockingRules(block_reasons=("fraud",), unblock_reasons=("cleared",), blockers=OFFICE, unblockers=OFFICE)
 BLOCK = BlockMember(member_id=ANA, reason="fraud")
 UNBLOCK = UnblockMember(member_id=ANA, reason="cleared")
-BLOCKED = {"state": MemberState.BLOCKED, "blocked_at": NOON, "block_reason": "fraud"}
+BLOCKED: dict[str, Any] = {"state": MemberState.BLOCKED, "blocked_at": NOON, "block_reason": "fraud"}
 
 
 def at_the_desk(**more: Any) -> Any:
@@ -73,7 +73,7 @@ class TestCardOfABlockedMember:
     @pytest.mark.parametrize(("changes", "is_named"), [({}, True), (BLOCKED, False)])
     async def test_identifies_nobody(self, changes: dict[str, Any], is_named: bool) -> None:
         ana = member(card_numbers=(NUMBER,), **changes)
-        views = RegistrationViews(MemoryReader([ana, known(CardState.ACTIVE, member_id=ANA)]))  # type: ignore[arg-type]  # stands for a Reader
+        views = RegistrationViews(MemoryReader([ana, known(CardState.ACTIVE, member_id=ANA)]))
 
         found = await views.identified_by(NUMBER)
         assert (found is not None) is is_named

@@ -11,7 +11,7 @@ from contracts.codes import CodePurpose, CodeRejected, CodeRequested, EndChallen
 from runtime.documents import Document, Erase
 from tests.decisions import NOON, VAULT, Told, decide, refused
 from tests.workers.registration.people import ANA, BEN, ITSELF, PHONE, at, member
-from workers.registration import codes
+from workers.registration import worker
 from workers.registration.challenge_documents import Challenge, CodeSends, sends_id
 from workers.registration.codes import asked, counting, end_challenge, forget_sends, is_right, refuse_sleeper, rejected
 from workers.registration.documents import Applicant
@@ -184,6 +184,6 @@ class TestForgetSends:
 class TestDocuments:
     @pytest.mark.parametrize("document", [Challenge, CodeSends])
     def test_that_come_due_are_found(self, document: type[Document]) -> None:
-        timers = {due.document: due.field for due in codes.worker.timers}
+        timers = {due.document: due.field for due in worker.timers}
         assert timers[document] == "ends_at"
         assert any(index.fields == ("ends_at",) for index in document.indexes)

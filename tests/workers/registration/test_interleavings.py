@@ -220,8 +220,8 @@ class TestAnyInterleavingWithCodes:
                 text = data.draw(st.sampled_from(house.texts), "which")
                 resent = ResendPhoneCode(registration_id=text.challenge_id)
                 answer = data.draw(st.sampled_from(("right", "right", "wrong", "again")), "how")
-                command = resent if answer == "again" else typed(house, text, answer == "wrong")
-                house.ask(f"code-{asked}", command, OPERATOR)
+                said = resent if answer == "again" else typed(house, text, answer == "wrong")
+                house.ask(f"code-{asked}", said, OPERATOR)
                 continue
             house.work(data.draw(st.sampled_from(sorted(house.queues)), "next"))
             each_has_one_owner(house)

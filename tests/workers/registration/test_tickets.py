@@ -114,7 +114,9 @@ class TestRecordTicket:
 
 
 class TestReports:
-    @pytest.mark.parametrize("report", [RecordTicket(call_id=CALL, is_closed=True), DeferTicket(call_id=CALL, attempt=1, error="x")])
+    @pytest.mark.parametrize(
+        "report", [RecordTicket(call_id=CALL, is_closed=True), DeferTicket(call_id=CALL, attempt=1, error="x")]
+    )
     def test_about_no_ticket_are_refused(self, report: Command) -> None:
         with pytest.raises(Refused, match="unknown_ticket"):
             decide_as_the_runtime_does(worker.handlers[type(report).__name__], report, ours(), nothing(Ticket))

@@ -12,13 +12,10 @@ from contracts.programme.registration import ChannelRules, Verification
 from contracts.registration import Channel, EnrolMember, MemberRegistered, RegistrationReceived, RegistrationRepeated
 from contracts.verification import (
     BeginVerification,
-    ConfirmPhone,
     EndRegistration,
-    PhoneConfirmed,
     PhoneVerified,
     RegistrationLapsed,
     ResendPhoneCode,
-    SendPhoneCode,
     VerifyPhone,
 )
 from runtime.documents import Erase
@@ -26,7 +23,6 @@ from runtime.vault import with_seals
 from tests.decisions import NOON, VAULT, Told, decide, refused
 from tests.workers.registration.people import (
     ACTORS,
-    ANA,
     BEN,
     ITSELF,
     PHONE,
@@ -43,10 +39,8 @@ from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneC
 from workers.registration.joining import enrol_member, register_member
 from workers.registration.verification import (
     begin_verification,
-    confirm_phone,
     end_registration,
     resend_phone_code,
-    send_phone_code,
     verify_phone,
 )
 
@@ -239,7 +233,7 @@ class TestVerifyPhone:
     @pytest.mark.parametrize("channel", SELF_SERVICE)
     def test_says_the_same_whoever_is_a_member_already(self, channel: Channel) -> None:
         said = begun(channel)
-        claims = {"phone_claim": PHONE_IN_USE, "email_claim": EMAIL_IN_USE}
+        claims: dict[str, Any] = {"phone_claim": PHONE_IN_USE, "email_claim": EMAIL_IN_USE}
 
         assert tried(said, code_of(said), channel, **claims) == tried(said, code_of(said), channel)
         assert tried(said, wrong(said), channel, **claims) == tried(said, wrong(said), channel)
@@ -344,59 +338,6 @@ class TestEndRegistration:
         command = EndRegistration(registration_id="r-1")
         context = now_at(minutes=60 * hours, actor=ITSELF)
         return decide(end_registration, command, registration=registration, context=context, **more)
-
-
-def offered(minutes: float = 0, message_id: str = "m-1") -> Any:
-    return now_at(Channel.CALL, minutes, message_id=message_id, **requiring(Verification.OFFERED))
-
-
-class TestSendPhoneCode:
-    def test_has_a_code_sent_to_a_member_s_phone(self) -> None:
-        said = decide(send_phone_code, SendPhoneCode(member_id=ANA), member=member(), context=offered())
-
-        requested = said.events[0]
-        assert isinstance(requested, CodeRequested)
-        assert (requested.phone, requested.subject_id) == (PHONE, ANA)
-        assert requested.challenge_id == said.document(Challenge).id != ANA
-
-    def test_is_refused_where_nothing_is_to_be_verified(self) -> None:
-        verified = member(phone_verified_at=NOON)
-        with refused("phone_already_verified"):
-            decide(send_phone_code, SendPhoneCode(member_id=ANA), member=verified, context=offered())
-        nowhere = now_at(Channel.CALL, **requiring(Verification.NONE))
-        with refused("verification_not_offered"):
-            decide(send_phone_code, SendPhoneCode(member_id=ANA), member=member(), context=nowhere)
-
-
-class TestConfirmPhone:
-    def test_verifies_the_phone(self) -> None:
-        sent = decide(send_phone_code, SendPhoneCode(member_id=ANA), member=member(), context=offered())
-        said = self.confirmed(sent, code_of(sent))
-
-        assert said.document(Member).phone_verified_at == NOON + timedelta(minutes=1)
-        assert said.events == [PhoneConfirmed(member_id=ANA, verified_at=NOON + timedelta(minutes=1))]
-        assert said.erased == [Erase(Challenge, sent.document(Challenge).id)]
-
-    def test_counts_a_wrong_code(self) -> None:
-        sent = decide(send_phone_code, SendPhoneCode(member_id=ANA), member=member(), context=offered())
-        said = self.confirmed(sent, wrong(sent))
-
-        assert [type(each) for each in said.events] == [CodeRejected]
-        assert said.all(Member) == []
-
-    def test_takes_no_code_for_another_member_or_another_phone(self) -> None:
-        sent = decide(send_phone_code, SendPhoneCode(member_id=ANA), member=member(), context=offered())
-
-        with refused("code_expired"):
-            self.confirmed(sent, code_of(sent), member(BEN))
-        changed = self.confirmed(sent, code_of(sent), member(phone="+4915112345679"))
-        assert [type(each) for each in changed.events] == [CodeRejected]
-
-    def confirmed(self, sent: Told, code: str, whose: Member | None = None) -> Told:
-        whose = whose or member()
-        challenge = sent.document(Challenge)
-        command = typed(ConfirmPhone(member_id=whose.id, challenge_id=challenge.id, code=code))
-        return decide(confirm_phone, command, member=whose, challenge=challenge, context=offered(1))
 
 
 def test_a_registration_is_found_when_its_time_is_over() -> None:

@@ -100,7 +100,7 @@ class TestCardResumed:
         assert late.suspended_at is None
 
 
-@pytest.mark.parametrize("order", permutations(range(4)))
+@pytest.mark.parametrize("order", list(permutations(range(4))))
 def test_news_come_to_the_same_in_any_order(order: tuple[int, ...]) -> None:
     news = [
         (CardBlocked(card_number=NUMBER, member_id=ANA, reason="lost"), 3),
