@@ -169,6 +169,10 @@ class RewardsReturned(BalanceEvent):
 
     purchase_id: PurchaseId
     rewards: tuple[ReturnedReward, ...]
+    reward_ids: tuple[RewardId, ...] = ()
+    """The same, by their ids alone."""
+    reward_codes: tuple[Code, ...] = ()
+    """Which offers they are of."""
 
 
 class AdjustmentEvent(Event, worker="rewards", key="account_id", about=("Adjustment", "adjustment_id")):

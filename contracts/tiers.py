@@ -19,6 +19,7 @@ class TierCause(StrEnum):
     ASSIGNED = "assigned"
     HOLD_ENDED = "hold_ended"
     """The end date of one that was assigned by hand came."""
+    ASSIGNMENT_UNDONE = "assignment_undone"
 
 
 class AssignTier(RewardsCommand, right="rewards.tier_assigners"):

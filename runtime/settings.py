@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     """What codes and seals are derived from: one secret for all workers and doors; never a default."""
     secret_file: Path = Path(".punchcard/secret")
     """Where it stands, if `PUNCHCARD_SECRET` doesn't give it; `punchcard secret --create` makes one."""
+    api_key: SecretStr | None = None
+    """Who sends a file of adjustments: a key of that file."""
     state_dir: Path = Path(".punchcard")
     """Where the local default keeps its servers' files and logs."""
 

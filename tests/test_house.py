@@ -19,6 +19,7 @@ MESSAGES: dict[str, type[Message]] = {**COMMANDS, **EVENTS}
 BESIDE = {
     "adjustments": "rewards",
     "calls": "registration",
+    "corrections": "rewards",
     "codes": "registration",
     "coupons": "rewards",
     "identification": "registration",

@@ -50,7 +50,7 @@ class AdjustmentRules(BaseModel):
     adjusters: tuple[ActorKind, ...] = (ActorKind.OPERATOR, ActorKind.SYSTEM)
     """Who may adjust, and undo that."""
     capped: tuple[ActorKind, ...] = (ActorKind.OPERATOR,)
-    """Whom the caps bind; files of adjustments are sent by the system."""
+    """Whom the caps bind, at a desk and by a file."""
     approvers: tuple[ActorKind, ...] = (ActorKind.OPERATOR,)
     """Who may be the second person."""
     approval_seconds: int = Field(3 * 86_400, ge=60)

@@ -82,6 +82,8 @@ class RewardRules(BaseModel):
     """Who may undo rewards that are outstanding."""
     restorers: tuple[ActorKind, ...] = OFFICE
     """Who may undo that rewards were removed or used."""
+    correctors: tuple[ActorKind, ...] = OFFICE
+    """Who may undo refunds and cancellations of sales, and that coupons were used."""
     adjustments: AdjustmentRules = AdjustmentRules()
     coupon_issuers: tuple[ActorKind, ...] = (*TILLS, ActorKind.OPERATOR)
     """Who may issue coupons and send them again."""

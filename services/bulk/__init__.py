@@ -5,9 +5,10 @@ from services.bulk.cards import card_rows, draw
 from services.bulk.numbers import NumberKey
 from services.bulk.rows import InvalidFile, Row, Table, read_table
 from services.bulk.sending import Sending, Unanswered
-from services.bulk.writing import outcome_file_of, write_outcomes
+from services.bulk.writing import NEEDS_APPROVAL, outcome_file_of, write_outcomes
 
 __all__ = [
+    "NEEDS_APPROVAL",
     "InvalidFile",
     "NumberKey",
     "Row",

@@ -32,6 +32,8 @@ class Row:
     """The command's: the same row of the same file again is the same command, whoever sends it when."""
     command: Command | None
     problem: str | None = None
+    waits: bool = False
+    """Of a row that is foreseen: whether it would wait for a second person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from contracts.refusals import text_of
 from services.bulk.rows import Row
 
 INVALID: Final = "invalid"
+NEEDS_APPROVAL: Final = "needs approval"
+"""It is above what its operator may do alone: nothing has moved until a second person approves it."""
+WAITING: Final = "AdjustmentSubmitted"
 NOT_SENT: Final = "no outcome"
 """Not sent, or not answered: the same file again goes on with it."""
 
@@ -46,6 +49,10 @@ def _outcome(row: Row, ended: CommandEnded | None) -> tuple[str, str, str]:
         return INVALID, INVALID, row.problem
     if ended is None:
         return NOT_SENT, "", ""
+    for said in ended.events:
+        if said.type == WAITING:
+            waiting = f"adjustment {said.body['adjustment_id']} waits for a second person until {said.body['ends_at']}"
+            return NEEDS_APPROVAL, "", waiting
     code = ended.code or ""
     return ended.outcome.value, code, text_of(code, dict(ended.details)) if code else ""
 

@@ -21,19 +21,24 @@ def adjust(
     skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Send the rows that are right.")] = False,
     out: Annotated[Path | None, typer.Option(help="Where outcomes are written; beside the file if not said.")] = None,
 ) -> None:
-    """Adjust the balances of a file, row by row; the same file again goes on where it ended, or changes nothing."""
+    """Adjust the balances of a file, row by row, by whose key PUNCHCARD_API_KEY is; once more it changes nothing.
+
+    What one operator may do alone binds them here as at their desk: what is above it waits for a second person.
+    """
     from services.bulk import outcome_file_of
     from services.cli.adjustment_files import read_rows, say_what_would_be
+    from services.cli.callers import bulk_adjuster
     from services.cli.card_files import send
 
     settings = load_settings()
     programme = read_programme(settings)
-    rows = read_rows(file, programme)
+    actor = bulk_adjuster(settings)
+    rows = read_rows(file, programme, actor)
     if dry_run:
-        raise typer.Exit(say_what_would_be(settings, programme, rows))
+        raise typer.Exit(say_what_would_be(settings, programme, rows, actor))
     wrong = sum(row.problem is not None for row in rows)
     if wrong and not skip_invalid:
         raise SessionError(
             f"{wrong:,} of {len(rows):,} rows are invalid: nothing was sent; --skip-invalid sends the rest"
         )
-    raise typer.Exit(send(settings, rows, out or outcome_file_of(file)))
+    raise typer.Exit(send(settings, rows, out or outcome_file_of(file), actor))

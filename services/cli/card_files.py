@@ -17,7 +17,7 @@ from contracts.messages import Actor, ActorKind, CommandEnded, Outcome
 from contracts.programme import Programme
 from runtime.settings import Settings
 from runtime.store import Away, Library
-from services.bulk import InvalidFile, Row, Sending, Unanswered, card_rows, read_table, write_outcomes
+from services.bulk import NEEDS_APPROVAL, InvalidFile, Row, Sending, Unanswered, card_rows, read_table, write_outcomes
 from services.bulk.cards import COLUMNS, NEEDED
 from services.cli.session import SessionError, run, say
 from workers.cards.views import CardsViews
@@ -69,15 +69,18 @@ def say_what_would_be(settings: Settings, rows: list[Row]) -> int:
     return 1 if wrong else 0
 
 
-def send(settings: Settings, rows: list[Row], out: Path) -> int:
-    """Send rows with a progress bar, write their outcomes however it ends, and say them; the exit code."""
+def send(settings: Settings, rows: list[Row], out: Path, actor: Actor | None = None) -> int:
+    """Send rows with a progress bar, write their outcomes however it ends, and say them; the exit code.
+
+    They are sent by this process, unless it is said by whom.
+    """
     answers: dict[str, CommandEnded] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     problem, began_at = None, time.monotonic()
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("rows", total=sum(row.command is not None for row in rows))
         try:
-            run(_sent(settings, rows, answers, lambda count: progress.advance(task, count)))
+            run(_sent(settings, rows, answers, lambda count: progress.advance(task, count), actor or sender()))
         except Unanswered as error:
             problem = str(error)
         except (KeyboardInterrupt, asyncio.CancelledError):
@@ -91,16 +94,20 @@ def send(settings: Settings, rows: list[Row], out: Path) -> int:
     say(f"{len(rows):,} rows in {seconds:.1f} s: {ended}; see {out}")
     if problem is not None:
         say(f"punchcard: {problem}; the same command goes on where this ended", error=True)
-    return 0 if counts.total() == counts[Outcome.DONE.value] else 1
+    return 0 if counts.total() == counts[Outcome.DONE.value] + counts[NEEDS_APPROVAL] else 1
 
 
 async def _sent(
-    settings: Settings, rows: list[Row], answers: dict[str, CommandEnded], advance: Callable[[int], None]
+    settings: Settings,
+    rows: list[Row],
+    answers: dict[str, CommandEnded],
+    advance: Callable[[int], None],
+    actor: Actor,
 ) -> None:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with Sending(settings, sender(), answers, advance) as sending:
+    async with Sending(settings, actor, answers, advance) as sending:
         await sending.send(rows)
 
 

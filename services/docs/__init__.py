@@ -12,6 +12,7 @@ from runtime.asyncapi import describe
 from runtime.settings import DAY_SECONDS, Settings
 from services.docs.message_page import message_page
 from services.docs.settings_page import settings_page
+from services.docs.undoing_page import undoing_page
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = "docs/generated"
@@ -64,6 +65,7 @@ def _pages(root: Path) -> Iterator[tuple[str, str]]:
         }
         yield f"schemas/{name}.json", _json(schema)
     yield "messages.md", message_page(root)
+    yield "undoing.md", undoing_page()
     yield "settings.md", settings_page()
 
 

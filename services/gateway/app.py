@@ -17,6 +17,7 @@ from runtime.vault import NO_VAULT, Vault
 from services.gateway.answers import PATH, unavailable
 from services.gateway.asgi import AsgiScope, Receive, Send
 from services.gateway.call_reads import router as calls
+from services.gateway.choice_reads import router as choices
 from services.gateway.commands import Asks, Commands, where
 from services.gateway.describe import described
 from services.gateway.keys import Keys
@@ -103,6 +104,7 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     rest.include_router(offers)
     rest.include_router(ledger)
     rest.include_router(calls)
+    rest.include_router(choices)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)

@@ -8,6 +8,7 @@ CALL: Final = "0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c"
 COUPON: Final = "7KQ4-2M9X-TB3C-8RWJ"
 MEMBER: Final = "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"
 STORE: Final = {"store": "berlin-1", "till": "till-7", "receipt_number": "000123", "business_day": "2026-11-22"}
+UNDONE: Final = {"operator_id": "olga", "reason": "mistake"}
 
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "IssueCard": {"card_number": CARD},
@@ -86,6 +87,10 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "refunded_at": "2026-11-22T11:00:00+01:00",
         "lines": [{"line": 1, "quantity": 1, "price_minor": 380}],
     },
+    "UndoRefund": {"card_number": CARD, **STORE, "refund_number": "000130", **UNDONE},
+    "UndoCancellation": {"card_number": CARD, **STORE, **UNDONE},
+    "UnuseCoupon": {"card_number": CARD, "coupon_code": COUPON, **UNDONE},
+    "UndoTierAssignment": {"card_number": CARD, "system": "status", "operator_id": "olga", "note": "Another member"},
     "RedeemReward": {"card_number": CARD, "reward": "coffee"},
     "UseReward": {"card_number": CARD, "reward_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e", "store": "berlin-1"},
     "RemoveReward": {

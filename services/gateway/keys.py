@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from contracts.messages import Actor, ActorKind
 from runtime.settings import Settings
 from services.gateway.problems import Problem, field_of, rule_of
-from services.gateway.scopes import DEFAULT_SCOPES, FROM_FORM, KNOWN_SCOPES, SECOND_PERSON
+from services.gateway.scopes import DEFAULT_SCOPES, KNOWN_SCOPES, NAMED
 
 KEY: Final = re.compile(rb"[Bb]earer +pk_([a-z0-9][a-z0-9-]{0,39})_([A-Za-z0-9_-]{20,100})")
 NOBODY: Final = bytes(32)
@@ -40,7 +40,7 @@ DEMO_KEYS: Final = {
     "demo-wallet": ActorKind.WALLET,
     "demo-system": ActorKind.SYSTEM,
 }
-DEMO_SCOPES: Final = {"demo-supervisor": DEFAULT_SCOPES[ActorKind.OPERATOR] | SECOND_PERSON | {FROM_FORM}}
+DEMO_SCOPES: Final = {"demo-supervisor": DEFAULT_SCOPES[ActorKind.OPERATOR] | NAMED}
 DEMO_FILE: Final = "demo-keys.yaml"
 
 

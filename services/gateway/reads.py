@@ -54,6 +54,8 @@ class Order(StrEnum):
     OLDEST = "oldest"
     STORE = "store"
     """The newest, and of those the ones of a store together."""
+    PROGRAMME = "programme"
+    """The newest, and of those the ones together that earned the same units."""
 
 
 class HeldCard(Protocol):
@@ -104,6 +106,11 @@ class Visit:
         """Whether a card tells who reads whose it is: one that doesn't work identifies nobody."""
         works = card.state is not None and may(card.state, Act.IDENTIFY) and card.suspended_at is None
         return self.is_office or works
+
+    @property
+    def is_the_holders(self) -> bool:
+        """Whether who reads is, or speaks to, the card's holder, rather than whoever stands at a till."""
+        return self.is_office or self._caller.actor.kind in (ActorKind.APP, ActorKind.WALLET)
 
     def looked_at_member(self, member_id: str, what: str) -> None:
         """Note that a member was shown."""
@@ -238,12 +245,14 @@ async def purchases(
     store: StoreGiven = None,
     unit: UnitGiven = None,
 ) -> list[PurchaseShown]:
-    """What was bought with the card's account: the newest, the oldest, or the newest by store; of a store or unit."""
+    """What was bought with the card's account: newest, oldest, or newest by store or programme; of one of those."""
     sort = OLDEST_PURCHASE if order is Order.OLDEST else NEWEST_PURCHASE
     account_id = await account_of(card_number, visit)
     found = await visit.doors.rewards.purchases(account_id, sort=sort, store=store, unit=unit, limit=limit)
     if order is Order.STORE:
         found.sort(key=lambda each: each.store)
+    if order is Order.PROGRAMME:
+        found.sort(key=lambda each: sorted({earning.unit for earning in each.earnings}))
     visit.looked_at_card(card_number, "purchases")
     return [PurchaseShown.model_validate(each) for each in found]
 

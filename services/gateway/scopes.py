@@ -33,6 +33,14 @@ SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "Ide
 FROM_FORM: Final = "RegisterMember:paper_form"
 """To register from a paper form, without the person: beside the scope of the command, and only where a key names it."""
 
+BULK_ADJUSTMENTS: Final = "bulk:adjustments"
+"""To adjust many balances by one file (`punchcard adjust`)."""
+
+NAMED: Final = SECOND_PERSON | {BULK_ADJUSTMENTS, FROM_FORM}
+"""What no key of an operator has by default: it must be named."""
+
+KNOWN_SCOPES: Final = READS | NAMED | frozenset(COMMANDS)
+
 KNOWN_SCOPES: Final = READS | frozenset(COMMANDS) | {FROM_FORM}
 
 _CODES: Final = frozenset({"ResendPhoneCode", "VerifyPhone", "SendPhoneCode", "ConfirmPhone"})
@@ -82,7 +90,7 @@ _APP: Final = (
 DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
     ActorKind.POS: _TILL,
     ActorKind.APP: _APP,
-    ActorKind.OPERATOR: KNOWN_SCOPES - OURS - SECOND_PERSON - {FROM_FORM},
+    ActorKind.OPERATOR: KNOWN_SCOPES - OURS - NAMED,
     ActorKind.WALLET: _CODES
     | _CHOICES
     | {"RegisterMember", "RedeemReward", "ShareCoupon", "AnswerSurvey", "PlayGame", READ_CARD},

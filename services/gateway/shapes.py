@@ -129,6 +129,8 @@ class RefundShown(Shape):
     number: str
     refunded_at: datetime
     lines: tuple[RefundLine, ...]
+    undone_at: datetime | None
+    """When it was taken back; its lines count as sold again."""
 
 
 class PurchaseShown(Shape):

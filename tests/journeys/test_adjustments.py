@@ -1,4 +1,4 @@
-"""Adjustments on real servers: a file sent twice moves nothing twice, and a day's cap holds for many at once."""
+"""Adjustments on real servers: a file sent twice moves nothing twice, and caps hold for many at once and by a file."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,14 +10,14 @@ from contracts.programme import Programme
 from contracts.values import luhn_digit
 from runtime.settings import Settings
 from runtime.store import Library
-from services.bulk import Row, Sending, adjustment_rows, read_table
+from services.bulk import Row, Sending, adjustment_rows, read_table, write_outcomes
 from services.bulk.adjustments import COLUMNS, NEEDED
 from tests.journeys.running import eventually, everything
 from workers.rewards.adjustment_documents import Adjustment
 from workers.rewards.views import RewardsViews, ledger_matches_balances
 
 OFFICE = Actor(kind=ActorKind.SYSTEM, id="cli-test")
-OLGA = Actor(kind=ActorKind.OPERATOR, id="olga")
+OLGA, BOB = (Actor(kind=ActorKind.OPERATOR, id=each) for each in ("olga", "bob"))
 CARDS = [digits + luhn_digit(digits) for digits in (f"97700000{number:04d}" for number in range(12))]
 
 
@@ -56,5 +56,9 @@ async def test_a_file_sent_again_changes_nothing_and_a_days_cap_holds_for_many_a
         await sent(settings, [Row(n, "", f"hand-{n}", each) for n, each in enumerate(by_hand)], OLGA)
         made = await library.worker("rewards").find(Adjustment, {"actor.id": OLGA.id}, limit=0)
         assert Counter(each.state for each in made) == {AdjustmentState.APPLIED: 5, AdjustmentState.WAITING: 7}
+        file.write_text(f"card_number,unit,amount,reason\n{CARDS[0]},stamps,20,goodwill\n{CARDS[1]},stamps,21,goodwill")
+        rows = adjustment_rows(read_table(file, COLUMNS, NEEDED), Programme.read(Path("programme.yaml")), BOB.id)
+        outcomes = write_outcomes(tmp_path / "out.csv", rows, await sent(settings, rows, BOB))
+        assert outcomes == {"done": 1, "needs approval": 1}
         assert (await ledger_matches_balances(library.worker("rewards"))).adds_up
     library.close()

@@ -1,5 +1,6 @@
 """The journey: a card is issued, joined with, bought with, rewarded, blocked; over HTTP and Kafka, on real servers."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.journeys.verifying import is_blocked_for_a_while, joins_with_a_code
 
 OPERATOR, TILL, APP = ActorKind.OPERATOR, ActorKind.POS, ActorKind.APP
 PHONE = "+4915112345678"
+CODE = re.compile(r"\b[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}\b")
 
 
 def card_number(number: int) -> str:
@@ -73,6 +75,11 @@ def receipt(card: str, number: int, coffees: int = 5) -> dict[str, Any]:
     }
 
 
+def key_of(bought: dict[str, Any]) -> dict[str, Any]:
+    """What names a sale."""
+    return {name: bought[name] for name in ("card_number", "store", "till", "receipt_number", "business_day")}
+
+
 async def join(punchcard: Punchcard, card: str, phone: str = PHONE) -> str:
     """Issue a card and join with it; the member's id, once the card is theirs everywhere."""
     await punchcard.done(OPERATOR, "IssueCard", card_number=card)
@@ -129,6 +136,7 @@ class TestTheJourney:
         assert "Ana" in texts.json()[0]["text"]
 
         await self.buys_and_spends(punchcard, card)
+        await self.uses_a_coupon_that_a_text_brought(punchcard, card)
         await is_blocked_for_a_while(punchcard, card, member_id)
         await self.is_blocked(punchcard, card)
         await joins_with_a_code(punchcard, settings)
@@ -154,6 +162,42 @@ class TestTheJourney:
         assert [(each["id"], each["state"]) for each in rewards] == [(reward_id, "used")]
         purchases = await punchcard.read(TILL, f"/v1/cards/{card}/purchases")
         assert [each["receipt_number"] for each in purchases] == ["000002", "000001"]
+
+    async def uses_a_coupon_that_a_text_brought(self, punchcard: Punchcard, card: str) -> None:
+        await punchcard.done(OPERATOR, "IssueCoupon", card_number=card, campaign="welcome_points")
+        texts = await eventually(
+            lambda: punchcard.sms.get("/messages", params={"to": PHONE}),
+            lambda each: any(CODE.search(message["text"]) for message in each.json()),
+            "the text with the code",
+        )
+        code = next(found[0] for message in texts.json() if (found := CODE.search(message["text"])))
+        coupon = {"card_number": card, "coupon_code": code}
+        till, sale = {"store": "harbour", "till": "till-1"}, key_of(receipt(card, 500))
+
+        await punchcard.done(TILL, "ReserveCoupon", **coupon, **till)
+        met = await punchcard.say(OPERATOR, "CancelCoupon", **coupon, reason="mistake")
+        assert (met.status_code, met.json()["code"]) == (409, "coupon_reserved")
+        assert "till-1" in met.json()["detail"]
+        await punchcard.done(TILL, "RecordPurchase", **receipt(card, 500))
+        before = await held(punchcard, card)
+        used = await punchcard.done(TILL, "UseCoupon", **sale, coupon_code=code)
+        assert used["CouponUsed"]["gives"]["amount"] == 20
+        assert (await held(punchcard, card))["points"] == before["points"] + 20
+
+        async def state() -> str:
+            return str((await punchcard.read(OPERATOR, f"/v1/coupons/{code}"))["state"])
+
+        back = [{"line": 1, "quantity": 5, "price_minor": 1900}, {"line": 2, "quantity": 1, "price_minor": 900}]
+        refund = {**sale, "refunded_at": datetime.now(UTC).isoformat(), "lines": back}
+        await punchcard.done(TILL, "RefundPurchase", **refund, refund_number="r1")
+        await eventually(state, lambda found: found == "issued", "the coupon that came back")
+        by_whom = {"operator_id": "the-operator", "reason": "mistake"}
+        undone = await punchcard.done(OPERATOR, "UndoRefund", **sale, **by_whom, refund_number="r1")
+        assert undone["RefundUndone"]["coupon_codes"] == [used["CouponUsed"]["coupon_code"]]
+        assert await state() == "used"
+        assert (await held(punchcard, card))["points"] == before["points"] + 20
+        again = await punchcard.say(OPERATOR, "UndoRefund", **sale, **by_whom, refund_number="r1")
+        assert again.json()["code"] == "refund_already_undone"
 
     async def is_blocked(self, punchcard: Punchcard, card: str) -> None:
         await punchcard.done(OPERATOR, "BlockCard", card_number=card, reason="lost")

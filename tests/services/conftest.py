@@ -10,7 +10,7 @@ from contracts.messages import ActorKind
 from contracts.programme import Programme
 from services.gateway.app import create_app
 from services.gateway.keys import Keys, create_key
-from services.gateway.scopes import DEFAULT_SCOPES, FROM_FORM, SECOND_PERSON
+from services.gateway.scopes import DEFAULT_SCOPES, FROM_FORM, NAMED
 from tests.decisions import VAULT
 from tests.services.gateway import Door, FakeEdge, FakeLibrary
 
@@ -19,9 +19,10 @@ from tests.services.gateway import Door, FakeEdge, FakeLibrary
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
     file = tmp_path / "keys.yaml"
     kinds = {"desk": ActorKind.OPERATOR, "till": ActorKind.POS, "other-till": ActorKind.POS, "wallet": ActorKind.WALLET}
-    kinds["forms"] = ActorKind.OPERATOR
-    named = DEFAULT_SCOPES[ActorKind.OPERATOR] | SECOND_PERSON
-    scopes = {"desk": named, "forms": named | {FROM_FORM}}
+    scopes = {
+        "desk": (DEFAULT_SCOPES[ActorKind.OPERATOR] | NAMED) - {FROM_FORM},
+        "forms": DEFAULT_SCOPES[ActorKind.OPERATOR] | NAMED,
+    }
     made = {name: create_key(file, name, kind, scopes.get(name)) for name, kind in kinds.items()}
     keys = {name: {"Authorization": f"Bearer {key}"} for name, key in made.items()}
     edge, library = FakeEdge(), FakeLibrary()

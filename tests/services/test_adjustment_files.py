@@ -1,21 +1,27 @@
 """Files of adjustments: what is read from them, what is foreseen of them, and what is sent."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from contracts.adjustments import AdjustBalance
+from contracts.messages import Actor, ActorKind, CommandEnded, Outcome, Said
 from contracts.programme import Programme
-from services.bulk import Row, adjustment_rows, read_table
+from runtime.settings import Settings
+from services.bulk import Row, adjustment_rows, read_table, write_outcomes
 from services.bulk.adjustments import COLUMNS, NEEDED
-from services.cli.adjustment_files import foreseen
+from services.cli.adjustment_files import Known, foreseen
+from services.cli.callers import bulk_adjuster
 from services.cli.commands import app
 from services.cli.session import SessionError
+from services.gateway.keys import create_key
 from tests.decisions import NOON
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.rewards.counter import NUMBER, OTHER, account, holding
-from workers.rewards.documents import Card
+from workers.rewards.adjustment_documents import Counted, Operator
+from workers.rewards.documents import Account, Card
 from workers.rewards.ledger_views import LedgerViews
 
 PROGRAMME = Programme.read(Path("programme.yaml"))
@@ -83,7 +89,7 @@ class TestDryRun:
             f"{NUMBER},stamps,1,goodwill,,9",
             f"{OTHER},stamps,1,goodwill,,",
         )
-        judged = foreseen(rows, {NUMBER: account(holding("stamps", 2))}, PROGRAMME, NOON)
+        judged = foreseen(rows, known(account(holding("stamps", 2))), PROGRAMME, NOON)
 
         assert [row.problem for row in judged] == [
             None,
@@ -93,13 +99,99 @@ class TestDryRun:
             "There is no card with this number.",
         ]
 
+    def test_foresees_what_would_wait_for_a_second_person(self, file: Path) -> None:
+        rows = rows_of(
+            file,
+            f"{NUMBER},stamps,21,goodwill,,",
+            f"{NUMBER},stamps,20,goodwill,,",
+            f"{NUMBER},stamps,15,goodwill,,",
+            f"{NUMBER},stamps,10,goodwill,,",
+        )
+        judged = foreseen(rows, known(account(), done={"stamps": 70}), PROGRAMME, NOON)
+        assert [row.waits for row in judged] == [True, False, True, False]
+        freely = foreseen(rows, known(account(), done={"stamps": 70}, is_capped=False), PROGRAMME, NOON)
+        assert not any(row.waits for row in freely)
+
+    def test_foresees_that_nobody_adjusts_their_own_account(self, file: Path) -> None:
+        rows = rows_of(file, f"{NUMBER},stamps,1,goodwill,,")
+        (judged,) = foreseen(rows, known(account(), own_member="ana"), PROGRAMME, NOON)
+        assert judged.problem == "Nobody adjusts their own account: ask somebody else."
+
     async def test_finds_accounts_by_cards(self) -> None:
         reader = MemoryReader([account(), Card(id=NUMBER, account_id=account().id), Card(id=OTHER)])
         assert await LedgerViews(reader).accounts_by_card([NUMBER, OTHER]) == {NUMBER: account()}
 
+    async def test_finds_holders_by_cards_and_what_the_sender_did_today(self) -> None:
+        olga = Operator(id="olga", counted_on=NOON.date(), counted=(Counted(unit="stamps", amount=7),))
+        views = LedgerViews(MemoryReader([Card(id=NUMBER, member_id="ana"), Card(id=OTHER), olga]))
+        assert await views.holders_by_card([NUMBER, OTHER]) == {NUMBER: "ana"}
+        assert await views.operator("olga") == olga
+        assert await views.operator("otto") is None
+
+
+def known(of: Account, **changes: Any) -> Known:
+    """What is known of one account, before somebody whom the caps bind sends a file."""
+    fields = {"accounts": {NUMBER: of}, "holders": {NUMBER: "ana"}, "own_member": None, "done": {}, "is_capped": True}
+    return Known(**{**fields, **changes})
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PUNCHCARD_KEYS_FILE", str(tmp_path / "keys.yaml"))
+    return tmp_path / "keys.yaml"
+
+
+BULK = ("AdjustBalance", "bulk:adjustments")
+
+
+class TestWhoSendsAFile:
+    def test_is_whose_key_the_environment_holds(self, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PUNCHCARD_API_KEY", create_key(keys, "olga", ActorKind.OPERATOR, BULK))
+        assert bulk_adjuster(Settings()) == Actor(kind=ActorKind.OPERATOR, id="olga")
+
+    @pytest.mark.parametrize(
+        ("kind", "scopes", "said"),
+        [
+            (ActorKind.OPERATOR, None, "lacks the scope bulk:adjustments"),
+            (ActorKind.OPERATOR, ("bulk:adjustments",), "lacks the scope AdjustBalance"),
+            (ActorKind.POS, BULK, "that of a pos"),
+        ],
+    )
+    def test_has_the_right_to_do_many_at_once(
+        self, keys: Path, monkeypatch: pytest.MonkeyPatch, kind: ActorKind, scopes: tuple[str, ...] | None, said: str
+    ) -> None:
+        monkeypatch.setenv("PUNCHCARD_API_KEY", create_key(keys, "somebody", kind, scopes))
+        with pytest.raises(SessionError, match=said):
+            bulk_adjuster(Settings())
+
+    def test_is_not_nobody(self, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        create_key(keys, "olga", ActorKind.OPERATOR, BULK)
+        for key, said in ((None, "say who you are"), ("pk_olga_" + "x" * 43, "is no key of")):
+            if key is not None:
+                monkeypatch.setenv("PUNCHCARD_API_KEY", key)
+            with pytest.raises(SessionError, match=said):
+                bulk_adjuster(Settings())
+
+
+class TestOutcomes:
+    def test_name_the_adjustment_that_waits_for_a_second_person(self, file: Path) -> None:
+        rows = rows_of(file, f"{NUMBER},stamps,25,goodwill,,", f"{NUMBER},stamps,1,goodwill,,")
+        body = {"adjustment_id": "a" * 32, "ends_at": "2026-11-25T12:00:00Z"}
+        answers = {
+            row.id: CommandEnded(command_id=row.id, command="AdjustBalance", outcome=Outcome.DONE, events=events)
+            for row, events in zip(rows, ((Said(type="AdjustmentSubmitted", body=body),), ()), strict=True)
+        }
+        counts = write_outcomes(file.with_name("out.csv"), rows, answers)
+
+        assert counts == {"needs approval": 1, "done": 1}
+        assert f"adjustment {'a' * 32} waits for a second person" in file.with_name("out.csv").read_text()
+
 
 class TestCommandLine:
-    def test_sends_nothing_of_a_file_with_invalid_rows(self, file: Path) -> None:
+    def test_sends_nothing_of_a_file_with_invalid_rows(
+        self, file: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PUNCHCARD_API_KEY", create_key(keys, "olga", ActorKind.OPERATOR, BULK))
         rows_of(file, f"{NUMBER},stamps,0,goodwill,,")
         answer = CliRunner().invoke(app, ["adjust", str(file)])
 

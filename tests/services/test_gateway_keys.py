@@ -11,7 +11,7 @@ from contracts.messages import ActorKind
 from runtime.settings import Settings
 from services.gateway.keys import Keys, KeysError, create_key, ensure_demo_keys, read_keys, remove_key
 from services.gateway.problems import Problem
-from services.gateway.scopes import DEFAULT_SCOPES, FROM_FORM, KNOWN_SCOPES, OURS, SECOND_PERSON
+from services.gateway.scopes import DEFAULT_SCOPES, FROM_FORM, KNOWN_SCOPES, NAMED, OURS
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ class TestScopes:
             assert kind is ActorKind.SYSTEM or not scopes & OURS
 
     def test_keep_the_second_persons_right_from_operators_who_are_not_given_it(self) -> None:
-        assert not DEFAULT_SCOPES[ActorKind.OPERATOR] & SECOND_PERSON
+        assert not DEFAULT_SCOPES[ActorKind.OPERATOR] & NAMED
 
     def test_keep_the_paper_form_from_operators_who_are_not_given_it(self) -> None:
         assert FROM_FORM not in DEFAULT_SCOPES[ActorKind.OPERATOR]

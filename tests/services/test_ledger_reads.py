@@ -13,7 +13,7 @@ from contracts.messages import ActorKind
 from contracts.programme import Programme
 from services.gateway.app import create_app
 from services.gateway.keys import Keys, create_key
-from tests.decisions import NOON
+from tests.decisions import NOON, TILL
 from tests.services.gateway import FakeEdge
 from tests.services.test_offer_reads import Desk, Shelf
 from tests.workers.rewards.counter import ANA, ISSUED, NUMBER, OPERATOR, Shop, adjust, coffees, receipt
@@ -32,11 +32,12 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     shelf.say(adjust(5))
     shelf.say(adjust(30))
     file = tmp_path / "keys.yaml"
-    key = create_key(file, "desk", ActorKind.OPERATOR)
+    kinds = {"desk": ActorKind.OPERATOR, "till": ActorKind.POS}
+    keys = {name: create_key(file, name, kind) for name, kind in kinds.items()}
     app = create_app(FakeEdge(), shelf, Keys(file), Programme.read(Path("programme.yaml")))  # type: ignore[arg-type]  # stands for a Library
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield Desk(shelf, client, {"desk": key})
+        yield Desk(shelf, client, keys)
 
 
 async def test_an_explanation_adds_up_to_the_balance(desk: Desk) -> None:
@@ -89,6 +90,24 @@ async def test_adjustments_are_shown_with_who_why_and_what_the_member_is_told(de
     assert (waiting["card_number"], waiting["adjustment"]["amount"]) == (NUMBER, 30)
 
 
+async def test_a_holder_is_told_what_moved_their_balance_in_words_for_them(desk: Desk) -> None:
+    desk.shelf.shop.now += timedelta(hours=1)
+    desk.shelf.say(adjust(1, comment="Sorry for the cold coffee"))
+    shown = await desk.get(f"/v1/cards/{NUMBER}/movements?limit=2")
+    assert [(each["amount"], each["comment"]) for each in shown["movements"]] == [
+        (1, "Sorry for the cold coffee"),
+        (5, "From us"),
+    ]
+    assert not {"actor", "reason"} & shown["movements"][0].keys()
+    (at_a_till,) = (await desk.get(f"/v1/cards/{NUMBER}/movements?limit=1", by="till"))["movements"]
+    assert (at_a_till["amount"], at_a_till["comment"]) == (1, None)
+    older = await desk.get(f"/v1/cards/{NUMBER}/movements?before={shown['before']}")
+    assert {each["cause"] for each in older["movements"]} == {"purchase"}
+    assert await desk.get(f"/v1/cards/{NUMBER}/movements?before=x") == 422
+    desk.shelf.keep(desk.shelf.shop.say(CardDeleted(card_number=NUMBER, member_id=ANA, stopped_at=NOON)))
+    assert (await desk.get(f"/v1/cards/{NUMBER}/movements"))["movements"] == []
+
+
 async def test_purchases_are_sorted_by_date_and_store_and_chosen_by_store_and_unit(desk: Desk) -> None:
     async def numbers(query: str) -> list[str]:
         shown = await desk.get(f"/v1/cards/{NUMBER}/purchases?{query}")
@@ -98,6 +117,10 @@ async def test_purchases_are_sorted_by_date_and_store_and_chosen_by_store_and_un
     assert await numbers("order=oldest") == ["0", "1", "2"]
     assert await numbers("order=store") == ["1", "2", "0"]
     assert await numbers("store=s2") == ["2", "0"]
+    tea = {"line": 1, "product": "tea", "quantity": 1, "price_minor": 100}
+    desk.shelf.say(receipt(receipt_number="3", lines=[tea], purchased_at=desk.shelf.shop.now), TILL)
+    assert await numbers("order=programme") == ["3", "2", "1", "0"]
+    assert await numbers("unit=stamps") == ["2", "1", "0"]
 
 
 async def test_a_receipt_is_found_by_its_number(desk: Desk) -> None:

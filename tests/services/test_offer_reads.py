@@ -7,21 +7,23 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.cards import CardBlocked
 from contracts.coupons import CancelCoupon, CouponIssued, IssueCoupon, ResendCoupon
 from contracts.messages import Actor, ActorKind, Command, Event
 from contracts.programme import Programme
 from contracts.programme.pastimes import Survey
-from contracts.rewards import RedeemReward, RewardIssued
+from contracts.rewards import RedeemReward, RewardIssued, UseReward
 from runtime.documents import Document
 from services.gateway.app import create_app
 from services.gateway.keys import Keys, create_key
-from tests.decisions import TILL, context, decide
+from tests.decisions import TILL, context, decide, refused
 from tests.services.gateway import FakeEdge
 from tests.workers.memory_reader import MemoryReader
-from tests.workers.rewards.counter import NUMBER, OPERATOR, Shop, coffees, receipt
+from tests.workers.rewards.counter import ANA, NUMBER, OPERATOR, PURCHASE_ID, Shop, coffees, receipt, refund
 from tests.workers.rewards.offers import issue, only, use
 from tests.workers.rewards.test_pastimes import SURVEY, answer
 from tests.workers.rewards.test_tiers import assign, tier_shop
+from tests.workers.rewards.test_undoing_sales import WHOLE, undo
 from workers.audit.chains import chain_of
 from workers.audit.documents import Chain
 from workers.audit.recording import record
@@ -124,6 +126,40 @@ class TestTiers:
         assert (shown["tier"], shown["note"], shown["next_tier"]) == ("gold", None, None)
 
 
+class TestChoices:
+    async def test_say_what_the_balance_allows_what_would_remain_and_what_is_missing(self, desk: Desk) -> None:
+        desk.shelf.say(receipt(coffees(12, 900)), TILL)
+        coffee, cake = await desk.get(f"/v1/cards/{NUMBER}/offers", by="till")
+        assert (coffee["reward"], coffee["is_affordable"], coffee["remains"], coffee["missing"]) == (
+            "coffee",
+            True,
+            2,
+            0,
+        )
+        assert (cake["is_affordable"], cake["code"], cake["remains"]) == (False, "balance_too_low", None)
+        assert cake["missing"] == cake["price"] - cake["available"] == 50 - 9
+
+    async def test_say_what_buying_comes_to(self, desk: Desk) -> None:
+        desk.shelf.say(receipt(coffees(12)), TILL)
+        for offer in await desk.get(f"/v1/cards/{NUMBER}/offers"):
+            command = RedeemReward(card_number=NUMBER, reward=offer["reward"])
+            if not offer["is_affordable"]:
+                with refused(offer["code"], needed=offer["price"], held=offer["available"]):
+                    desk.shelf.say(command)
+                continue
+            told = only(RewardIssued, desk.shelf.say(command))
+            assert next(each for each in told.balances if each.unit == offer["unit"]).available == offer["remains"]
+
+    async def test_of_a_card_that_does_not_spend_is_none(self, desk: Desk) -> None:
+        desk.shelf.say(receipt(coffees(12)), TILL)
+        desk.shelf.keep(desk.shelf.shop.say(CardBlocked(card_number=NUMBER, member_id=ANA, reason="lost")))
+        offers = await desk.get(f"/v1/cards/{NUMBER}/offers")
+        assert {(each["is_affordable"], each["code"], each["remains"]) for each in offers} == {
+            (False, "card_blocked", None)
+        }
+        assert await desk.get("/v1/cards/4000000000000002/offers") == 404
+
+
 class TestSurveys:
     async def test_show_what_was_answered_to_who_may_read_members(self, desk: Desk) -> None:
         shop = desk.shelf.shop
@@ -166,3 +202,14 @@ class TestTimelines:
         assert [line["what"] for line in told["lines"]] == ["RewardIssued"]
         assert [line["what"] for line in (await desk.get("/v1/offers/coffee/timeline"))["lines"]] == ["RewardIssued"]
         assert await desk.get(f"/v1/rewards/{'0' * 32}/timeline") == 404
+
+    async def test_tell_that_a_reward_came_back_with_its_sale_and_was_used_again(self, desk: Desk) -> None:
+        desk.shelf.say(receipt(coffees(10), receipt_number="1"), TILL)
+        reward_id = only(RewardIssued, desk.shelf.say(RedeemReward(card_number=NUMBER, reward="coffee"))).reward_id
+        desk.shelf.say(receipt(), TILL)
+        desk.shelf.say(UseReward(card_number=NUMBER, reward_id=reward_id, purchase_id=PURCHASE_ID), TILL)
+        desk.shelf.say(refund(WHOLE), TILL)
+        desk.shelf.say(undo())
+        for path in (f"/v1/rewards/{reward_id}/timeline", "/v1/offers/coffee/timeline"):
+            told = {line["what"] for line in (await desk.get(path))["lines"]}
+            assert told == {"RewardIssued", "RewardUsed", "RewardsReturned", "RefundUndone"}

@@ -25,10 +25,19 @@ def holds(value: Any, wanted: Any) -> bool:
     return bool(value == wanted)
 
 
+def at(raw: Any, path: str) -> Any:
+    """What stands at a dotted path; of an array what stands there in each part."""
+    if isinstance(raw, list | tuple):
+        return [at(part, path) for part in raw]
+    field, _, rest = path.partition(".")
+    found = raw.get(field)
+    return at(found, rest) if rest and found is not None else found
+
+
 def matches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a raw document matches a filter."""
     return all(
-        any(matches(raw, each) for each in condition) if field == "$or" else holds(raw.get(field), condition)
+        any(matches(raw, each) for each in condition) if field == "$or" else holds(at(raw, field), condition)
         for field, condition in wanted.items()
     )
 

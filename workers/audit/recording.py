@@ -22,6 +22,8 @@ SUBJECTS: Final = (
     *("call_id", "reward_id", "coupon_code", "replaced_by", "reward", "campaign", "survey", "game"),
 )
 """Fields that say what a message is about; an offer's code, too, so that all that happened with it is one read."""
+LISTS: Final = ("reward_ids", "reward_codes", "coupon_codes")
+"""Fields that say it of several at once."""
 
 
 def record(message: Message, chain: Chain | None, context: Context) -> Changes:
@@ -96,10 +98,18 @@ def subject_fields(message_class: type[Message]) -> tuple[str, ...]:
     return tuple(name for name in SUBJECTS if name in message_class.model_fields and name not in message_class.personal)
 
 
+@cache
+def list_fields(message_class: type[Message]) -> tuple[str, ...]:
+    """Which of a class's fields list what it is about."""
+    return tuple(name for name in LISTS if name in message_class.model_fields)
+
+
 def subjects_of(message: Message) -> tuple[str, ...]:
     """What a message is about, by the ids in its fields."""
     fields = message.__dict__
-    return tuple([fields[name] for name in subject_fields(type(message)) if fields[name] is not None])
+    found = tuple([fields[name] for name in subject_fields(type(message)) if fields[name] is not None])
+    several = list_fields(type(message))
+    return found if not several else (*found, *(each for name in several for each in fields[name]))
 
 
 def outcome_subjects(ended: CommandEnded) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def recent_sends(sends: CodeSends | None, now: datetime) -> tuple[datetime, ...]
 
 def asked(
     purpose: CodePurpose,
-    challenge_id: str,
+    challenge: Challenge | str,
     person: Applicant,
     sends: CodeSends | None,
     context: Context,
@@ -61,7 +61,8 @@ def asked(
 
     Args:
         purpose: what it proves.
-        challenge_id: under which it is tried; never used again once the challenge is over.
+        challenge: the one that is open, or the id of a new one: a fresh id, or one under which the handler has looked
+            whether one is open, as the runtime takes what was never loaded for new.
         person: whom it is about, and how they are addressed.
         sends: what is kept under `sends_id(purpose, phone)`.
         context: the decision's.
@@ -76,6 +77,7 @@ def asked(
     address = phone or person.phone
     code_id = context.new_id()
     expires_at = context.now + CODE_LIFE
+    challenge_id = challenge if isinstance(challenge, str) else challenge.id
     yield Challenge(
         id=challenge_id,
         purpose=purpose,

@@ -42,13 +42,14 @@ def begin_verification(
     phone_claim: Annotated[PhoneClaim | None, Key("registration.phone")],
     phone_holder: Annotated[Member | None, Key("phone_claim.member_id")],
     sends: Annotated[CodeSends | None, Key("registration.phone_sends_id")],
+    challenge: Annotated[Challenge | None, Key("registration_id")],
     context: Context,
 ) -> Changes:
     if phone_holder is not None:
         yield from tell_of_repeat(phone_holder, registration, context)
     # Who has used the hour up asks again when it is over: nobody waits for an answer here.
     if len(recent_sends(sends, context.now)) < MOST_SENDS:
-        yield from sent_to(registration, phone_claim, sends, context)
+        yield from sent_to(registration, phone_claim, sends, challenge, context)
 
 
 @worker.handles(ResendPhoneCode)
@@ -57,20 +58,25 @@ def resend_phone_code(
     registration: Annotated[Registration, Key("registration_id")],
     phone_claim: Annotated[PhoneClaim | None, Key("registration.phone")],
     sends: Annotated[CodeSends | None, Key("registration.phone_sends_id")],
+    challenge: Annotated[Challenge | None, Key("registration_id")],
     context: Context,
 ) -> Changes:
     refuse_decided(registration)
 
-    yield from sent_to(registration, phone_claim, sends, context)
+    yield from sent_to(registration, phone_claim, sends, challenge, context)
 
 
 def sent_to(
-    registration: Registration, phone_claim: PhoneClaim | None, sends: CodeSends | None, context: Context
+    registration: Registration,
+    phone_claim: PhoneClaim | None,
+    sends: CodeSends | None,
+    challenge: Challenge | None,
+    context: Context,
 ) -> Changes:
     """Have a code sent to the phone of a registration; a member's phone gets none, and nobody sees that from here."""
     yield from asked(
         PURPOSE,
-        registration.id,
+        challenge or registration.id,
         registration,
         sends,
         context,

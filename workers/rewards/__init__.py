@@ -14,7 +14,9 @@ from workers.rewards import (
     refunds,
     returning,
     spending,
+    tier_undoing,
     tiers,
+    undoing,
     waiting,
 )
 from workers.rewards.worker import worker
@@ -33,7 +35,9 @@ __all__ = [
     "refunds",
     "returning",
     "spending",
+    "tier_undoing",
     "tiers",
+    "undoing",
     "waiting",
     "worker",
 ]

@@ -6,18 +6,62 @@ from typing import Final
 
 from contracts.adjustments import ReturnRewards
 from contracts.messages import Command
+from contracts.programme.rewards import Shortfall
 from contracts.rewards import Earned, PurchaseState, TakenBack, UnitChange
 from workers import Context
 from workers.rewards.caps import cap_moves, local_day
 from workers.rewards.counters import counted
 from workers.rewards.coupon_use import OVER, coupons_back
-from workers.rewards.documents import Account, Cause, Earning, LedgerEntry, Posted, Purchase, Terms
+from workers.rewards.documents import Account, Cause, Earning, LedgerEntry, Lot, Posted, Purchase, Terms
 from workers.rewards.earning import still_earned, what_is_left
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.reckoning import reckonings, tier_moves
 
 COUNTING: Final = (PurchaseState.PENDING, PurchaseState.CONFIRMED, PurchaseState.REFUNDED)
 TAKING_BACK: Final = (Cause.REVISION, Cause.REFUND, Cause.CANCELLATION)
+
+
+@dataclass(slots=True)
+class Returnable:
+    """What was taken of a unit and is given back: first what wasn't taken at all, then debts, then into its lots."""
+
+    forgone: int = 0
+    owed: int = 0
+    drawn: tuple[Lot, ...] = ()
+
+    def into(self, tally: Tally, terms: Terms, amount: int, rule: str, undoing: "Undoing", context: Context) -> None:
+        """Give so much back; what is more than was taken is given with these terms.
+
+        What became a debt may have been paid since, by units that are gone: it comes back as if it were added today.
+        """
+        waived = min(self.forgone, amount)
+        tally.forgone -= waived
+        self.forgone -= waived
+        owed = min(self.owed, amount - waived)
+        if owed:
+            tally.credit(undoing.fresh, owed, rule)
+            self.owed -= owed
+        left, kept = amount - waived - owed, []
+        for lot in self.drawn:
+            part = min(lot.amount, left)
+            if part:
+                tally.credit(lot.terms, part, rule, context.now)
+            if lot.amount > part:
+                kept.append(Lot(terms=lot.terms, amount=lot.amount - part))
+            left -= part
+        self.drawn = tuple(kept)
+        if left:
+            tally.credit(terms, left, rule, context.now)
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What a booking takes back, by unit: which entry, and what that had taken."""
+
+    entries: Mapping[str, str]
+    taken: Mapping[str, Returnable]
+    fresh: Terms
+    """Of what is added today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +95,17 @@ def counting_state(purchase: Purchase, *, is_confirmed: bool) -> PurchaseState:
     return PurchaseState.CONFIRMED
 
 
-def book(account: Account, before: Purchase | None, after: Purchase, cause: Cause, context: Context) -> Booking:
+def book(
+    account: Account,
+    before: Purchase | None,
+    after: Purchase,
+    cause: Cause,
+    context: Context,
+    undoing: Undoing | None = None,
+) -> Booking:
     """Move the difference between a purchase before and after; the purchase remembers entries and answer."""
     rules = context.programme.rewards
-    tallies = _moved(account, before, after, context)
+    tallies = _moved(account, before, after, context, undoing)
     posted = {each.unit: each.entry_id for each in after.posted}
     entries: list[LedgerEntry] = []
     for unit, tally in tallies.items():
@@ -65,15 +116,18 @@ def book(account: Account, before: Purchase | None, after: Purchase, cause: Caus
             cause,
             context,
             actor=after.actor if cause is Cause.PURCHASE else None,
-            undoes=posted.get(unit) if cause in TAKING_BACK else None,
+            undoes=_undone(unit, cause, posted, undoing),
             purchase_id=after.id,
         )
         entries.append(entry)
-        if cause not in TAKING_BACK or unit not in posted:
+        if unit not in posted or (cause not in TAKING_BACK and undoing is None):
             posted[unit] = entry.id
 
     changed = settled(account, tallies.values())
-    moves = (*cap_moves(before, after, context), *tier_moves(before, after, context)) if rules.counts else ()
+    # What a programme waives was never given back to the caps, so undoing takes nothing of them.
+    is_capped = undoing is None or rules.shortfall is not Shortfall.WAIVE
+    caps = cap_moves(before, after, context) if is_capped and rules.counts else ()
+    moves = (*caps, *tier_moves(before, after, context)) if rules.counts else ()
     if moves:
         changed = changed.evolve(counters=counted(account, moves, local_day(context)))
     purchase = after.evolve(
@@ -92,7 +146,16 @@ def returned_with(before: Purchase | None, after: Purchase, context: Context) ->
     return (*coupons_back(before, after, context), ReturnRewards(purchase_id=after.id))
 
 
-def _moved(account: Account, before: Purchase | None, after: Purchase, context: Context) -> dict[str, Tally]:
+def _undone(unit: str, cause: Cause, posted: Mapping[str, str], undoing: Undoing | None) -> str | None:
+    """The entry that an entry takes back."""
+    if undoing is not None:
+        return undoing.entries.get(unit, posted.get(unit))
+    return posted.get(unit) if cause in TAKING_BACK else None
+
+
+def _moved(
+    account: Account, before: Purchase | None, after: Purchase, context: Context, undoing: Undoing | None
+) -> dict[str, Tally]:
     """Tallies by unit: what is pending, what is given, then what is taken, so that nothing is owed for a moment."""
     shortfall = context.programme.rewards.shortfall
     tallies: dict[str, Tally] = {}
@@ -109,7 +172,9 @@ def _moved(account: Account, before: Purchase | None, after: Purchase, context: 
             key = (earning.unit, earning.terms.id, earning.rule)
             changes[key] = changes.get(key, 0) + sign * amount
     for (unit, terms_id, rule), amount in changes.items():
-        if amount > 0:
+        if amount > 0 and undoing is not None and unit in undoing.taken:
+            undoing.taken[unit].into(tallies[unit], terms[terms_id], amount, rule, undoing, context)
+        elif amount > 0:
             tallies[unit].credit(terms[terms_id], amount, rule, context.now)
     for (unit, terms_id, rule), amount in changes.items():
         if amount < 0:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from workers.rewards.documents import Account, Counter
+from workers.rewards.counts import Counter
+from workers.rewards.documents import Account
 
 
 class Move(NamedTuple):

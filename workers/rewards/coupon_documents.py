@@ -47,6 +47,8 @@ class Coupon(Document):
     purchase_id: str | None = None
     """The sale in which it was used."""
     given: Given | None = None
+    taken: Given | None = None
+    """What of that was taken back with its sale, and by which entry."""
     shared_from: str | None = None
     """The account that it was first issued to, if it has moved."""
     replaces: str | None = None

@@ -23,10 +23,10 @@ from contracts.messages import Command
 from contracts.rewards import PurchaseState, UnitChange
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
-from workers.rewards.coupon_documents import Coupon, Reservation, SaleCoupons
+from workers.rewards.coupon_documents import Coupon, Given, Reservation, SaleCoupons
 from workers.rewards.coupons import refuse_ended, refuse_reserved, refuse_stranger
 from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Purchase
-from workers.rewards.giving import give, take_back
+from workers.rewards.giving import Gave, give, take_back
 from workers.rewards.ledger import balances
 from workers.rewards.receipts import refuse_sale
 from workers.rewards.redemption import refuse_spending
@@ -172,22 +172,25 @@ def return_coupons(
     coupons: Annotated[tuple[Coupon, ...], Key("sale.coupon_codes")],
     account: Annotated[Account | None, Key("sale.account_id")],
     heir: Annotated[Account | None, Key("account.merged_into")],
+    purchase: Annotated[Purchase | None, Key("purchase_id")],
     context: Context,
 ) -> Changes:
     used = [each for each in coupons if each.purchase_id == command.purchase_id and each.state is CouponState.USED]
     coming_back = [each for each in used if each.returns]
     account = heir or account
-    if account is None or not coming_back:
+    if account is None or not coming_back or purchase is None or purchase.state not in OVER:
         return
 
     entries: list[LedgerEntry] = []
     before = account
+    yield purchase.evolve(returned_coupons=tuple(each.id for each in coming_back))
     for coupon in coming_back:
+        taken: Given | None = None
         if coupon.given is not None:
             took = take_back(account, coupon.given, Cause.COUPON_RETURNED, coupon.id, context)
-            account = took.account
+            account, taken = took.account, taken_by(took)
             entries.append(took.entry)
-        yield from came_back(coupon, context)
+        yield from came_back(coupon, taken, context)
     if account is before:
         return
     given = [coupon.given for coupon in coming_back if coupon.given is not None]
@@ -202,25 +205,37 @@ def return_coupons(
     )
 
 
-def came_back(coupon: Coupon, context: Context) -> Changes:
+def came_back(coupon: Coupon, taken: Given | None, context: Context) -> Changes:
     """Let a used coupon be used again, or expire, if its time is over by now."""
-    is_over = coupon.expires_at is not None and coupon.expires_at <= context.now
-    state = CouponState.EXPIRED if is_over else CouponState.ISSUED
-    yield coupon.evolve(
-        state=state,
-        ended_at=coupon.expires_at if is_over else None,
-        due_at=None if is_over else coupon.expires_at,
-        purchase_id=None,
-        given=None,
-    )
+    unused = usable_again(coupon, context).evolve(taken=taken)
+    yield unused
     yield CouponReturned(
         coupon_code=coupon.id,
         account_id=coupon.account_id,
         card_number=None,
         campaign=coupon.campaign,
         purchase_id=coupon.purchase_id,
-        state=state,
+        state=unused.state,
     )
+
+
+def usable_again(coupon: Coupon, context: Context) -> Coupon:
+    """A used coupon as if it had not been: issued, or expired by now."""
+    is_over = coupon.expires_at is not None and coupon.expires_at <= context.now
+    return coupon.evolve(
+        state=CouponState.EXPIRED if is_over else CouponState.ISSUED,
+        ended_at=coupon.expires_at if is_over else None,
+        due_at=None if is_over else coupon.expires_at,
+        purchase_id=None,
+        given=None,
+        taken=None,
+    )
+
+
+def taken_by(took: Gave) -> Given:
+    """What was really taken back of what a coupon had given, and by which entry."""
+    terms = took.given.terms
+    return Given(unit=took.given.unit, amount=-took.entry.amount, terms=terms, entry_id=took.entry.id)
 
 
 def coupons_back(before: Purchase | None, after: Purchase, context: Context) -> tuple[Command, ...]:

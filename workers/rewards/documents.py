@@ -16,6 +16,7 @@ from contracts.messages import Actor
 from contracts.programme.rewards import Rate
 from contracts.rewards import PurchaseLine, PurchaseState, RefundLine, RewardState, UnitBalance
 from runtime.documents import Document, Index, Part
+from workers.rewards.counts import Counter, HeldTier
 
 MOST_CATEGORY_CHANGES: Final = 20
 """Remembered of a card: an offline receipt from before all of them earns by the oldest category that is known."""
@@ -133,28 +134,6 @@ class Holding(Part):
         return sum(lot.amount for lot in self.lots if is_spendable(lot.terms, now))
 
 
-class Counter(Part):
-    """How much of something fell into one period: what a capped rule gave there, for one."""
-
-    what: str
-    period: str
-    amount: int
-    kept_until: date | None = None
-    """The last day on which it is remembered; None: for ever."""
-
-
-class HeldTier(Part):
-    """The tier that an account has in a status system, and until when, if it was assigned by hand."""
-
-    system: str
-    tier: str | None
-    held_until: datetime | None = None
-
-    def is_by_hand(self, now: datetime) -> bool:
-        """Whether it holds whatever the account earns or loses."""
-        return self.held_until is not None and self.held_until > now
-
-
 class Account(Document):
     """What one card, or several of one member, collected."""
 
@@ -219,6 +198,16 @@ class Earning(Part):
     terms: Terms
 
 
+class Took(Part):
+    """What a refund took of a unit, by which entry: out of which lots, what became a debt, and what it did not take."""
+
+    unit: str
+    entry_id: str
+    drawn: tuple[Lot, ...] = ()
+    owed: int = 0
+    forgone: int = 0
+
+
 class Refund(Part):
     """What of a purchase came back, on which receipt."""
 
@@ -226,6 +215,10 @@ class Refund(Part):
     refunded_at: datetime
     lines: tuple[RefundLine, ...]
     actor: Actor
+    took: tuple[Took, ...] = ()
+    """None where it came before its sale: that was booked with it."""
+    undone_at: datetime | None = None
+    undone_by: Actor | None = None
 
 
 class Posted(Part):
@@ -272,6 +265,11 @@ class Purchase(Document):
     earnings: tuple[Earning, ...] = ()
     refunds: tuple[Refund, ...] = ()
     posted: tuple[Posted, ...] = ()
+    cancelled_with: tuple[Posted, ...] = ()
+    """The entries of its cancellation."""
+    returned_rewards: tuple[str, ...] = ()
+    returned_coupons: tuple[str, ...] = ()
+    """What came back with it when it was over."""
     balances: tuple[UnitBalance, ...] = ()
     """What the till was told that the account holds; a repeat is told the same."""
 
@@ -305,15 +303,8 @@ class Reward(Document):
     """The sale that it was used in."""
     returns: bool = True
     """Whether it comes back with that sale."""
-
-
-class SaleRewards(Document):
-    """The rewards that were used in one sale; its id is the purchase's, which need not be known yet."""
-
-    collection: ClassVar = "sale_rewards"
-
-    account_id: str
-    reward_ids: tuple[str, ...]
+    returned_by: str | None = None
+    """The entry by which it came back with its sale."""
 
 
 class Cause(StrEnum):
@@ -323,7 +314,9 @@ class Cause(StrEnum):
     REVISION = "revision"
     CONFIRMATION = "confirmation"
     CANCELLATION = "cancellation"
+    CANCELLATION_UNDONE = "cancellation_undone"
     REFUND = "refund"
+    REFUND_UNDONE = "refund_undone"
     REWARD_ISSUED = "reward_issued"
     REWARD_USED = "reward_used"
     REWARD_REMOVED = "reward_removed"
@@ -332,11 +325,14 @@ class Cause(StrEnum):
     REWARD_RESTORED = "reward_restored"
     REWARD_UNUSED = "reward_unused"
     REWARD_RETURNED = "reward_returned"
+    REWARD_USED_AGAIN = "reward_used_again"
     ADJUSTMENT = "adjustment"
     ADJUSTMENT_UNDONE = "adjustment_undone"
     COUPON_USED = "coupon_used"
     COUPON_RETURNED = "coupon_returned"
+    COUPON_USED_AGAIN = "coupon_used_again"
     TIER_REWARD = "tier_reward"
+    TIER_UNDONE = "tier_undone"
     SURVEY_ANSWERED = "survey_answered"
     GAME_PLAYED = "game_played"
     MOVED_OUT = "moved_out"
@@ -367,7 +363,7 @@ class LedgerEntry(Document):
     held: int = 0
     balance_after: int
     forgone: int = 0
-    """What should have been taken and wasn't: it had expired, or the programme waives it."""
+    """What should have been taken and wasn't: it had expired, or is waived; below 0: that was undone with the rest."""
     cause: Cause
     actor: Actor
     at: datetime

@@ -106,7 +106,7 @@ def what_is_left(lines: Sequence[PurchaseLine], refunds: Sequence[Refund]) -> di
     items = {line.line: line.quantity for line in lines}
     prices = {line.line: line.price_minor for line in lines}
     for refund in refunds:
-        for back in refund.lines:
+        for back in refund.lines if refund.undone_at is None else ():
             if back.line in items:
                 items[back.line] = max(0, items[back.line] - back.quantity)
                 prices[back.line] = max(0, prices[back.line] - back.price_minor)

@@ -32,7 +32,7 @@ OWED: Final = Terms(id="")
 class Tally:
     """What one message does to one unit of an account."""
 
-    __slots__ = ("amount", "before", "debt", "forgone", "held", "lots", "owed", "parts", "pending")
+    __slots__ = ("amount", "before", "debt", "drawn", "forgone", "held", "lots", "owed", "parts", "pending")
 
     def __init__(self, before: Holding) -> None:
         self.before = before
@@ -43,6 +43,8 @@ class Tally:
         self.held = 0
         self.owed = 0
         self.forgone = 0
+        self.drawn: tuple[Lot, ...] = ()
+        """What was taken back, out of which lots."""
         self.parts: list[EntryPart] = []
 
     def promise(self, amount: int) -> None:
@@ -76,8 +78,11 @@ class Tally:
         if not has_expired(terms, now):
             others = [lot for lot in self.lots if lot.terms.id != terms.id and not has_expired(lot.terms, now)]
             lots = sorted(lots + others, key=lambda lot: is_available(lot.terms, now))
-        taken = sum(lot.amount for lot in self._draw(lots, amount, rule))
-        self._lack(amount - taken, Shortfall.WAIVE if has_expired(terms, now) else shortfall, rule)
+        drawn = self._draw(lots, amount, rule)
+        self.drawn += drawn
+        self._lack(
+            amount - sum(lot.amount for lot in drawn), Shortfall.WAIVE if has_expired(terms, now) else shortfall, rule
+        )
 
     def deduct(self, amount: int, now: datetime, shortfall: Shortfall) -> tuple[Lot, ...]:
         """Take whatever there is: what can be spent first, then what can't yet, then as debt; says from which lots."""

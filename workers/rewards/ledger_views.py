@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from contracts.adjustments import AdjustmentState
 from contracts.rewards import PurchaseState, RewardState
 from runtime.store import Reader
-from workers.rewards.adjustment_documents import Adjustment
+from workers.rewards.adjustment_documents import Adjustment, Operator
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
 from workers.rewards.explaining import UnitExplained, explained
 
@@ -77,6 +77,12 @@ class LedgerViews:
         """The movement with an id."""
         return await self._reader.get(LedgerEntry, entry_id)
 
+    async def comments(self, entries: Sequence[LedgerEntry]) -> dict[str, str]:
+        """What the member is told of the adjustments among these movements, by the adjustments' ids."""
+        ids = sorted({each.adjustment_id for each in entries if each.adjustment_id is not None})
+        found = await self._reader.find(Adjustment, {"_id": {"$in": ids}}, limit=MOST_SHOWN) if ids else []
+        return {each.id: each.comment for each in found}
+
     async def adjustments(self, account_id: str, limit: int = 100) -> list[Adjustment]:
         """What was adjusted on an account, the newest first."""
         account = await self._reader.get(Account, account_id)
@@ -96,6 +102,19 @@ class LedgerViews:
             accounts = {each.id: each for each in await self._reader.find(Account, {"_id": {"$in": ids}}, limit=0)}
             found |= {card.id: accounts[card.account_id] for card in cards if card.account_id in accounts}
         return found
+
+    async def holders_by_card(self, card_numbers: Sequence[str]) -> dict[str, str]:
+        """The members whose cards these are, by the cards' numbers; cards that are nobody's are missing."""
+        found: dict[str, str] = {}
+        for start in range(0, len(card_numbers), MOST_SHOWN):
+            numbers = list(card_numbers[start : start + MOST_SHOWN])
+            cards = await self._reader.find(Card, {"_id": {"$in": numbers}}, limit=0)
+            found |= {card.id: card.member_id for card in cards if card.member_id is not None}
+        return found
+
+    async def operator(self, operator_id: str) -> Operator | None:
+        """Which member an operator is, and what they have adjusted today; None if nothing is known of them."""
+        return await self._reader.get(Operator, operator_id)
 
     async def waiting_adjustments(self, limit: int = 100) -> list[tuple[Adjustment, Account | None]]:
         """What waits for a second person, the oldest first, with its account."""

@@ -1,17 +1,21 @@
 """What others may read about coupons, tiers and surveys."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from contracts.cards import CardState
 from contracts.coupons import CouponState
 from contracts.programme import Programme
 from contracts.programme.periods import Period
+from contracts.programme.rewards import RewardOffer
 from contracts.programme.tiers import TierSystem
 from contracts.tiers import TierCause
 from runtime.store import Reader
 from workers.rewards.coupon_documents import Coupon
-from workers.rewards.documents import Account
+from workers.rewards.documents import Account, Card
 from workers.rewards.pastime_documents import SurveyResponse
+from workers.rewards.receipts import why_not_spending
 from workers.rewards.reckoning import progress
 from workers.rewards.tier_documents import Standing
 
@@ -38,6 +42,22 @@ class TierView(NamedTuple):
     """The last day of this period; None if it has no end."""
 
 
+class Choice(NamedTuple):
+    """A reward that can be bought, and whether a card can buy it now."""
+
+    reward: str
+    text: str
+    unit: str
+    price: int
+    available: int
+    is_affordable: bool
+    code: str | None
+    """Why it can't be bought, as a refusal would say it."""
+    remains: int | None
+    missing: int
+    expires_after_days: int | None
+
+
 class OfferViews:
     """Read-only queries over what accounts were given besides what purchases earn.
 
@@ -54,6 +74,18 @@ class OfferViews:
         today = now.astimezone(programme.zone).date()
         systems = programme.rewards.tier_systems if account is not None else ()
         return [_tier_view(system, account, standing, today) for system in systems if account is not None]
+
+    async def choices(self, card_number: str, offers: Sequence[RewardOffer], now: datetime) -> list[Choice] | None:
+        """What a card can buy at an instant, and what not, and why; None if nobody knows the card."""
+        card = await self._reader.get(Card, card_number)
+        account = None if card is None or card.account_id is None else await self._reader.get(Account, card.account_id)
+        if card is None or account is None:
+            return None
+        stopped = why_not_spending(card, now)
+        is_deleted = card.state is CardState.DELETED
+        return [
+            _choice(offer, 0 if is_deleted else account.holding(offer.unit).spendable(now), stopped) for offer in offers
+        ]
 
     async def survey_responses(self, account_id: str, limit: int = 100) -> list[SurveyResponse]:
         """What an account answered in surveys, the newest first."""
@@ -75,6 +107,23 @@ class OfferViews:
         where |= {} if state is None else {"state": state.value}
         newest = (("issued_at", -1), ("_id", 1))
         return await self._reader.find(Coupon, where, sort=newest, limit=max(1, min(limit, MOST_OFFERS)))
+
+
+def _choice(offer: RewardOffer, available: int, stopped: str | None) -> Choice:
+    missing = max(0, offer.price - available)
+    code = stopped or ("balance_too_low" if missing else None)
+    return Choice(
+        reward=offer.code,
+        text=offer.text,
+        unit=offer.unit,
+        price=offer.price,
+        available=available,
+        is_affordable=code is None,
+        code=code,
+        remains=available - offer.price if code is None else None,
+        missing=missing,
+        expires_after_days=offer.expires_after_days,
+    )
 
 
 def _tier_view(system: TierSystem, account: Account, standing: Standing, today: date) -> TierView:

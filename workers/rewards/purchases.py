@@ -19,7 +19,7 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.booking import book, changes, counting_state, earned, taken_back
 from workers.rewards.caps import Allowance
-from workers.rewards.documents import Account, Card, Cause, Purchase
+from workers.rewards.documents import Account, Card, Cause, Posted, Purchase
 from workers.rewards.earning import earnings
 from workers.rewards.parking import confirmed_while_parked, parked, unparked
 from workers.rewards.receipts import (
@@ -225,7 +225,8 @@ def cancelled(account: Account, purchase: Purchase, context: Context, *, card: C
     """End a pending purchase; without a card it is the system that does, because its time is over."""
     now = purchase.evolve(state=PurchaseState.CANCELLED, due_at=None)
     net = book(account, purchase, now, Cause.CANCELLATION, context)
-    yield net.account, *net.entries, net.purchase
+    entries = tuple(Posted(unit=entry.unit, entry_id=entry.id) for entry in net.entries)
+    yield net.account, *net.entries, net.purchase.evolve(cancelled_with=entries)
     yield PurchaseCancelled(
         account_id=account.id,
         card_number=account.card_number if card is None else card.id,

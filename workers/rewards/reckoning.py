@@ -16,7 +16,8 @@ from contracts.tiers import ReckonTier
 from workers import Context
 from workers.rewards.caps import local_day, name_of
 from workers.rewards.counters import Move
-from workers.rewards.documents import Account, HeldTier, Purchase
+from workers.rewards.counts import HeldTier
+from workers.rewards.documents import Account, Purchase
 from workers.rewards.earning import what_is_left, worth_of
 
 PAID = (PurchaseState.CONFIRMED, PurchaseState.REFUNDED)

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Annotated, Final
 
-from contracts.card_life import Act, may
 from contracts.messages import Command
 from contracts.programme.rewards import RewardOffer
 from contracts.rewards import (
@@ -19,9 +18,10 @@ from contracts.rewards import (
 )
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
-from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Lot, Purchase, Reward, SaleRewards
+from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Lot, Purchase, Reward
 from workers.rewards.ledger import Tally, balances, settled
-from workers.rewards.receipts import STOPPED, refuse_sale, shown
+from workers.rewards.receipts import refuse_sale, shown, why_not_spending
+from workers.rewards.sale_documents import SaleRewards
 from workers.rewards.worker import worker
 
 MOST_REWARDS: Final = 50
@@ -189,16 +189,13 @@ def refuse_spending(card: Card, context: Context) -> None:
         Refused: `card_blocked`, `card_replaced`, `card_deleted`, `member_blocked`, `spending_waits`, `card_not_active`
             where it is to issue, or `unknown_card` where nothing but purchases know it.
     """
-    if card.state is None:
-        raise Refused("unknown_card")
-    if card.state in STOPPED:
-        raise Refused(STOPPED[card.state])
-    if card.suspended_at is not None:
-        raise Refused("member_blocked")
-    if not may(card.state, Act.SPEND):
-        raise Refused("card_not_active", state=card.state.value)
-    if card.spends_at is not None and context.now < card.spends_at:
-        raise Refused("spending_waits", spends_at=card.spends_at.isoformat(timespec="seconds"))
+    code = why_not_spending(card, context.now)
+    if code == "card_not_active" and card.state is not None:
+        raise Refused(code, state=card.state.value)
+    if code == "spending_waits" and card.spends_at is not None:
+        raise Refused(code, spends_at=card.spends_at.isoformat(timespec="seconds"))
+    if code is not None:
+        raise Refused(code)
 
 
 def held_back(account: Account, unit: str, price: int, context: Context) -> tuple[Tally, tuple[Lot, ...]]:

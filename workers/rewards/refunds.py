@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from contracts.rewards import PurchaseRefunded, PurchaseState, RefundParked, RefundPurchase
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
-from workers.rewards.booking import book, counting_state, taken_back
-from workers.rewards.documents import Account, Card, Cause, Purchase, Refund
+from workers.rewards.booking import Booking, book, counting_state, taken_back
+from workers.rewards.documents import Account, Card, Cause, Purchase, Refund, Took
 from workers.rewards.earning import what_is_left
 from workers.rewards.purchases import repeated
 from workers.rewards.receipts import instant, shown
@@ -43,7 +43,7 @@ def refund_purchase(
     now = with_refund.evolve(state=counting_state(with_refund, is_confirmed=purchase.is_confirmed))
     net = book(account, purchase, now, Cause.REFUND, context)
     is_whole = not any(left.items for left in what_is_left(now.lines, now.refunds).values())
-    yield net.account, *net.entries, net.purchase
+    yield net.account, *net.entries, with_what_it_took(net)
     yield PurchaseRefunded(
         account_id=account.id,
         card_number=card.id,
@@ -55,6 +55,23 @@ def refund_purchase(
         balances=shown(card, net.purchase.balances),
     )
     yield net.asks
+
+
+def with_what_it_took(net: Booking) -> Purchase:
+    """The purchase, whose last refund remembers what it took, so that it can be undone."""
+    last = net.purchase.refunds[-1]
+    took = tuple(
+        Took(
+            unit=entry.unit,
+            entry_id=entry.id,
+            drawn=net.tallies[entry.unit].drawn,
+            owed=net.tallies[entry.unit].owed,
+            forgone=net.tallies[entry.unit].forgone,
+        )
+        for entry in net.entries
+    )
+    kept = Refund(number=last.number, refunded_at=last.refunded_at, lines=last.lines, actor=last.actor, took=took)
+    return net.purchase.evolve(refunds=(*net.purchase.refunds[:-1], kept))
 
 
 def refund_parked(command: RefundPurchase, purchase: Purchase | None, context: Context) -> Changes:

@@ -17,9 +17,11 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.adjusting import refuse_gone, refuse_operator
 from workers.rewards.adjustment_documents import Operator
-from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Reward, SaleRewards
+from workers.rewards.coupon_use import OVER
+from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Purchase, Reward
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.redemption import held_back
+from workers.rewards.sale_documents import SaleRewards
 from workers.rewards.worker import worker
 
 
@@ -96,20 +98,24 @@ def return_rewards(
     rewards: Annotated[tuple[Reward, ...], Key("sale.reward_ids")],
     account: Annotated[Account | None, Key("sale.account_id")],
     heir: Annotated[Account | None, Key("account.merged_into")],
+    purchase: Annotated[Purchase | None, Key("purchase_id")],
     context: Context,
 ) -> Changes:
     used = [each for each in rewards if each.purchase_id == command.purchase_id and each.state is RewardState.USED]
     coming_back = [each for each in used if each.returns]
     account = heir or account
-    if account is None or not coming_back:
+    if account is None or not coming_back or purchase is None or purchase.state not in OVER:
         return
 
     changed, entries, returned = brought_back(coming_back, account, context)
     yield changed, *entries, *returned
+    yield purchase.evolve(returned_rewards=tuple(each.id for each in returned))
     yield RewardsReturned(
         account_id=changed.id,
         card_number=changed.card_number,
         purchase_id=command.purchase_id,
+        reward_ids=tuple(each.id for each in returned),
+        reward_codes=tuple(dict.fromkeys(each.reward for each in returned)),
         rewards=tuple(
             ReturnedReward(
                 reward_id=each.id,
@@ -141,7 +147,7 @@ def brought_back(
         undoes = reward.entry_id if is_over(reward, context) else reward.ended_by
         entry = tally.entry(account.id, Cause.REWARD_RETURNED, context, reward_id=reward.id, undoes=undoes)
         ended = reward.evolve(state=RewardState.REMOVED, ended_at=context.now, ended_by=entry.id, purchase_id=None)
-        returned.append(ended if is_over(reward, context) else outstanding(reward))
+        returned.append(ended if is_over(reward, context) else outstanding(reward).evolve(returned_by=entry.id))
         entries.append(entry)
         tallies.append(tally)
         holdings[reward.unit] = tally.holding

@@ -11,12 +11,13 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.caps import local_day, name_of
 from workers.rewards.counters import Move, counted
-from workers.rewards.documents import Account, Card, Cause, HeldTier
+from workers.rewards.counts import HeldTier
+from workers.rewards.documents import Account, Card, Cause
 from workers.rewards.earning import midnight
 from workers.rewards.ledger import balances
 from workers.rewards.prizes import Awarded, awarding
 from workers.rewards.reckoning import reached, remembered_until, what_is_rewarded
-from workers.rewards.tier_documents import Rank, Standing
+from workers.rewards.tier_documents import Rank, Standing, TierGift
 from workers.rewards.worker import worker
 
 
@@ -106,8 +107,7 @@ def stepped(step: Step, account: Account, standing: Standing | None, card: Card 
     """Let an account have another tier, with what comes with those that it climbs."""
     system = step.system
     awarded = awarding(account)
-    if step.gives_rewards:
-        climbed(step, awarded, context)
+    gifts = climbed(step, awarded, context) if step.gives_rewards else ()
     held = HeldTier(system=system.code, tier=step.tier, held_until=step.held_until)
     others = tuple(each for each in awarded.account.tiers if each.system != system.code)
     changed = awarded.account.evolve(tiers=(*others, held))
@@ -120,6 +120,8 @@ def stepped(step: Step, account: Account, standing: Standing | None, card: Card 
         note=step.note,
         held_until=step.held_until,
         due_at=step.held_until or next_look(system, step.tier, context),
+        gave=gifts if step.cause is TierCause.ASSIGNED else (),
+        earlier=held_before(step, account, standing, context),
     )
     yield changed, *awarded.entries, *awarded.coupons, with_rank(standing or Standing(id=account.id), rank)
     yield TierChanged(
@@ -139,17 +141,45 @@ def stepped(step: Step, account: Account, standing: Standing | None, card: Card 
     yield awarded.told(card)
 
 
-def climbed(step: Step, awarded: Awarded, context: Context) -> None:
-    """Give what comes with each tier on the way up, unless it was given in this period already."""
+def held_before(step: Step, account: Account, standing: Standing | None, context: Context) -> Rank | None:
+    """The rank that was assigned by hand and still holds when another is assigned in its place."""
+    rank = None if standing is None else standing.rank(step.system.code)
+    is_by_hand = account.held_tier(step.system.code).is_by_hand(context.now)
+    if rank is None or step.cause is not TierCause.ASSIGNED or not is_by_hand:
+        return None
+    return with_earlier(rank, None)
+
+
+def with_earlier(rank: Rank, earlier: Rank | None) -> Rank:
+    """A rank with another before it."""
+    return Rank(
+        system=rank.system,
+        tier=rank.tier,
+        since=rank.since,
+        cause=rank.cause,
+        actor=rank.actor,
+        note=rank.note,
+        held_until=rank.held_until,
+        due_at=rank.due_at,
+        gave=rank.gave,
+        earlier=earlier,
+    )
+
+
+def climbed(step: Step, awarded: Awarded, context: Context) -> tuple[TierGift, ...]:
+    """Give what comes with each tier on the way up, unless it was given in this period already; says what."""
     system, today = step.system, local_day(context)
+    gifts: list[TierGift] = []
     period = name_of(system.period, today)
     for tier in system.tiers[system.rank(step.before) : system.rank(step.tier)]:
         what = what_is_rewarded(system, tier.code)
         if tier.reward is None or awarded.account.counted(what, period):
             continue
-        awarded.award(tier.reward, Cause.TIER_REWARD, tier.code, context)
+        award = awarded.award(tier.reward, Cause.TIER_REWARD, tier.code, context)
+        gifts.append(TierGift(tier=tier.code, given=award.given, coupon_code=award.coupon_code))
         once = Move(what, period, 1, remembered_until(system, today))
         awarded.account = awarded.account.evolve(counters=counted(awarded.account, [once], today))
+    return tuple(gifts)
 
 
 def next_look(system: TierSystem, tier: str | None, context: Context) -> datetime | None:
@@ -170,6 +200,8 @@ def looked_at(held: HeldTier, rank: Rank | None, due_at: datetime | None, contex
         note=None if rank is None else rank.note,
         held_until=held.held_until,
         due_at=due_at,
+        gave=() if rank is None else rank.gave,
+        earlier=None if rank is None else rank.earlier,
     )
 
 

@@ -4,8 +4,9 @@ from contracts.programme import Programme
 from runtime.decisions import Worker
 from workers.rewards.adjustment_documents import Adjustment, Operator
 from workers.rewards.coupon_documents import Coupon, SaleCoupons
-from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward, SaleRewards
+from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
 from workers.rewards.pastime_documents import GameStock, SurveyResponse
+from workers.rewards.sale_documents import SaleRewards
 from workers.rewards.tier_documents import Standing
 
 worker = Worker[Programme](

@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from contracts.audit import RecordLook
 from contracts.cards import BlockCard, CardBlocked
 from contracts.catalogue import EVENTS
+from contracts.corrections import RefundUndone
 from contracts.messages import Actor, ActorKind, CommandEnded, Outcome, Said
 from contracts.registration import Channel, MemberRegistered
+from tests.contracts.golden.examples import example
 from tests.decisions import NOON, Told, context, decide
 from workers.audit import worker
 from workers.audit.chains import BEGINNING, CHAINS, chain_of, chain_of_key, entry_hash
 from workers.audit.documents import Chain, Entry
-from workers.audit.recording import record, record_look, record_outcome
+from workers.audit.recording import record, record_look, record_outcome, subjects_of
 
 CARD = "4000000000000002"
 OPERATOR = Actor(kind=ActorKind.OPERATOR, id="olga", call_id="call-7")
@@ -113,6 +115,12 @@ class TestRecordOutcome:
         done = CommandEnded(command_id="c-1", command="RecordLook", subject="m1", outcome=Outcome.DONE)
 
         assert decide(record_outcome, done).documents == []
+
+
+class TestSubjects:
+    def test_are_all_that_a_message_lists(self) -> None:
+        undone = example(RefundUndone).model_copy(update={"reward_ids": ("r" * 32, "s" * 32), "coupon_codes": ()})
+        assert subjects_of(undone)[-3:] == ("r" * 32, "s" * 32, *undone.reward_codes)
 
 
 class TestRecordLook:

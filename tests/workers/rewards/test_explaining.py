@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.cards import CardLinked
+from contracts.corrections import UndoRefund
 from contracts.rewards import RedeemReward, RefundLine, Stage
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.rewards.counter import (
@@ -80,6 +81,20 @@ def origin(given: Given) -> tuple[Cause | None, int]:
 
 
 class TestExplanation:
+    async def test_names_the_undoing_of_a_refund_beside_the_refund(self) -> None:
+        counter = opened()
+        counter.say(receipt(coffees(2)))
+        later(counter).say(refund())
+        sale = refund().model_dump(include={"card_number", "store", "till", "receipt_number", "business_day"})
+        why = {"operator_id": OPERATOR.id, "reason": "mistake", "refund_number": "r1"}
+        later(counter).say(UndoRefund.model_validate({**sale, **why}), OPERATOR)
+        found = await explained(counter)
+
+        back, bought = found.given
+        assert (origin(back), origin(bought)) == ((Cause.REFUND_UNDONE, 1), (Cause.PURCHASE, 1))
+        assert back.entry is not None
+        assert [(each.amount, each.entry and each.entry.id) for each in bought.became] == [(1, back.entry.undoes)]
+
     async def test_names_each_parts_purchase_and_rule_and_when_it_expires(self) -> None:
         counter = opened()
         counter.say(receipt(coffees(2)))

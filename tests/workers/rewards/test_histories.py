@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from contracts.cards import CardBlocked, CardIssued, CardKind, CardLinked, CardUnblocked
+from contracts.corrections import UndoCancellation, UndoRefund
 from contracts.messages import Command, Event
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import (
@@ -55,6 +56,9 @@ BACK = st.lists(
 SLOW = RULES.earning[1].model_copy(
     update={"code": "slow_points", "available_after_days": 14, "expires_after_months": 2}
 )
+
+
+TAKEN_BACK = (Cause.REFUND, Cause.REFUND_UNDONE, Cause.CANCELLATION, Cause.CANCELLATION_UNDONE)
 
 
 class Histories(RuleBasedStateMachine):
@@ -110,6 +114,20 @@ class Histories(RuleBasedStateMachine):
         self.say(command)
         assert len(self.shop.all(LedgerEntry)) == entries
 
+    @rule(number=RECEIPTS, refund_number=st.sampled_from(["r1", "r2", "r3"]))
+    def undo_refund(self, number: str, refund_number: str) -> None:
+        why = {"operator_id": OPERATOR.id, "reason": "mistake"}
+        command = UndoRefund.model_validate({**self.key(number), **why, "refund_number": refund_number})
+        self.say(command, actor=OPERATOR)
+        assert not self.say(command, actor=OPERATOR), "twice"
+
+    @rule(number=RECEIPTS)
+    def undo_cancellation(self, number: str) -> None:
+        why = {"operator_id": OPERATOR.id, "reason": "mistake"}
+        command = UndoCancellation.model_validate({**self.key(number), **why})
+        self.say(command, actor=OPERATOR)
+        assert not self.say(command, actor=OPERATOR), "twice"
+
     @rule(reward=st.sampled_from(["coffee", "cake"]))
     def redeem(self, reward: str) -> None:
         self.say(RedeemReward(card_number=NUMBER, reward=reward))
@@ -154,7 +172,7 @@ class Histories(RuleBasedStateMachine):
         entries = self.shop.all(LedgerEntry)
         ids = {entry.id for entry in entries}
         assert all(entry.undoes is None or entry.undoes in ids for entry in entries)
-        assert all(entry.undoes for entry in entries if entry.cause in (Cause.REFUND, Cause.CANCELLATION))
+        assert all(entry.undoes for entry in entries if entry.cause in TAKEN_BACK)
 
 
 Histories.TestCase.settings = settings(

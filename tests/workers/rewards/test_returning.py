@@ -43,7 +43,8 @@ from tests.workers.rewards.counter import (
     receipt,
     refund,
 )
-from workers.rewards.documents import Account, Cause, LedgerEntry, Purchase, Reward, SaleRewards
+from workers.rewards.documents import Account, Cause, LedgerEntry, Purchase, Reward
+from workers.rewards.sale_documents import SaleRewards
 
 STAMPS = "stamps"
 SALE = {"card_number": NUMBER, "store": "s1", "till": "t1", "receipt_number": "17", "business_day": BUSINESS_DAY}
