@@ -26,6 +26,7 @@ from runtime.vault import Vault
 P = TypeVar("P")
 
 CONFLICTS_BEFORE_HALVING: Final = 2
+LEAST_ROOM: Final = 20
 DUPLICATES_BEFORE_FAILING: Final = 5
 """How often one message alone may meet an existing key before that counts as its handler's bug."""
 LONGEST_WAIT_SECONDS: Final = 5.0
@@ -72,6 +73,13 @@ class Batches(Generic[P]):
         self._telemetry = telemetry
         self._decoder = Decoder(worker, settings, clock)
         self._scribe = Scribe(worker, settings)
+        self.room = self._most = settings.batch_records
+        """How many records the next batch may have: half as many after a conflict, and slowly more without.
+
+        The longer a transaction takes, the likelier somebody else changes what it loaded, and redoing it takes longer
+        still: without this, two busy processes that share some documents fall behind for good. (Additive increase,
+        multiplicative decrease, as TCP does it: RFC 5681.)
+        """
         self._depths = 1 + max((need.depth for each in worker.handlers.values() for need in each.needs), default=0)
 
     async def settle(self, records: Sequence[Record]) -> list[Settled]:
@@ -107,10 +115,13 @@ class Batches(Generic[P]):
 
     async def finish(self, prepared: Prepared) -> list[Settled]:
         """Settle a batch that was prepared, as `settle` does."""
+        room = self.room
         if prepared.todo:
             await self._settle(prepared.todo, prepared.settled, prepared.finished)
         for arrival in prepared.late:
             await self._settle([arrival], prepared.settled)
+        if self.room >= room:
+            self.room = min(self._most, room + LEAST_ROOM)
         return prepared.settled
 
     async def _settle(
@@ -126,6 +137,7 @@ class Batches(Generic[P]):
                 return False
             conflicts += 1
             duplicates += error.duplicate
+            self.room = min(self._most, max(LEAST_ROOM, self.room // 2))
             self._telemetry.conflict()
             if len(arrivals) > 1:
                 return conflicts >= CONFLICTS_BEFORE_HALVING

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform, get_args
 
 import msgspec
 
@@ -29,7 +29,13 @@ class _Kept(msgspec.StructMeta):
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Part(msgspec.Struct, metaclass=_Kept, frozen=True):
-    """A part of a document, frozen. A struct: what is kept was checked when it came in, and a model costs tenfold."""
+    """A part of a document, frozen. A struct: what is kept was checked when it came in, and a model costs tenfold.
+
+    Of parts that stand right in a document MongoDB keeps each field that is `packed` as one value (MessagePack): what
+    nobody looks for and may be many costs a fifth so, most of all its instants.
+    """
+
+    packed: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -67,6 +73,18 @@ def sparse_fields(document_class: type[Document]) -> frozenset[str]:
         if each.name in names and each.default is not None:
             raise TypeError(f"{document_class.__name__}.{each.name} has a sparse index, so it must be None by default")
     return names
+
+
+@lru_cache
+def packed_fields(document_class: type[Document]) -> Mapping[str, tuple[str, ...]]:
+    """Fields of a document that hold parts some of whose fields are packed, and these."""
+    found: dict[str, tuple[str, ...]] = {}
+    for each in msgspec.structs.fields(document_class):
+        kinds = [kind for kind in get_args(each.type) if isinstance(kind, type) and issubclass(kind, Part)]
+        names = tuple(name for kind in kinds for name in kind.packed)
+        if names:
+            found[each.name] = names
+    return found
 
 
 @dataclass(frozen=True, slots=True)

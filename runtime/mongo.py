@@ -1,6 +1,6 @@
 """MongoDB's forms and errors in ours: documents to and from what it keeps, and three kinds of failure."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -21,7 +21,7 @@ from pymongo.errors import (
 )
 from pymongo.write_concern import WriteConcern
 
-from runtime.documents import Document, sparse_fields
+from runtime.documents import Document, Part, packed_fields, sparse_fields
 
 D = TypeVar("D", bound=Document)
 Raw = Mapping[str, Any]
@@ -59,6 +59,9 @@ CODEC: Final[CodecOptions[Raw]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 def to_raw(document: Document) -> Raw:
     """A document as MongoDB keeps it."""
+    packed = packed_fields(type(document))
+    if packed:
+        document = document.evolve(**{name: _pack(getattr(document, name), packed[name]) for name in packed})
     raw: dict[str, Any] = _plain(document)
     for name in sparse_fields(type(document)):
         if raw[name] is None:
@@ -73,14 +76,17 @@ def from_raw(document_class: type[D], raw: Raw) -> D:
         Unfit: it is none, or none any more.
     """
     try:
+        packed = packed_fields(document_class)
+        if packed:
+            raw = {**raw, **{name: _unpack(raw[name], packed[name]) for name in packed if name in raw}}
         return msgspec.convert(raw, document_class, builtin_types=BUILTIN_TYPES, dec_hook=_model)
-    except (msgspec.ValidationError, ValidationError) as error:
+    except (msgspec.DecodeError, ValidationError) as error:
         raise Unfit(f"a stored {document_class.__name__} is none any more: {_where(error)}") from error
 
 
 def update_of(before: Document, after: Document) -> Raw:
     """The update that brings one version to the other: `$set` of the top-level fields that differ, `$unset` of some."""
-    sparse = sparse_fields(type(after))
+    sparse, packed = sparse_fields(type(after)), packed_fields(type(after))
     changed: dict[str, Any] = {}
     emptied: dict[str, str] = {}
     for name in after.__struct_fields__:
@@ -90,11 +96,30 @@ def update_of(before: Document, after: Document) -> Raw:
         if new is None and name in sparse:
             emptied[name] = ""
         else:
-            changed[name] = new
+            changed[name] = _pack(new, packed[name]) if name in packed else new
     update: dict[str, Raw] = {"$set": _plain(changed)}
     if emptied:
         update["$unset"] = emptied
     return update
+
+
+def _pack(parts: Sequence[Part], names: Sequence[str]) -> tuple[Part, ...]:
+    """Parts with these fields packed."""
+    return tuple(
+        msgspec.structs.replace(part, **{name: PACKER.encode(getattr(part, name)) for name in names}) for part in parts
+    )
+
+
+def _unpack(parts: Any, names: Sequence[str]) -> Any:
+    """Parts with these fields as they were; what isn't packed was written before they were to be, or is no part."""
+    if not isinstance(parts, list | tuple):
+        return parts
+    return [{**part, **_unpacked(part, names)} if isinstance(part, dict) else part for part in parts]
+
+
+def _unpacked(part: Raw, names: Sequence[str]) -> Raw:
+    packed = {name: part[name] for name in names if isinstance(part.get(name), bytes)}
+    return {name: UNPACKER.decode(content) for name, content in packed.items()}
 
 
 def _plain(kept: object) -> Any:
@@ -106,6 +131,10 @@ def _fields(model: object) -> Any:
     if isinstance(model, BaseModel):
         return model.__pydantic_serializer__.to_python(model)
     raise NotImplementedError(type(model).__name__)
+
+
+PACKER: Final = msgspec.msgpack.Encoder(enc_hook=_fields)
+UNPACKER: Final = msgspec.msgpack.Decoder()
 
 
 def _model(model_class: type[Any], fields: object) -> Any:

@@ -194,7 +194,7 @@ class Pipeline:
             await self._changed.wait_for(lambda: self._is_stopping or self._is_due())
             if self._is_stopping:
                 return None
-            count = min(len(self._waiting), self._settings.batch_records)
+            count = min(len(self._waiting), self._batches.room)
             batch = [self._waiting.popleft() for _ in range(count)]
             self._in_hand += 1
             self._deciding += 1
@@ -206,18 +206,17 @@ class Pipeline:
         """Whether to begin a batch: when none is in work, and ahead of time when the next one is full already."""
         if self._telemetry.is_stopped_by_dead_letters:
             return False
-        is_full = len(self._waiting) >= self._settings.batch_records
+        is_full = len(self._waiting) >= self._batches.room
         return (self._deciding == 0 and bool(self._waiting)) or (self._deciding == 1 and is_full)
 
     async def _pace(self) -> None:
         """Let a batch fill for a while, where nobody waits for it."""
         if not self._pace_seconds:
             return
-        room = self._settings.batch_records
         async with self._changed:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pace_seconds):
-                    await self._changed.wait_for(lambda: self._is_stopping or len(self._waiting) >= room)
+                    await self._changed.wait_for(lambda: self._is_stopping or len(self._waiting) >= self._batches.room)
 
     def _resume_with_room(self) -> None:
         if self._is_paused and len(self._waiting) < self._settings.batch_records:

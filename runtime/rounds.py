@@ -7,6 +7,7 @@ it again by a key, and the report has an id that follows from document and attem
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
@@ -29,8 +30,10 @@ PAGE: Final = 200
 """Errands looked for beyond those at hand."""
 MOST_AT_HAND: Final = 2_000
 """Errands whose report the worker has yet to take in; beyond that the rounds wait for it."""
+ATTEMPT_SECONDS: Final = 35.0
+"""Longer than one attempt can take, its waits included."""
 LEASE_SECONDS: Final = 60.0
-"""Longer than one attempt can take; what was lost with a process is taken up after that."""
+"""Longer than an attempt and its turn can take; what was lost with a process is taken up after that."""
 AWAY: Final = (Away, Unsent)
 """The database or the broker is away: wait, and do it again."""
 AWAY_SECONDS: Final = 1.0
@@ -52,8 +55,8 @@ class Finds(Protocol):
 
 Publish = Callable[..., Awaitable[object]]
 """`publish(command, id=…, actor=…, correlation_id=…)`: the broker has it when it returns."""
-TakeLease = Callable[[str, float], Awaitable[bool]]
-"""Takes a name for so many seconds; False where somebody holds it."""
+TakeLeases = Callable[[Sequence[str], float], Awaitable[set[str]]]
+"""Takes names for so many seconds and returns those that nobody else holds."""
 
 
 class Rounds(ABC, Generic[D]):
@@ -61,19 +64,22 @@ class Rounds(ABC, Generic[D]):
 
     document: type[D]
     """What is looked for."""
-    verb: ClassVar[str]
-    """What is done, in the lease's name."""
     actor: ClassVar[Actor]
     """Who reports."""
     carriers: ClassVar[int] = CARRIERS
 
-    def __init__(self, reader: Finds, publish: Publish, take_lease: TakeLease) -> None:
+    def __init__(self, reader: Finds, publish: Publish, take_leases: TakeLeases) -> None:
         self._reader = reader
         self._publish = publish
-        self._take_lease = take_lease
+        self._take_leases = take_leases
         self._due: asyncio.Queue[D | None] = asyncio.Queue()
         self._at_hand: dict[str, float] = {}
         """Attempts that are under way or reported but not yet taken in by the worker, and when they were found."""
+        self._leases: dict[str, float] = {}
+        """Until when attempts are ours."""
+        self._ready: deque[D] = deque()
+        """Errands whose attempt is ours and that wait for a carrier."""
+        self._turn = asyncio.Lock()
 
     @abstractmethod
     def wanted(self, now: float) -> Mapping[str, Any] | None:
@@ -120,6 +126,7 @@ class Rounds(ABC, Generic[D]):
         """Put what is due and not at hand in the queue."""
         now = time.monotonic()
         self._at_hand = {name: at for name, at in self._at_hand.items() if now - at < LEASE_SECONDS}
+        self._leases = {name: until for name, until in self._leases.items() if until > now}
         wanted = self.wanted(now)
         if wanted is None or self._due.qsize() >= PAGE or len(self._at_hand) >= MOST_AT_HAND:
             return
@@ -135,14 +142,50 @@ class Rounds(ABC, Generic[D]):
             self._at_hand[self.attempt_of(errand)] = now
             self._due.put_nowait(errand)
 
+    async def _next(self) -> D | None:
+        """An errand that is ours to do; None when there is an end to it."""
+        async with self._turn:
+            while not self._ready:
+                several = [await self._due.get()]
+                while len(several) < self.carriers and not self._due.empty():
+                    several.append(self._due.get_nowait())
+                found = [errand for errand in several if errand is not None]
+                if len(found) < len(several):
+                    self._due.put_nowait(None)  # the end is for every carrier
+                if not found:
+                    return None
+                await self._lease(found)
+            return self._ready.popleft()
+
+    async def _lease(self, found: Sequence[D]) -> None:
+        """Make those attempts ours that aren't yet and are nobody's, in one round trip."""
+        now = time.monotonic()
+        names = [self.attempt_of(errand) for errand in found]
+        wanted = [name for name in names if name not in self._leases]
+        try:
+            taken = await self._take_leases(wanted, LEASE_SECONDS) if wanted else set()
+        except AWAY:
+            for name in names:
+                self._at_hand.pop(name, None)
+            raise
+        self._leases.update(dict.fromkeys(taken, now + LEASE_SECONDS))
+        # What is somebody else's stays at hand: it isn't asked for again before that lease can have run out.
+        self._ready.extend(errand for name, errand in zip(names, found, strict=True) if name in self._leases)
+
     def _drop_queue(self) -> None:
         while not self._due.empty():
             self._due.get_nowait()
-        for _ in range(self.carriers):
-            self._due.put_nowait(None)
+        self._due.put_nowait(None)
 
     async def _carry_on(self) -> None:
-        while (errand := await self._due.get()) is not None:
+        while True:
+            try:
+                errand = await self._next()
+            except AWAY:
+                await asyncio.sleep(AWAY_SECONDS)
+                continue
+            if errand is None:
+                return
             try:
                 await self.carry(errand)
             except AWAY:
@@ -151,18 +194,12 @@ class Rounds(ABC, Generic[D]):
                 self._at_hand.pop(self.attempt_of(errand), None)
 
     async def carry(self, errand: D) -> None:
-        """Do one errand, if who is asked for it is well and nobody else does it, and report how it went."""
+        """Do one errand, if who is asked is well and it is still ours for long enough, and report how it went."""
         breaker = self.breaker_of(errand)
-        if not breaker.lets_pass(time.monotonic()):
+        now = time.monotonic()
+        is_ours = self._leases.get(self.attempt_of(errand), 0.0) - now > ATTEMPT_SECONDS
+        if not is_ours or not breaker.lets_pass(now):
             self._at_hand.pop(self.attempt_of(errand), None)
-            return
-        try:
-            is_ours = await self._take_lease(f"{self.verb}/{self.attempt_of(errand)}", LEASE_SECONDS)
-        except AWAY:
-            breaker.let_go()  # else a breaker whose trial this was would rest for good
-            raise
-        if not is_ours:
-            breaker.let_go()
             return
         report = self.too_late(errand)
         if report is not None:

@@ -8,7 +8,6 @@ from contracts.messages import (
     WORKERS,
     CommandEnded,
     Event,
-    Message,
     Outcome,
     encode_ended,
     own_headers,
@@ -51,6 +50,7 @@ class Scribe:
         self._dead = dead_topic(settings.prefix, worker.name)
         self._events = events_topic(settings.prefix, worker.name)
         self._commands = {name: commands_topic(settings.prefix, name) for name in WORKERS}
+        self._own = self._commands[worker.name]
 
     def done(self, arrival: Arrival, decision: Decision, view: View, now: datetime) -> JournalRecord:
         """The record of a message that was done; the view is as the decision found it.
@@ -79,7 +79,12 @@ class Scribe:
                 subject,
                 version,
             )
-            messages.append(_fitting(Outgoing(topic, _key(message), value, own + shared)))
+            key = message.key_value
+            if topic == self._own and arrival.body is not None:
+                # What a worker asks itself goes where its cause came from: another process would change the documents
+                # that this one has in hand.
+                key = arrival.body.key_value or key
+            messages.append(_fitting(Outgoing(topic, None if key is None else key.encode(), value, own + shared)))
         return self._record(arrival, Outcome.DONE, now, tuple(messages), said=said, shared=shared)
 
     def refused(self, arrival: Arrival, refusal: Refused, now: datetime) -> JournalRecord:
@@ -165,11 +170,6 @@ def _size(outgoing: Outgoing) -> int:
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
     return [(name, value.encode()) for name, value in headers.items()]
-
-
-def _key(message: Message) -> bytes | None:
-    key = message.key_value
-    return None if key is None else key.encode()
 
 
 def _fitting(outgoing: Outgoing) -> Outgoing:

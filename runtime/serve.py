@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -60,8 +60,8 @@ class Beside:
     reader: Reader
     publish: Callable[..., Awaitable[None]]
     """`await publish(command, id=…, actor=…, correlation_id=…)`: acknowledged when it returns."""
-    take_lease: Callable[[str, float], Awaitable[bool]]
-    """`await take_lease(name, seconds)`: whether the lease is ours for so long."""
+    take_leases: Callable[[Sequence[str], float], Awaitable[set[str]]]
+    """`await take_leases(names, seconds)`: those that are ours for so long."""
     settings: Settings
     programme: Any
     stop: asyncio.Event
@@ -177,7 +177,7 @@ class Process:
 
     def _beside(self) -> list[Any]:
         deps = Beside(
-            self.store.reader, self._publish, self.store.take_lease, self._settings, self._programme, self._stop
+            self.store.reader, self._publish, self.store.take_leases, self._settings, self._programme, self._stop
         )
         timers = [self._fire(each) for each in self._worker.timers]
         return [*timers, *(each(deps) for each in self._worker.companions), self._watch(), self._look_for_servers()]
@@ -203,9 +203,7 @@ class Process:
             fired = {name: at for name, at in fired.items() if at > time.monotonic() - FIRE_AGAIN_SECONDS}
             try:
                 now = datetime.now(UTC)
-                found = await self.store.reader.find(
-                    due.document, {due.field: {"$lte": now}}, sort=[(due.field, 1)], limit=DUE_AT_ONCE
-                )
+                found = await documents_due(self.store.reader, due, now)
                 ids = [due_id(due.document, each.id, due.field, getattr(each, due.field), now) for each in found]
                 commands = [
                     stamped(self._settings, self._worker.name, due.command(document), name, actor, None)
@@ -257,6 +255,15 @@ class Process:
             if lag > 0 and self.lanes.taken == last:
                 raise Hanging(f"{lag} records, none of them polled for {HANGING_SECONDS:.0f} seconds")
             quiet_since = time.monotonic()
+
+
+async def documents_due(reader: Reader, due: Due, now: datetime) -> list[Document]:
+    """Documents whose time has come, the longest overdue first, so many as are worth sending at once.
+
+    Raises:
+        Away: MongoDB can't be reached.
+    """
+    return await reader.find(due.document, {due.field: {"$lte": now}}, sort=[(due.field, 1)], limit=DUE_AT_ONCE)
 
 
 def due_id(document: type[Document], document_id: str, field: str, instant: datetime, now: datetime) -> str:

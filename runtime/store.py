@@ -9,19 +9,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar, cast
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import UpdateOne
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from runtime.documents import Document
 from runtime.journal import JournalRecord, Outgoing, Place, ended, record_from_raw, unpack
 from runtime.mongo import (
     CODEC,
+    DUPLICATE_KEY,
     MAJORITY,
     Away,
     Conflict,
     Raw,
     Unfit,
+    check_writes,
     from_raw,
     sorted_errors,
     to_raw,
@@ -195,23 +198,26 @@ class Store:
         """Read-only access to the same database."""
         return Reader(self._database)
 
-    async def take_lease(self, name: str, seconds: float) -> bool:
-        """Take a lease by name for so long, unless somebody holds it.
+    async def take_leases(self, names: Sequence[str], seconds: float) -> set[str]:
+        """Take leases by name for so long, in one round trip; those that nobody else holds are returned.
 
         Raises:
-            Away: MongoDB can't be reached.
+            Away: MongoDB can't be reached; what was taken all the same runs out.
         """
         now = datetime.now(UTC)
-        try:
-            async with sorted_errors():
-                await self._database[LEASES].update_one(
-                    {"_id": name, "until": {"$lte": now}},
-                    {"$set": {"until": now + timedelta(seconds=seconds)}},
-                    upsert=True,
-                )
-        except Conflict:
-            return False
-        return True
+        until = {"$set": {"until": now + timedelta(seconds=seconds)}}
+        wishes = [UpdateOne({"_id": name, "until": {"$lte": now}}, until, upsert=True) for name in names]
+        held: set[str] = set()
+        async with sorted_errors():
+            try:
+                await self._database[LEASES].bulk_write(wishes, ordered=False)
+            except BulkWriteError as error:
+                failed = error.details["writeErrors"]
+                held = {names[each["index"]] for each in failed if each["code"] == DUPLICATE_KEY}
+                check_writes(each for each in failed if each["code"] != DUPLICATE_KEY)
+                if error.details["writeConcernErrors"]:
+                    raise Away("leases that a majority doesn't know yet") from error
+        return {name for name in names if name not in held}
 
 
 class Reader:
@@ -248,6 +254,27 @@ class Reader:
             if sort:
                 cursor = cursor.sort(list(sort))
             return [from_raw(document_class, raw) for raw in await cursor.to_list(None)]
+
+    async def find_among(
+        self,
+        document_class: type[D],
+        filter: Mapping[str, Any],
+        wanted: Mapping[str, Any],
+        *,
+        sort: Sequence[tuple[str, int]],
+        among: int,
+        limit: int = 100,
+    ) -> list[D]:
+        """Of the first `among` documents that match, at most `limit` that are `wanted`, by what no index knows.
+
+        Raises:
+            Away: MongoDB can't be reached.
+        """
+        found = await self.aggregate(
+            document_class,
+            ({"$match": filter}, {"$sort": dict(sort)}, {"$limit": among}, {"$match": wanted}, {"$limit": limit}),
+        )
+        return [from_raw(document_class, raw) for raw in found]
 
     async def aggregate(self, document_class: type[Document], pipeline: Sequence[Mapping[str, Any]]) -> list[Raw]:
         """What an aggregation over a document class's collection gives, as plain dictionaries.

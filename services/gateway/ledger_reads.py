@@ -125,8 +125,7 @@ async def receipts(
     receipt_number: Reference, visit: LedgerVisit, store: StoreGiven = None, limit: Limit = 20
 ) -> list[ReceiptShown]:
     """Purchases whose receipt has this number, of all tills and days or of one store's, newest first."""
-    found = await visit.doors.rewards.purchases_by_receipt(receipt_number, limit)
-    shown = [each for each in found if store is None or each.store == store]
-    for each in shown:
+    found = await visit.doors.rewards.purchases_by_receipt(receipt_number, store=store, limit=limit)
+    for each in found:
         visit.looked_at_card(each.account_id or each.id, "receipt")
-    return [ReceiptShown(account_id=each.account_id, purchase=PurchaseShown.model_validate(each)) for each in shown]
+    return [ReceiptShown(account_id=each.account_id, purchase=PurchaseShown.model_validate(each)) for each in found]

@@ -163,7 +163,7 @@ SearchVisit = Annotated[Visit, Depends(visiting(SEARCH_MEMBERS))]
 TimelineVisit = Annotated[Visit, Depends(visiting(READ_TIMELINE))]
 Limit = Annotated[int, Query(ge=1, le=500)]
 StoreGiven = Annotated[Reference | None, Query(description="Only of this store.")]
-UnitGiven = Annotated[Code | None, Query(description="Only what earned this unit: one of the programme's.")]
+UnitGiven = Annotated[Code | None, Query(description="Only what earned this unit, of the first 5,000 purchases.")]
 Before = Annotated[str | None, Query(max_length=200, description="`before` of the page before.")]
 
 

@@ -23,12 +23,14 @@ from contracts.programme import Programme
 from runtime.local import LocalError, LocalServers, free_port
 from runtime.settings import Settings
 from tests.bench.commands import WORKLOADS
+from tests.bench.growth import Growth, Sizes
 from tests.bench.latency import measure_latency
 from tests.bench.report import WAYS, Report
 from tests.bench.script import Workload, rehearse
 from tests.bench.ways import Run, Sample, Stuck
 from tests.servers import named
 
+SECTIONS: Final = ("throughput", "latency", "growth")
 RATES: Final = (50, 200, 500)
 USUAL_SHARE: Final = 12
 """The usual way gets so many times fewer commands: it takes far longer for each."""
@@ -102,6 +104,15 @@ class Bench:
             self._settings(), self._programme, self._folder / "logs", RATES, seconds, self._pids, self._say
         )
 
+    async def growth(self, sizes: Sizes, rounds: int, commands: int) -> None:
+        """The same beside little history and much of it."""
+
+        def say(text: str, done: int, total: int) -> None:
+            self._progress.update(self._task, description=text, completed=done, total=total or None)
+
+        growth = Growth(self._settings, self._programme, self._folder / "logs", self._pids, say)
+        self.report.growth = await growth.measure(sizes, rounds, commands)
+
     async def _workloads(self, commands: int) -> list[Workload]:
         self._say("rehearsing the commands")
         return await rehearse(self._programme, commands)
@@ -141,27 +152,36 @@ def _mongo(url: str) -> str:
 
 @app.command()
 def bench(
+    *,
     rounds: Annotated[int, typer.Option(min=1, help="How often every way is measured, in turn.")] = 3,
     commands: Annotated[int, typer.Option(min=720, help="Commands of each kind for ours and the bare pipe.")] = 2_400,
     seconds: Annotated[float, typer.Option(min=1, help="How long each rate is held.")] = 10.0,
-    only: Annotated[str | None, typer.Option(help="throughput or latency.")] = None,
+    only: Annotated[str | None, typer.Option(help=f"{', '.join(SECTIONS)}.")] = None,
     ways: Annotated[str, typer.Option(help="Which ways, by comma.")] = ",".join(WAYS),
-    quick: Annotated[bool, typer.Option(help="One small round and short latencies: under a minute.")] = False,
+    sizes: Annotated[str, typer.Option(help="Growth: members there already, by comma.")] = "1000,100000,1000000",
+    entries: Annotated[int, typer.Option(min=0, help="Growth: ledger entries beside the most members.")] = 0,
+    account_entries: Annotated[str, typer.Option(help="Growth: ledger entries of one account.")] = "0,1000,100000",
+    quick: Annotated[
+        bool, typer.Option(help="One small round, short latencies, little history: about a minute.")
+    ] = False,
     write: Annotated[bool, typer.Option(help="Put the figures into docs/benchmarks.md.")] = False,
     profile: Annotated[
         str | None, typer.Option(help=f"Profile ours on one workload instead: {', '.join(WORKLOADS)}.")
     ] = None,
 ) -> None:
-    """Measure our loop, the usual way and the bare pipe side by side, and the gateway's latency."""
-    if only not in {None, "throughput", "latency"}:
-        raise typer.BadParameter("must be throughput or latency", param_hint="--only")
+    """Measure our loop, the usual way and the bare pipe side by side, the gateway's latency, and what history costs."""
+    history = Sizes(numbers(sizes, "--sizes"), entries, numbers(account_entries, "--account-entries"))
     chosen = tuple(ways.split(","))
-    if unknown := set(chosen) - set(WAYS):
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: must be among {', '.join(WAYS)}", param_hint="--ways")
-    if profile is not None and profile not in WORKLOADS:
-        raise typer.BadParameter(f"must be among {', '.join(WORKLOADS)}", param_hint="--profile")
+    for option, given, known in (
+        ("--only", {only}, SECTIONS),
+        ("--ways", chosen, WAYS),
+        ("--profile", {profile}, WORKLOADS),
+    ):
+        if unknown := {each for each in given if each is not None} - {*known}:
+            raise typer.BadParameter(f"{', '.join(unknown)}: must be among {', '.join(known)}", param_hint=option)
     if quick:
         rounds, commands, seconds = 1, 1_800, 3.0
+        history = Sizes((1_000, 10_000), 0, (0, 1_000))
         chosen = tuple(way for way in chosen if way != "usual_parallel")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -173,16 +193,30 @@ def bench(
             progress.stop()
             asyncio.run(run.profile(commands, profile))
             return
-        if only != "latency":
+        if only in {None, "throughput"}:
             asyncio.run(run.throughput(rounds, commands, chosen))
-        if only != "throughput":
+        if only in {None, "latency"}:
             asyncio.run(run.latency(seconds))
+        if only in {None, "growth"}:
+            asyncio.run(run.growth(history, rounds, commands))
     for table in run.report.tables():
         console.print(table)
     if write:
         run.report.write()
         console.print("written into docs/benchmarks.md")
     print(json.dumps(run.report.summary()), flush=True)
+
+
+def numbers(text: str, option: str) -> tuple[int, ...]:
+    """Whole numbers by comma, rising.
+
+    Raises:
+        typer.BadParameter: they are none.
+    """
+    found = [int(part) for part in text.split(",") if part.strip().isdigit()]
+    if len(found) != text.count(",") + 1 or found != sorted(set(found)) or not found:
+        raise typer.BadParameter("must be whole numbers, by comma, each more than the one before", param_hint=option)
+    return tuple(found)
 
 
 def main() -> None:

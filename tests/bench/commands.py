@@ -112,7 +112,7 @@ def plans(programme: Programme, settings: Settings, count: int) -> dict[str, Pla
     shop, random = Shop(programme), Random(2)
     joining = Plan()
     joining.before = [_issued(settings, card_number(number)) for number in range(count)]
-    joining.workloads["registration"] = _asked(
+    joining.workloads["registration"] = asked(
         settings, [shop.member(number, card_number(number)) for number in range(count)]
     )
 
@@ -120,25 +120,26 @@ def plans(programme: Programme, settings: Settings, count: int) -> dict[str, Pla
     cards = [card_number(number) for number in range(-(-count // MESSAGES_PER_CARD))]
     for number, card in enumerate(cards):
         linked = CardLinked(card_number=card, member_id=f"member-{number}", category="normal")
-        collecting.before += [_issued(settings, card), _happened(settings, linked)]
-    collecting.before += _asked(settings, [shop.purchase(card, items=FUNDING_ITEMS) for card in cards])
+        collecting.before += [_issued(settings, card), happened(settings, linked)]
+    collecting.before += asked(settings, [shop.purchase(card, items=FUNDING_ITEMS) for card in cards])
     purchases = [shop.purchase(random.choice(cards)) for _ in range(count)]
     spending = (cards * MESSAGES_PER_CARD)[:count]
     random.shuffle(spending)
     redemptions = [shop.redemption(card) for card in spending]
-    collecting.workloads = {"purchase": _asked(settings, purchases), "redeem": _asked(settings, redemptions)}
+    collecting.workloads = {"purchase": asked(settings, purchases), "redeem": asked(settings, redemptions)}
     return {"registration": joining, "rewards": collecting}
 
 
-def _asked(settings: Settings, commands: Sequence[Command]) -> list[Outgoing]:
+def asked(settings: Settings, commands: Sequence[Command]) -> list[Outgoing]:
+    """Commands as a till sends them."""
     return [stamped(settings, "bench", command, str(uuid7()), TILL, None) for command in commands]
 
 
 def _issued(settings: Settings, number: str) -> Outgoing:
-    return _happened(settings, CardIssued(card_number=number, kind=CardKind.PHYSICAL, category="normal"))
+    return happened(settings, CardIssued(card_number=number, kind=CardKind.PHYSICAL, category="normal"))
 
 
-def _happened(settings: Settings, event: Event) -> Outgoing:
+def happened(settings: Settings, event: Event) -> Outgoing:
     """An event of the cards worker as a message."""
     event_id = str(uuid7())
     envelope = Envelope(id=event_id, type=type(event).__name__, time=BEGAN, actor=CARDS_WORKER, correlation_id=event_id)

@@ -14,10 +14,13 @@ from typing import Any, Final
 
 from rich.table import Table
 
+from tests.bench.grown import Grown
 from tests.bench.ways import Sample
 
 PAGE: Final = Path("docs/benchmarks.md")
 BEGIN, END = "<!-- figures: written by `python -m tests.bench --write` -->", "<!-- end of figures -->"
+BEGIN_GROWTH: Final = "<!-- growth: written by `python -m tests.bench --only growth --write` -->"
+END_GROWTH: Final = "<!-- end of growth -->"
 WAYS: Final = {
     "ours": "ours",
     "usual": "the usual way",
@@ -36,6 +39,7 @@ class Report:
     rounds: dict[str, list[dict[str, Sample]]] = field(default_factory=dict)
     """By way, for each round the samples by workload."""
     latency: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    growth: Grown = field(default_factory=Grown)
     servers: str = ""
     options: str = ""
 
@@ -91,6 +95,8 @@ class Report:
         found |= {name: at_main_rate[name] for name in ("p50_ms", "p99_ms") if name in at_main_rate}
         if self.latency:
             found["latency"] = {str(rate): dict(each) for rate, each in self.latency.items()}
+        if self.growth.members:
+            found["growth"] = self.growth.summary()
         if self.rounds:
             found["workloads"] = {
                 name: {f"{way}_per_s": round(median(self.rates(way, name)), 1) for way in self.rounds}
@@ -164,6 +170,7 @@ class Report:
             ("Throughput: median (lowest … highest round)", self.throughput_head, self.throughput_rows()),
             ("Where ours spends its time", self.step_head, self.step_rows()),
             ("Latency through the gateway", self.latency_head, self.latency_rows()),
+            *self.growth.tables(),
         ):
             if not rows:
                 continue
@@ -175,28 +182,49 @@ class Report:
 
     def page_section(self) -> str:
         """The figures as they stand on the page."""
-        parts = [f"Taken on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}; {self.servers}; {self.options}."]
-        for head, rows in (
+        tables = (
             (self.throughput_head, self.throughput_rows()),
             (self.step_head, self.step_rows()),
             (self.latency_head, self.latency_rows()),
-        ):
-            if rows:
-                lines = [head, ["---"] * len(head), *rows]
-                parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
-        return "\n\n".join([BEGIN, *parts, END])
+        )
+        return "\n\n".join([BEGIN, self._taken(self.options), *(markdown(*table) for table in tables if table[1]), END])
+
+    def growth_section(self) -> str:
+        """What history costs, as it stands on the page."""
+        tables = [markdown(head, rows) for _, head, rows in self.growth.tables() if rows]
+        return "\n\n".join([BEGIN_GROWTH, self._taken(self.growth.options), *tables, END_GROWTH])
+
+    def _taken(self, options: str) -> str:
+        return f"Taken on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}; {self.servers}; {options}."
 
     def write(self, page: Path = PAGE) -> None:
-        """Put the figures on the page, between their marks.
+        """Put what was measured on the page, between its marks; what wasn't stays as it stands there.
 
         Raises:
             ValueError: the page has no marks.
         """
-        text = page.read_text(encoding="utf-8")
-        pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-        if not pattern.search(text):
-            raise ValueError(f"{page} has no place for the figures: {BEGIN} … {END}")
-        page.write_text(pattern.sub(lambda _: self.page_section(), text), encoding="utf-8")
+        if self.rounds or self.latency:
+            put_between(page, BEGIN, END, self.page_section())
+        if self.growth.members:
+            put_between(page, BEGIN_GROWTH, END_GROWTH, self.growth_section())
+
+
+def put_between(page: Path, begin: str, end: str, section: str) -> None:
+    """Put a section in place of what stands between its marks.
+
+    Raises:
+        ValueError: the page has no marks.
+    """
+    text = page.read_text(encoding="utf-8")
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"{page} has no place for the figures: {begin} … {end}")
+    page.write_text(pattern.sub(lambda _: section, text), encoding="utf-8")
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as pages have it."""
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows))
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:

@@ -6,6 +6,7 @@ ours does without knowing what they mean. Names begin with a placeholder of a pr
 """
 
 import pickle
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from importlib import import_module
 from typing import Any, Final, Literal, Self, cast
 
 from contracts.programme import Programme
+from contracts.topics import commands_topic
 from runtime.batch import Batches
 from runtime.decisions import Worker
 from runtime.documents import Document, Slot, View
@@ -112,12 +114,21 @@ class Rehearsal:
         worker: Worker[Programme] = import_module(f"workers.{name}").worker
         self._notebook = _Notebook()
         self._start: dict[Slot, Document] = {}
+        self._own_topic = commands_topic(settings.prefix, name)
         self._batches = Batches(worker, programme, cast(Store, self._notebook), settings, Telemetry(name))
 
     async def prepare(self, messages: Sequence[Outgoing]) -> None:
         """Let things happen that aren't measured."""
         for start in range(0, len(messages), BATCH):
             await self._batches.settle([_record(each) for each in messages[start : start + BATCH]])
+        self._start = dict(self._notebook.documents)
+
+    async def live(self, messages: Sequence[Outgoing]) -> None:
+        """Let things happen one after the other, each with the commands to the same worker that follow from it."""
+        waiting = deque(messages)
+        while waiting:
+            played = await self.play(waiting.popleft())
+            waiting.extendleft(reversed([each for each in played.outgoing if each.topic == self._own_topic]))
         self._start = dict(self._notebook.documents)
 
     def begin_anew(self) -> None:

@@ -82,14 +82,11 @@ class Load:
                 self.say(f"holding {rate:,.0f} of {saturation:,.0f} commands/s for {minutes:g} minutes")
                 self.found["held"] = {
                     "share": share,
-                    **await one.hold(rate, 60 * minutes, lambda: self._show(one.stream.answered, one.stream.open)),
+                    **await one.hold(rate, 60 * minutes, self.say),
                 }
         finally:
             await fleet.end()
         self.found["ended_unasked"] = dict(fleet.ended_unasked)
-
-    def _show(self, answered: int, waiting: int) -> None:
-        self._progress.update(self._task, description=f"{answered:,} outcomes, {waiting:,} on their way")
 
     async def compare(self, most: int, commands: int, rounds: int) -> None:
         """Several processes against one."""
@@ -184,6 +181,7 @@ def load(
     processes: Annotated[int, typer.Option(min=1, help="So many processes of rewards against one.")] = 1,
     members: Annotated[str, typer.Option(help="Members there already, by comma: 1000,100000,1000000.")] = "",
     commands: Annotated[int, typer.Option(min=1_000, help="Commands of each comparison.")] = 8_000,
+    keep: Annotated[Path | None, typer.Option(help="Copy the logs there when it has ended.")] = None,
 ) -> None:
     """Measure saturation, a share of it over a long time, several processes, and many members."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -196,16 +194,21 @@ def load(
         with Progress(*columns, console=console, transient=True) as progress:
             done = asyncio.run(measure(folder, progress, minutes, share, saturate, processes, sizes, commands))
     finally:
+        if keep is not None:
+            shutil.copytree(folder / "logs", keep, dirs_exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
     for table in done.tables():
         console.print(table)
     print(json.dumps(done.found), flush=True)
+    if not done.found.get("held", {"is_quiet": True})["is_quiet"]:
+        raise typer.Exit(1)
 
 
 def main() -> None:
     """Run; what can't be measured is one line, an interrupted run leaves nothing behind."""
+    code = 0
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False) or 0
     except NoKafka as error:
         print(f"load: {error}", file=sys.stderr)
         sys.exit(NO_KAFKA)
@@ -215,6 +218,7 @@ def main() -> None:
     except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):
         print("load: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

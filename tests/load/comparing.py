@@ -2,44 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from hashlib import blake2b
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from secrets import token_hex
-from typing import Any, Final
+from typing import Final
 
-import bson
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from bson.raw_bson import RawBSONDocument
-from pymongo import MongoClient
-from pymongo.write_concern import WriteConcern
-from uuid_utils import uuid7
 
-from contracts.cards import CardIssued, CardKind, CardLinked
 from contracts.messages import Command
 from contracts.programme import Programme
 from contracts.topics import results_topic
 from runtime.admin import connection
-from runtime.edge import stamped
-from runtime.journal import Outgoing
 from runtime.local import free_port
 from runtime.local.child import Child, last_words
 from runtime.settings import Settings
-from tests.bench.commands import TILL, Shop, _asked, _happened, card_number
-from tests.bench.script import Played, Rehearsal, Workload, rehearse
+from tests.bench.commands import Shop, card_number
+from tests.bench.history import FIRST, free_cards, put, workload
+from tests.bench.history import members as people
+from tests.bench.script import Workload, rehearse
 from tests.bench.ways import IDLE_SECONDS, LOOK_SECONDS, Run, Stuck
-from tests.chaos.workers import all_workers
 
 WARM_UP: Final = 4
 """A part of so many at the beginning isn't timed: all processes have to have joined by then."""
-NOTHING: Final = Played([], {}, b"", ())
-FIRST: Final = 1_000_000
-"""Members are numbered from here on, so that all their numbers have as many digits."""
-AT_ONCE: Final = 5_000
-SPREAD: Final = 10_000
-"""So often a document that was put there is read back through its class."""
 
 
 class Several(Run):
@@ -133,88 +118,21 @@ async def processes(servers: Settings, programme: Programme, logs: Path, count: 
 
 async def members(servers: Settings, programme: Programme, logs: Path, size: int, count: int) -> dict[str, float]:
     """Registrations and purchases a second where so many members are there already, and how long that took to make."""
+    random, shop, first = Random(9), Shop(programme, seed=9), FIRST + size
+    joining: list[Command] = [shop.member(first + number, card_number(first + number)) for number in range(count)]
+    buying: list[Command] = [shop.purchase(card_number(FIRST + random.randrange(size))) for _ in range(count)]
     found: dict[str, float] = {}
-    for worker, workload in (await _workloads(servers, programme, size, count)).items():
-        run = Several(workload, settings := under(servers), logs)
+    for each in (workload("registration", joining), workload("purchase", buying)):
+        run = Several(each, settings := under(servers), logs)
         try:
             await run.prepare()
             began = time.monotonic()
-            await asyncio.to_thread(fill, settings, worker, await template(programme, worker), size)
-            found[f"{worker} filled in seconds"] = round(time.monotonic() - began, 1)
-            found[workload.name] = await run.rate(count)
+            there = [await people(programme, each.worker, size)]
+            there += [await free_cards(programme, first, count)] if each.worker == "registration" else []
+            for copies in there:
+                await put(settings, copies, lambda _: None)
+            found[f"{each.worker} filled in seconds"] = round(time.monotonic() - began, 1)
+            found[each.name] = await run.rate(count)
         finally:
             await run.clean()
     return found
-
-
-async def _workloads(servers: Settings, programme: Programme, size: int, count: int) -> dict[str, Workload]:
-    shop, random = Shop(programme, seed=9), Random(9)
-    for _ in range(10):
-        shop.purchase(card_number(0))  # the template's receipt numbers are taken
-    cards = [card_number(FIRST + random.randrange(size)) for _ in range(count)]
-    (joining,) = [each for each in await rehearse(programme, count) if each.name == "registration"]
-    buying: list[Command] = [shop.purchase(card) for card in cards]
-    placeholder = Settings(prefix=joining.commands[0].topic.split(".")[0])
-    commands = [stamped(placeholder, "bench", each, str(uuid7()), TILL, None) for each in buying]
-    return {
-        "registration": joining,
-        "rewards": Workload("purchase", "rewards", {}, commands, [NOTHING] * count),
-    }
-
-
-async def template(programme: Programme, worker: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    """All documents of one member in a worker, as its own handlers make them."""
-    settings = Settings(prefix="bench-00000000")
-    card, shop = card_number(FIRST), Shop(programme)
-    issued = _happened(settings, CardIssued(card_number=card, kind=CardKind.PHYSICAL, category="normal"))
-    said: list[Outgoing] = [issued]
-    if worker == "registration":
-        said += _asked(settings, [shop.member(FIRST, card)])
-    else:
-        linked = CardLinked(card_number=card, member_id=f"member-{FIRST}", category="normal")
-        said += [_happened(settings, linked), *_asked(settings, [shop.purchase(card, items=20)])]
-    rehearsal = Rehearsal(worker, programme, settings)
-    await rehearsal.prepare(said)
-    return rehearsal.documents()
-
-
-def fill(settings: Settings, worker: str, one: Mapping[str, Sequence[Mapping[str, Any]]], size: int) -> None:
-    """Put the documents of so many members into a worker's database, each with ids, card, phone and receipt of its own.
-
-    They are copies of what the worker's handlers made of one member, encoded once; every so often one is read back
-    through its own class.
-    """
-    from runtime.mongo import CODEC, from_raw
-
-    names = sorted({each["_id"] for documents in one.values() for each in documents if len(each["_id"]) == 32})
-    encoded = {
-        collection: [bson.encode(each, codec_options=CODEC) for each in found] for collection, found in one.items()
-    }
-    (own,) = [each for each in all_workers() if each.name == worker]
-    classes = {each.collection: each for each in own.documents.values()}
-    with ExitStack() as stack:
-        client: MongoClient[RawBSONDocument] = stack.enter_context(
-            MongoClient(settings.mongo_url.get_secret_value(), document_class=RawBSONDocument)
-        )
-        database = client.get_database(settings.database(worker), write_concern=WriteConcern(w=1))
-        for start in range(0, size, AT_ONCE):
-            numbers = range(start, min(size, start + AT_ONCE))
-            for collection, templates in encoded.items():
-                copies = [RawBSONDocument(copy) for each in templates for copy in _copies(each, names, numbers)]
-                database[collection].insert_many(copies, ordered=False)
-                if start % SPREAD == 0:
-                    from_raw(classes[collection], bson.decode(copies[0].raw, codec_options=CODEC))
-
-
-def _copies(encoded: bytes, names: Sequence[str], numbers: range) -> Iterator[bytes]:
-    """One document for each number; what is replaced is as long as what replaces it, so its BSON stays whole."""
-    held = [name.encode() for name in names if name.encode() in encoded]
-    card, receipt = card_number(FIRST).encode(), b"r-00000001"
-    for number in numbers:
-        copy = encoded.replace(card, card_number(FIRST + number).encode()).replace(receipt, b"m-%08d" % number)
-        copy = copy.replace(b"+491511%07d" % FIRST, b"+491511%07d" % (FIRST + number))
-        copy = copy.replace(b"member.%d@" % FIRST, b"member.%d@" % (FIRST + number))
-        copy = copy.replace(b"member-%d" % FIRST, b"member-%d" % (FIRST + number))
-        for name in held:
-            copy = copy.replace(name, blake2b(b"%b/%d" % (name, number), digest_size=16).hexdigest().encode())
-        yield copy

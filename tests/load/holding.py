@@ -36,7 +36,7 @@ class System:
 
     async def lag(self) -> int:
         """Records that wait, over all workers."""
-        return sum(each.behind for each in (await self.watch.backlog()).values())
+        return sum((await self.watch.lag()).values())
 
     async def until_quiet(self) -> None:
         """Wait until nothing waits.
@@ -47,7 +47,8 @@ class System:
         end = time.monotonic() + PATIENCE_SECONDS
         while self.stream.open or await self.lag():
             if time.monotonic() > end:
-                raise LocalError(f"{self.stream.open} commands without outcome, {await self.lag()} records behind")
+                behind = {name: count for name, count in (await self.watch.lag()).items() if count}
+                raise LocalError(f"{self.stream.open} commands without outcome, records behind: {behind}")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def saturate(self, seconds: float) -> float:
@@ -67,14 +68,14 @@ class System:
                 await asyncio.sleep(LOOK_SECONDS / 10)
         return (self.stream.answered - counted) / (time.monotonic() - counted_at)
 
-    async def hold(self, rate: float, seconds: float, note: Callable[[], None]) -> dict[str, Any]:
-        """Hold a rate; what was seen meanwhile."""
+    async def hold(self, rate: float, seconds: float, note: Say) -> dict[str, Any]:
+        """Hold a rate; what was seen meanwhile, whether or not everybody kept up with it."""
         await self.until_quiet()
         self.stream.latencies.clear()
         before, began = self.stream.sent, time.monotonic()
-        watching = asyncio.create_task(self.watch.run())
+        watching = asyncio.create_task(self.watch.run(note))
         try:
-            await self.stream.hold(rate, seconds, note)
+            await self.stream.hold(rate, seconds)
         finally:
             watching.cancel()
             await asyncio.wait([watching])
@@ -83,8 +84,17 @@ class System:
         count = self.stream.sent - before
         left = self.stream.open
         latencies = sorted(self.stream.latencies)
-        await self.until_quiet()
+        ended = time.monotonic()
+        try:
+            await self.until_quiet()
+        except LocalError as error:
+            note(str(error))
+            is_quiet = False
+        else:
+            is_quiet = True
         return {
+            "is_quiet": is_quiet,
+            "seconds_until_quiet": round(time.monotonic() - ended, 1),
             "rate": round(rate, 1),
             "seconds": round(passed, 1),
             "commands": count,

@@ -7,7 +7,6 @@ counts as the system's fault (else the slowest moments would be asked least).
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
 from random import Random
 from typing import Any, Final, Self
 
@@ -141,7 +140,7 @@ class Stream:
         now = time.monotonic()
         await self.send([self._till.next() for _ in range(count)], [now] * count)
 
-    async def hold(self, rate: float, seconds: float, note: Callable[[], None]) -> None:
+    async def hold(self, rate: float, seconds: float) -> None:
         """Send at a rate for so long."""
         began = time.monotonic()
         sent = 0
@@ -151,5 +150,4 @@ class Stream:
                 due = [began + (sent + number) / rate for number in range(count)]
                 await self.send([self._till.next() for _ in range(count)], due)
                 sent += count
-            note()
             await asyncio.sleep(TICK_SECONDS)

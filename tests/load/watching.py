@@ -13,6 +13,7 @@ from runtime.admin import Backlog
 from tests.bench.ways import cpu_times
 
 EVERY_SECONDS: Final = 5.0
+SAID_SECONDS: Final = 30.0
 WARM_UP_SHARE: Final = 0.2
 """So large a part at the beginning tells nothing of a slope: caches fill, the collector learns."""
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -26,6 +27,11 @@ class Look:
     rss_mib: Mapping[str, float]
     lag: Mapping[str, int]
 
+    @property
+    def behind(self) -> str:
+        """By worker, the records that wait."""
+        return ", ".join(f"{name} {count:,}" for name, count in self.lag.items())
+
 
 @dataclass(slots=True)
 class Watch:
@@ -37,18 +43,25 @@ class Watch:
     cpu_before: dict[str, float] = field(default_factory=dict)
     cpu_after: dict[str, float] = field(default_factory=dict)
 
-    async def run(self) -> None:
-        """Look until cancelled."""
+    async def run(self, note: Callable[[str], None]) -> None:
+        """Look until cancelled; now and then say what is seen."""
         self.cpu_before = cpu_times(self.pids)
+        said_at = time.monotonic()
         while True:
             await self.look()
+            if self.looks[-1].at - said_at >= SAID_SECONDS:
+                said_at = self.looks[-1].at
+                note(f"{(said_at - self.looks[0].at) / 60:.1f} min, behind: {self.looks[-1].behind}")
             await asyncio.sleep(EVERY_SECONDS)
 
     async def look(self) -> None:
         """Look once."""
-        lag = {group.rpartition(".")[2]: each.behind for group, each in (await self.backlog()).items()}
-        self.looks.append(Look(time.monotonic(), rss(self.pids), lag))
+        self.looks.append(Look(time.monotonic(), rss(self.pids), await self.lag()))
         self.cpu_after = cpu_times(self.pids)
+
+    async def lag(self) -> dict[str, int]:
+        """By worker, the records that wait now."""
+        return {group.rpartition(".")[2]: each.behind for group, each in (await self.backlog()).items()}
 
     @property
     def cpu_seconds(self) -> dict[str, float]:

@@ -144,7 +144,9 @@ def _unsound(holding: Raw, entered: list[int], price: int) -> Iterator[str]:
     held = [holding.get(each, 0) for each in ("balance", "pending", "held")]
     if entered != held:
         yield f"entries sum up to {entered}, the account holds {held}"
-    lots = sum(lot["amount"] for lot in holding.get("lots", ())) - holding.get("debt", 0)
+    kept = holding.get("lots", ())
+    parts = msgspec.msgpack.decode(kept) if isinstance(kept, bytes) else kept
+    lots = sum(lot["amount"] for lot in parts) - holding.get("debt", 0)
     if lots != held[0]:
         yield f"lots less debt are {lots}, the balance is {held[0]}"
     if price != held[2]:

@@ -29,6 +29,24 @@ class TestConflict:
             assert (await bench.total("a"), await bench.total("b")) == (12, 1)
             assert [texts(each.headers)["ce_sequence"] for each in events(settled)] == ["3", "1"]
 
+    async def test_halves_the_next_batches_until_they_go_well_again(self, settings: Settings) -> None:
+        async with Bench(settings) as bench, Bench(settings) as other:
+            await bench.settle(("c0", Count(counter="a")))
+
+            async def meddle(_: Transaction) -> None:
+                await other.settle(("x1", Count(counter="a", by=10)))
+
+            faults.interfere(bench.store, meddle)
+            assert bench.batches.room == settings.batch_records
+            await bench.settle(("c1", Count(counter="a")))
+            rooms = [bench.batches.room]
+            for number in range(2, 20):
+                await bench.settle((f"c{number}", Count(counter="b")))
+                rooms.append(bench.batches.room)
+            assert rooms[0] == settings.batch_records // 2
+            assert rooms == sorted(rooms)
+            assert rooms[-1] == settings.batch_records
+
     async def test_with_a_deletion_after_the_load_is_redone(self, settings: Settings) -> None:
         async with Bench(settings) as bench:
             await bench.settle(("c0", Count(counter="a", by=5)))

@@ -28,6 +28,7 @@ class Stand:
     def __init__(self, **changes: Any) -> None:
         self.settings = Settings(batch_records=4, **changes)
         self.telemetry = Telemetry("cards")
+        self.room = self.settings.batch_records
         self.batches: list[list[int]] = []
         self.said: list[str] = []
         self.commits: list[dict[Place, int]] = []
@@ -71,6 +72,16 @@ def records(*offsets: int, partition: int = 0) -> list[Any]:
 
 
 class TestTake:
+    async def test_makes_batches_no_larger_than_their_settling_has_room_for(self) -> None:
+        stand = Stand()
+        stand.room = 2
+        running = asyncio.create_task(stand.pipeline.run())
+        await stand.pipeline.take(records(1, 2, 3, 4))
+        await until(lambda: len(stand.batches) == 2, "two batches")
+        await stand.pipeline.stop()
+        await running
+        assert stand.batches == [[1, 2], [3, 4]]
+
     async def test_makes_the_next_batch_of_what_came_meanwhile(self) -> None:
         stand = Stand()
         stand.go.clear()

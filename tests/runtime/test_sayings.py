@@ -7,7 +7,8 @@ import pytest
 
 from contracts.messages import CommandEnded, Outcome, read_body
 from runtime.arrivals import Arrival, Decoder, Problem
-from runtime.decisions import Refused
+from runtime.decisions import Decision, Refused
+from runtime.documents import View
 from runtime.sayings import Scribe
 from runtime.settings import Settings
 from tests.runtime.counting import BellStolen, Count, worker
@@ -21,6 +22,15 @@ def arrived(id: str, body: Any, *extra: tuple[str, bytes]) -> Arrival:
     sent = message(SETTINGS, id, body, time=NOW)
     record = FakeRecord(sent.topic, sent.value, [*sent.headers, *extra], sent.key, partition=2, offset=17)
     return Decoder(worker, SETTINGS, lambda: NOW).decode([record])[0]
+
+
+class TestDone:
+    def test_asks_its_own_worker_where_the_cause_came_from(self) -> None:
+        decision = Decision()
+        decision.messages.append(Count(counter="b"))
+        record = Scribe(worker, SETTINGS).done(arrived("c1", Count(counter="a")), decision, View(), NOW)
+        [asked] = record.messages
+        assert (asked.topic, asked.key) == ("punchcard.cards.commands", b"a")
 
 
 class TestRefused:

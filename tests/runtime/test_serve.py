@@ -86,7 +86,7 @@ class TestCompanions:
         seen: list[str] = []
 
         async def ring(beside: Beside) -> None:
-            assert await beside.take_lease("ring", 30)
+            assert await beside.take_leases(["ring"], 30)
             try:
                 await beside.publish(Count(counter="a"), id="beside-1", actor=TILL)
                 await counter(beside.reader, "a")

@@ -149,12 +149,11 @@ class TestCommit:
 class TestLease:
     async def test_is_one_holders_until_it_ends(self, settings: Settings) -> None:
         async with Bench(settings) as bench, Bench(settings) as other:
-            assert await bench.store.take_lease("send", 0.2)
-            assert not await other.store.take_lease("send", 0.2)
-            assert await other.store.take_lease("else", 0.2)
-            while not await other.store.take_lease("send", 5):
+            assert await bench.store.take_leases(["send"], 0.2) == {"send"}
+            assert await other.store.take_leases(["send", "else"], 0.2) == {"else"}
+            while not await other.store.take_leases(["send"], 5):
                 pass
-            assert not await bench.store.take_lease("send", 5)
+            assert not await bench.store.take_leases(["send"], 5)
 
 
 class TestReader:

@@ -117,6 +117,8 @@ async def test_purchases_are_sorted_by_date_and_store_and_chosen_by_store_and_un
     assert await numbers("order=oldest") == ["0", "1", "2"]
     assert await numbers("order=store") == ["1", "2", "0"]
     assert await numbers("store=s2") == ["2", "0"]
+    assert await numbers("unit=stamps&limit=2") == ["2", "1"]
+    assert await numbers("unit=pearls") == []
     tea = {"line": 1, "product": "tea", "quantity": 1, "price_minor": 100}
     desk.shelf.say(receipt(receipt_number="3", lines=[tea], purchased_at=desk.shelf.shop.now), TILL)
     assert await numbers("order=programme") == ["3", "2", "1", "0"]
@@ -128,3 +130,15 @@ async def test_a_receipt_is_found_by_its_number(desk: Desk) -> None:
     assert (found["purchase"]["store"], found["account_id"]) == ("s1", desk.shelf.shop.only(Account).id)
     assert (await desk.get("/v1/receipts/1?store=s2")) == []
     assert (await desk.get("/v1/receipts/99")) == []
+
+
+async def test_a_stores_receipt_is_found_whatever_other_stores_numbered_so_since(desk: Desk) -> None:
+    for store in ("s1", "s2", "s3"):
+        desk.shelf.shop.now += timedelta(hours=1)
+        at = desk.shelf.shop.now
+        desk.shelf.keep(desk.shelf.shop.say(receipt(coffees(1), receipt_number="7", store=store, purchased_at=at)))
+
+    (found,) = await desk.get("/v1/receipts/7?store=s1&limit=2")
+    assert found["purchase"]["store"] == "s1"
+    newest = await desk.get("/v1/receipts/7?limit=2")
+    assert [each["purchase"]["store"] for each in newest] == ["s3", "s2"]

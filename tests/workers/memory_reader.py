@@ -70,7 +70,26 @@ class MemoryReader(Reader):
         sort: Sequence[tuple[str, int]] = (),
         limit: int = 100,
     ) -> list[D]:
+        found = self._sorted(document_class, filter, sort)
+        return [from_raw(document_class, dict(raw)) for raw in (found[:limit] if limit else found)]
+
+    async def find_among(
+        self,
+        document_class: type[D],
+        filter: Mapping[str, Any],
+        wanted: Mapping[str, Any],
+        *,
+        sort: Sequence[tuple[str, int]],
+        among: int,
+        limit: int = 100,
+    ) -> list[D]:
+        found = [raw for raw in self._sorted(document_class, filter, sort)[:among] if matches(raw, wanted)]
+        return [from_raw(document_class, dict(raw)) for raw in found[:limit]]
+
+    def _sorted(
+        self, document_class: type[Document], filter: Mapping[str, Any], sort: Sequence[tuple[str, int]]
+    ) -> list[dict[str, Any]]:
         found = [raw for raw in self.collection(document_class).values() if matches(raw, filter)]
         for field, direction in reversed(sort):
             found.sort(key=lambda raw: raw[field], reverse=direction < 0)
-        return [from_raw(document_class, dict(raw)) for raw in (found[:limit] if limit else found)]
+        return found

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,6 +51,8 @@ class World:
     reader: MemoryReader = field(default_factory=MemoryReader)
     published: dict[str, Command] = field(default_factory=dict)
     leases: dict[str, float] = field(default_factory=dict)
+    rounds: int = 0
+    """How often leases were asked for."""
     publishes: Counter[str] = field(default_factory=Counter)
     is_worker_away: bool = False
     broken: list[Exception] = field(default_factory=list)
@@ -76,13 +78,13 @@ class World:
         told = decide(handler, command, message=known, context=at(now=datetime.now(UTC)))
         self.reader.put(*told.documents)
 
-    async def take_lease(self, name: str, seconds: float) -> bool:
+    async def take_leases(self, names: Sequence[str], seconds: float) -> set[str]:
         self.trouble()
+        self.rounds += 1
         now = asyncio.get_running_loop().time()
-        if self.leases.get(name, 0) > now:
-            return False
-        self.leases[name] = now + seconds
-        return True
+        taken = {name for name in names if self.leases.get(name, 0) <= now}
+        self.leases.update(dict.fromkeys(taken, now + seconds))
+        return taken
 
     def of(self, message_id: str) -> Message:
         return from_raw(Message, self.reader.collection(Message)[message_id])
@@ -119,7 +121,7 @@ async def running(world: World, sms: SmsProvider, processes: int = 1) -> AsyncIt
     """So many couriers, each as in a process of its own."""
     stop = asyncio.Event()
     couriers = [
-        Courier(world.reader, world.publish, world.take_lease, {MessageChannel.SMS: sms}, VAULT)
+        Courier(world.reader, world.publish, world.take_leases, {MessageChannel.SMS: sms}, VAULT)
         for _ in range(processes)
     ]
     tasks = [asyncio.create_task(courier.run(stop, poll_seconds=0.01)) for courier in couriers]
@@ -274,20 +276,23 @@ class TestCourier:
 
         assert inbox.counts() == {"texts": 1, "requests": 1}
 
-    async def test_lets_another_try_where_the_lease_of_a_trial_could_not_be_taken(
-        self, client: httpx.AsyncClient
+    async def test_asks_for_many_leases_at_once(self, client: httpx.AsyncClient) -> None:
+        world = World(MemoryReader(due(number) for number in range(100)))
+
+        async with running(world, provider(client)):
+            await until(lambda: world.statuses() == {"sent": 100})
+
+        assert world.rounds <= 10
+
+    async def test_carries_what_was_leased_when_it_is_told_to_stop(
+        self, client: httpx.AsyncClient, inbox: Inbox
     ) -> None:
-        world = World(broken=[Away("gone")])
-        breaker = Breaker(limit=1, rest_seconds=0)
-        breaker.broke(0)
-        courier = Courier(
-            world.reader, world.publish, world.take_lease, {MessageChannel.SMS: provider(client, breaker)}
-        )
+        world = World(MemoryReader(due(number) for number in range(40)))
 
-        with pytest.raises(Away):
-            await courier.carry(due())
+        async with running(world, provider(client)):
+            await until(lambda: bool(world.leases))
 
-        assert not breaker.is_resting(0)
+        assert inbox.counts()["texts"] == len(world.leases)
 
     async def test_goes_on_looking_when_the_database_is_back(self, client: httpx.AsyncClient, inbox: Inbox) -> None:
         class Stumbling(MemoryReader):
@@ -354,7 +359,7 @@ class TestOnServers:
 
             stop = asyncio.Event()
             couriers = [
-                Courier(bench.store.reader, publish, bench.store.take_lease, {MessageChannel.SMS: provider(client)})
+                Courier(bench.store.reader, publish, bench.store.take_leases, {MessageChannel.SMS: provider(client)})
                 for _ in range(2)
             ]
             tasks = [asyncio.create_task(courier.run(stop, poll_seconds=0.02)) for courier in couriers]

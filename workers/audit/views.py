@@ -101,6 +101,8 @@ class AuditViews:
         wanted: dict[str, Any] = {"subjects": {"$in": list(dict.fromkeys(subjects))}}
         if before is not None:
             happened_at, entry = _read_cursor(before)
+            # Said twice: the first bounds the index, without it all that is newer would be read again for each page.
+            wanted["happened_at"] = {"$lte": happened_at}
             wanted["$or"] = [
                 {"happened_at": {"$lt": happened_at}},
                 {"happened_at": happened_at, "_id": {"$lt": entry}},

@@ -17,7 +17,7 @@ from contracts.notifications import DeferMessage, MessageChannel, MessageStatus,
 from contracts.values import Reference
 from runtime.breaker import Breaker
 from runtime.provider import REQUEST_SECONDS, HttpProvider, ProviderAway, ProviderRefused
-from runtime.rounds import Finds, Publish, Rounds, TakeLease
+from runtime.rounds import Finds, Publish, Rounds, TakeLeases
 from runtime.serve import Beside
 from runtime.vault import NO_VAULT, Vault
 from workers.notifications.documents import OPEN, Message
@@ -73,18 +73,17 @@ class Courier(Rounds[Message]):
     """Finds messages that are due, carries each to its channel's provider, and reports how it went."""
 
     document = Message
-    verb = "send"
     actor = COURIER
 
     def __init__(
         self,
         reader: Finds,
         publish: Publish,
-        take_lease: TakeLease,
+        take_leases: TakeLeases,
         providers: Mapping[MessageChannel, Provider],
         vault: Vault = NO_VAULT,
     ) -> None:
-        super().__init__(reader, publish, take_lease)
+        super().__init__(reader, publish, take_leases)
         self._vault = vault
         self._providers = providers
 
@@ -159,4 +158,4 @@ async def run(beside: Beside) -> None:
     async with httpx.AsyncClient(base_url=beside.settings.sms_url, timeout=REQUEST_SECONDS) as client:
         providers = {MessageChannel.SMS: SmsProvider(client)}
         vault = Vault.of(beside.settings)
-        await Courier(beside.reader, beside.publish, beside.take_lease, providers, vault).run(beside.stop)
+        await Courier(beside.reader, beside.publish, beside.take_leases, providers, vault).run(beside.stop)

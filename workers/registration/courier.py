@@ -15,7 +15,7 @@ from contracts.calls import DeferTicket, RecordTicket, TicketState
 from contracts.messages import Actor, ActorKind, Command
 from runtime.breaker import Breaker
 from runtime.provider import REQUEST_SECONDS, HttpProvider, ProviderAway, ProviderRefused
-from runtime.rounds import Finds, Publish, Rounds, TakeLease
+from runtime.rounds import Finds, Publish, Rounds, TakeLeases
 from runtime.serve import Beside
 from workers.registration.call_documents import Ticket
 
@@ -63,12 +63,11 @@ class TicketCourier(Rounds[Ticket]):
     """Finds tickets that are to be closed, has that done, and reports how it went."""
 
     document = Ticket
-    verb = "close"
     actor = COURIER
     carriers = 4
 
-    def __init__(self, reader: Finds, publish: Publish, take_lease: TakeLease, system: TicketSystem) -> None:
-        super().__init__(reader, publish, take_lease)
+    def __init__(self, reader: Finds, publish: Publish, take_leases: TakeLeases, system: TicketSystem) -> None:
+        super().__init__(reader, publish, take_leases)
         self._system = system
 
     def wanted(self, now: float) -> Mapping[str, Any] | None:
@@ -122,4 +121,4 @@ async def run(beside: Beside) -> None:
         return
     async with httpx.AsyncClient(base_url=url, timeout=REQUEST_SECONDS) as client:
         system = TicketSystem(client, secret.get_secret_value().encode())
-        await TicketCourier(beside.reader, beside.publish, beside.take_lease, system).run(beside.stop)
+        await TicketCourier(beside.reader, beside.publish, beside.take_leases, system).run(beside.stop)

@@ -29,7 +29,7 @@ class Coupon(Document):
     """Something to be had once for a code, which is its id; it keeps its campaign's terms as they were."""
 
     collection: ClassVar = "coupons"
-    indexes: ClassVar = (Index(("account_id", "issued_at")), Index(("due_at",), sparse=True))
+    indexes: ClassVar = (Index(("account_id", "issued_at", "state")), Index(("due_at",), sparse=True))
 
     account_id: str
     """Whose it is: the code works with this account's cards alone."""

@@ -119,6 +119,8 @@ class Lot(Part):
 class Holding(Part):
     """What an account holds of one unit: `balance` is its lots less its debt, and the sum of its ledger entries."""
 
+    packed: ClassVar = ("lots",)
+
     unit: str
     balance: int = 0
     pending: int = 0
@@ -233,8 +235,9 @@ class Purchase(Document):
 
     collection: ClassVar = "purchases"
     indexes: ClassVar = (
-        Index(("account_id", "purchased_at")),
-        Index(("receipt_number",)),
+        # A store is looked for within the index: no purchase of another one is read.
+        Index(("account_id", "purchased_at", "store")),
+        Index(("receipt_number", "purchased_at", "store")),
         Index(("due_at",), sparse=True),
     )
 
@@ -280,7 +283,7 @@ class Reward(Document):
     collection: ClassVar = "rewards"
     indexes: ClassVar = (
         Index(("account_id", "issued_at")),
-        Index(("account_id", "state")),
+        Index(("account_id", "state", "issued_at")),
         Index(("due_at",), sparse=True),
     )
 

@@ -9,6 +9,7 @@ what that sale and that adjustment had brought.
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from workers.rewards.booking import shares
 from workers.rewards.documents import Account, EntryPart, LedgerEntry, Purchase, Reward, Terms
@@ -159,8 +160,11 @@ class Replay:
     def _take(self, entry: LedgerEntry, part: EntryPart) -> None:
         amount = abs(part.amount)
         queue = self.queues[entry.account_id, entry.unit, part.lot]
+        while queue and not queue[0].left:
+            queue.popleft()  # nothing is taken from it again; to pass it by each time made long histories slow
+        own = [each for each in queue if _is_undone(each, entry)] if entry.undoes is not None else []
         paying = None if part.lot is not None else Given(entry, part.rule, amount, amount)
-        for each in [*(own for own in queue if _is_undone(own, entry)), *queue]:
+        for each in chain(own, queue):
             taken = each.take(amount, entry)
             amount -= taken
             if paying is not None:

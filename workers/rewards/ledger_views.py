@@ -56,7 +56,7 @@ class LedgerViews:
         purchases = await self._reader.find(Purchase, where, limit=WINDOW) if pending else []
         wanted = {**owned, "state": RewardState.OUTSTANDING.value}
         rewards = await self._reader.find(Reward, wanted, limit=MOST_SHOWN)
-        since = entries[0].at if is_cut and entries else None
+        since = (entries or newest)[0].at if is_cut else None
         return Explanation(account, since, explained(account, entries, purchases, rewards))
 
     async def ledger(self, account_id: str, limit: int = 100, before: str | None = None) -> list[LedgerEntry]:
@@ -70,6 +70,8 @@ class LedgerViews:
         where: dict[str, Any] = {"account_id": {"$in": owned}}
         if before is not None:
             at, entry_id = _read_cursor(before)
+            # Said twice: the first bounds the index, without it all that is newer would be read again for each page.
+            where["at"] = {"$lte": at}
             where["$or"] = [{"at": {"$lt": at}}, {"at": at, "_id": {"$lt": entry_id}}]
         return await self._reader.find(LedgerEntry, where, sort=NEWEST, limit=_at_most(limit))
 
@@ -88,9 +90,7 @@ class LedgerViews:
         account = await self._reader.get(Account, account_id)
         owned = [account_id] if account is None else [account.id, *account.absorbed]
         where = {"account_id": {"$in": owned}}
-        return await self._reader.find(
-            Adjustment, where, sort=(("submitted_at", -1), ("_id", 1)), limit=_at_most(limit)
-        )
+        return await self._reader.find(Adjustment, where, sort=(("submitted_at", -1),), limit=_at_most(limit))
 
     async def accounts_by_card(self, card_numbers: Sequence[str]) -> dict[str, Account]:
         """The accounts that cards lead to, by the cards' numbers; cards that nobody knows are missing."""
@@ -119,8 +119,7 @@ class LedgerViews:
     async def waiting_adjustments(self, limit: int = 100) -> list[tuple[Adjustment, Account | None]]:
         """What waits for a second person, the oldest first, with its account."""
         where = {"state": AdjustmentState.WAITING.value}
-        sort = (("submitted_at", 1), ("_id", 1))
-        found = await self._reader.find(Adjustment, where, sort=sort, limit=_at_most(limit))
+        found = await self._reader.find(Adjustment, where, sort=(("submitted_at", 1),), limit=_at_most(limit))
         ids = sorted({each.account_id for each in found})
         accounts = await self._reader.find(Account, {"_id": {"$in": ids}}, limit=MOST_SHOWN) if ids else []
         by_id = {each.id: each for each in accounts}

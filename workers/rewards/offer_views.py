@@ -90,7 +90,7 @@ class OfferViews:
     async def survey_responses(self, account_id: str, limit: int = 100) -> list[SurveyResponse]:
         """What an account answered in surveys, the newest first."""
         where = {"account_id": {"$in": await self._owned(account_id)}}
-        newest = (("answered_at", -1), ("_id", 1))
+        newest = (("answered_at", -1),)
         return await self._reader.find(SurveyResponse, where, sort=newest, limit=max(1, min(limit, MOST_OFFERS)))
 
     async def _owned(self, account_id: str) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ class OfferViews:
         """An account's coupons, the newest first; those in one state if it is given."""
         where: dict[str, Any] = {"account_id": {"$in": await self._owned(account_id)}}
         where |= {} if state is None else {"state": state.value}
-        newest = (("issued_at", -1), ("_id", 1))
+        newest = (("issued_at", -1),)
         return await self._reader.find(Coupon, where, sort=newest, limit=max(1, min(limit, MOST_OFFERS)))
 
 

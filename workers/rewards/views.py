@@ -38,6 +38,8 @@ MOST: Final = 500
 NEWEST_PURCHASE: Final = (("purchased_at", -1),)
 OLDEST_PURCHASE: Final = (("purchased_at", 1),)
 """As the index has them: with the id besides, all that an account ever bought would be sorted for one page."""
+MOST_LOOKED_THROUGH: Final = 5_000
+"""Purchases among which those that earned a unit are looked for: no index knows what a purchase earned."""
 
 
 class CardBalance(NamedTuple):
@@ -121,26 +123,36 @@ class RewardsViews(OfferViews, LedgerViews):
         unit: str | None = None,
         limit: int = 100,
     ) -> list[Purchase]:
-        """An account's purchases, the newest first or the oldest; in one store, or that earned one unit, if given."""
+        """An account's purchases, the newest first or the oldest; in one store, or that earned one unit, if given.
+
+        Those that earned a unit are looked for among the first `MOST_LOOKED_THROUGH`.
+        """
         where: dict[str, Any] = {"account_id": {"$in": await self.accounts_of(account_id)}}
         where |= {} if store is None else {"store": store}
-        where |= {} if unit is None else {"earnings.unit": unit}
-        return await self._reader.find(Purchase, where, sort=sort, limit=_bounded(limit))
+        if unit is None:
+            return await self._reader.find(Purchase, where, sort=sort, limit=_bounded(limit))
+        earned = {"earnings.unit": unit}
+        return await self._reader.find_among(
+            Purchase, where, earned, sort=sort, among=MOST_LOOKED_THROUGH, limit=_bounded(limit)
+        )
 
     async def purchase(self, purchase_id: str) -> Purchase | None:
         """The purchase with a business key."""
         return await self._reader.get(Purchase, purchase_id)
 
-    async def purchases_by_receipt(self, receipt_number: str, limit: int = 20) -> list[Purchase]:
-        """Purchases whose receipt has a number, of all tills and days, the newest first."""
+    async def purchases_by_receipt(
+        self, receipt_number: str, *, store: str | None = None, limit: int = 20
+    ) -> list[Purchase]:
+        """Purchases whose receipt has a number, of all tills and days or of one store's, the newest first."""
         where = {"receipt_number": receipt_number}
+        where |= {} if store is None else {"store": store}
         return await self._reader.find(Purchase, where, sort=NEWEST_PURCHASE, limit=_bounded(limit))
 
     async def rewards(self, account_id: str, *, state: RewardState | None = None, limit: int = 100) -> list[Reward]:
         """An account's rewards, the newest first; those in one state if it is given."""
         where: dict[str, Any] = {"account_id": {"$in": await self.accounts_of(account_id)}}
         where |= {} if state is None else {"state": state.value}
-        return await self._reader.find(Reward, where, sort=(("issued_at", -1), ("_id", 1)), limit=_bounded(limit))
+        return await self._reader.find(Reward, where, sort=(("issued_at", -1),), limit=_bounded(limit))
 
     async def reward(self, reward_id: str) -> Reward | None:
         """The reward with an id."""

@@ -6,7 +6,7 @@ import hmac
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -186,10 +186,10 @@ class Desks:
         told = decide(handler, command, ticket=self.ticket(), context=by(rules=rules, now=now))
         self.reader.put(*told.documents)
 
-    async def take_lease(self, name: str, seconds: float) -> bool:
-        is_free = name not in self.leases
-        self.leases.add(name)
-        return is_free
+    async def take_leases(self, names: Sequence[str], seconds: float) -> set[str]:
+        taken = set(names) - self.leases
+        self.leases |= taken
+        return taken
 
     def ticket(self) -> Ticket:
         return from_raw(Ticket, dict(self.reader.collection(Ticket)[CALL]))
@@ -214,7 +214,7 @@ async def courier(desks: Desks, secret: bytes = SECRET, couriers: int = 1) -> As
     stop = asyncio.Event()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=1) as client:
         system = TicketSystem(client, secret, first_wait=0.001)
-        rounds = [TicketCourier(desks.reader, desks.publish, desks.take_lease, system) for _ in range(couriers)]
+        rounds = [TicketCourier(desks.reader, desks.publish, desks.take_leases, system) for _ in range(couriers)]
         tasks = [asyncio.create_task(each.run(stop, poll_seconds=0.01)) for each in rounds]
         try:
             yield
