@@ -41,8 +41,6 @@ NAMED: Final = SECOND_PERSON | {BULK_ADJUSTMENTS, FROM_FORM}
 
 KNOWN_SCOPES: Final = READS | NAMED | frozenset(COMMANDS)
 
-KNOWN_SCOPES: Final = READS | frozenset(COMMANDS) | {FROM_FORM}
-
 _CODES: Final = frozenset({"ResendPhoneCode", "VerifyPhone", "SendPhoneCode", "ConfirmPhone"})
 _CHOICES: Final = frozenset({"ChangeFavourites", "ChangeSubscriptions", "StopMailings"})
 _TILL: Final = _CODES | frozenset(
