@@ -33,7 +33,7 @@ def handler_places(root: Path) -> dict[str, list[HandlerPlace]]:
 
 def refusals_of(root: Path, worker: str) -> list[str]:
     """The codes of the catalogue that a worker may refuse with: those that its sources name, or its documents imply."""
-    said = {"actor_not_allowed"}  # the runtime says it for every worker
+    said = {"actor_not_allowed", "not_sealed"}  # the runtime says them for every worker
     for _, tree in _modules(root, worker):
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
