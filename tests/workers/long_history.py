@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from contracts.adjustments import AdjustmentState
+from contracts.calls import CallDirection, CallState
 from contracts.cards import CardKind, CardState
 from contracts.coupons import CouponState, Gift, GiftKind
 from contracts.messages import wire_time
@@ -18,6 +19,7 @@ from tests.decisions import NOON, TILL
 from workers.audit.documents import Entry
 from workers.cards import documents as cards
 from workers.notifications.documents import Message
+from workers.registration.call_documents import Call
 from workers.registration.documents import KnownCard, Member
 from workers.rewards.adjustment_documents import Adjustment, Operator
 from workers.rewards.coupon_documents import Coupon
@@ -186,6 +188,19 @@ def line(number: int, subject: str) -> Entry:
     )
 
 
+def call(number: int, member_id: str) -> Call:
+    """A call about a member, long closed."""
+    return Call(
+        id=f"{member_id}-call-{number}",
+        operator_id="olga",
+        member_id=member_id,
+        direction=CallDirection.INBOUND,
+        state=CallState.CLOSED,
+        opened_at=at(number),
+        ends_at=at(number),
+    )
+
+
 def history() -> dict[str, list[Document]]:
     """By worker, what its documents are after a while, as far as views ask for them."""
     accounts = ("a-1", "a-2", "a-3")
@@ -206,7 +221,11 @@ def history() -> dict[str, list[Document]]:
     return {
         "rewards": [*collected, *known],
         "cards": [*chain, *(card(number, f"m{number % 30 + 2}") for number in range(MANY))],
-        "registration": [KnownCard(id=CARD, state=CardState.ACTIVE), *(member(number) for number in range(MANY))],
+        "registration": [
+            KnownCard(id=CARD, state=CardState.ACTIVE),
+            *(member(number) for number in range(MANY)),
+            *(call(number, each) for each in ("m1", "m2") for number in range(MANY)),
+        ],
         "notifications": [message(number, each) for each in ("m1", "m2") for number in range(MANY)],
         "audit": [line(number, each) for each in ("m1", CARD, "a-1", "m2") for number in range(MANY)],
     }
