@@ -240,7 +240,7 @@ class TestTheJourney:
 
         who = {_named(line): line["actor"]["id"] for line in timeline["lines"]}
         assert {what: who[what] for what in expected} == expected
-        times = [line["happened_at"] for line in timeline["lines"]]
+        times = [datetime.fromisoformat(line["happened_at"]) for line in timeline["lines"]]
         assert times == sorted(times, reverse=True)
         assert PHONE not in str(timeline)
 
