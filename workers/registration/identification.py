@@ -27,7 +27,7 @@ from workers import Changes, Context
 from workers.registration.call_documents import Call
 from workers.registration.callers import refuse_other_call, refuse_other_member, refuse_other_operator
 from workers.registration.challenge_documents import Challenge, CodeSends
-from workers.registration.codes import asked, counting, is_right, rejected
+from workers.registration.codes import asked, counting, is_right, refuse_sleeper, rejected
 from workers.registration.documents import Member
 from workers.registration.password_documents import Failures, Password
 from workers.registration.passwords import is_right_proof
@@ -81,6 +81,7 @@ def send_identification_code(
     context: Context,
 ) -> Changes:
     refuse_try(command, call, member, failures, context)
+    refuse_sleeper(member, context)
 
     asking = call.evolve(member_id=member.id, challenge_id=context.new_id())
     yield asking
@@ -97,6 +98,7 @@ def identify_by_code(
     context: Context,
 ) -> Changes:
     refuse_try(command, call, member, failures, context)
+    refuse_sleeper(member, context)
     tried = context.opened(command, "code")
     challenge = counting(challenge, CodePurpose.IDENTIFY_CALLER, member.id, context)
 
@@ -142,6 +144,7 @@ def judged(
     }
     if is_proven:
         yield call.evolve(member_id=member.id, identified_by=method, identified_at=context.now)
+        yield member.evolve(proved_at=context.now)
         if failures is not None:
             yield Erase(Failures, member.id)
         yield CallerIdentified(**said)

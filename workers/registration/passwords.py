@@ -18,6 +18,7 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.registration.call_documents import Call
 from workers.registration.callers import refuse_outside_call
+from workers.registration.codes import refuse_sleeper
 from workers.registration.documents import Member
 from workers.registration.password_documents import Password, Stretch
 from workers.registration.worker import worker
@@ -35,6 +36,8 @@ def renew_password(
 ) -> Changes:
     rules = context.programme.registration.passwords
     refuse_outside_call(command.call_id, call, context, member)
+    if call is None or not call.has_identified(member.id):
+        refuse_sleeper(member, context)
     held = password or Password(id=member.id)
     recent = refuse_more_renewals(held, rules.renewals_an_hour, context)
 

@@ -26,6 +26,7 @@ from tests.workers.registration.people import ANA, BEN, NUMBER, OPERATOR, PHONE,
 from tests.workers.registration.test_calls import CALL, talking
 from workers.registration.call_documents import Call
 from workers.registration.challenge_documents import Challenge
+from workers.registration.documents import Member
 from workers.registration.identification import (
     identify_by_code,
     identify_by_details,
@@ -67,6 +68,7 @@ class TestIdentifyByPassword:
         assert call.has_identified(ANA)
         assert not call.has_identified(BEN)
         assert said.events == [CallerIdentified(**SAID, method=IdentificationMethod.PASSWORD)]
+        assert said.document(Member) == KNOWN.evolve(proved_at=NOON)
 
     def test_that_fails_leaves_a_trace_and_identifies_nobody(self) -> None:
         said = with_password("0" * 64)
@@ -180,3 +182,12 @@ class TestIdentifyByCode:
             self.tried(challenge=None)
         with refused("code_expired"):
             self.tried(context=by(now=NOON + timedelta(minutes=10)))
+
+    def test_alone_does_not_open_an_account_that_slept_for_longer_than_the_programmes_limit(self) -> None:
+        asleep = by(sleep_days=30, now=NOON + timedelta(days=31))
+        late = talking(ends_at=NOON + timedelta(days=32))
+        with refused("account_slept", days=30):
+            command = SendIdentificationCode(**SAID)
+            decide(send_identification_code, command, call=late, member=KNOWN, context=asleep)
+        with refused("account_slept", days=30):
+            self.tried(call=late, context=asleep)

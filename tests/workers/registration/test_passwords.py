@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from contracts.identification import IdentificationMethod
 from contracts.passwords import (
     PURPOSE,
     PasswordRenewed,
@@ -106,6 +107,15 @@ class TestRenewPassword:
         in_call = command.model_copy(update={"call_id": CALL})
         said = decide(renew_password, in_call, member=member(), call=talking(), context=by(CALLING, calls=REQUIRED))
         assert isinstance(said.events[0], PasswordRenewed)
+
+    def test_by_text_alone_does_not_open_an_account_that_slept(self) -> None:
+        later = NOON + timedelta(days=31)
+        with refused("account_slept", days=30):
+            renewed(now=later, sleep_days=30)
+        proven = talking(member_id=ANA, identified_by=IdentificationMethod.DETAILS, ends_at=later + timedelta(hours=1))
+        command = RenewPassword(member_id=ANA, way=RenewalWay.LINK, call_id=CALL)
+        asleep = by(CALLING, now=later, sleep_days=30)
+        assert decide(renew_password, command, member=member(), call=proven, context=asleep).events
 
     def test_is_refused_to_tills(self) -> None:
         with refused("actor_not_allowed", actor="pos"):
