@@ -35,7 +35,7 @@ check: $(DEV) ## form, types, walls and house rules
 	$(VENV)/bin/lint-imports --no-logo
 	$(PYTHON) -m pytest -q tests/test_house.py
 
-bench: $(DEV) ## measure throughput and latency on this machine
+bench: $(DEV) ## measure throughput, latency, growth and search on this machine
 	@$(PYTHON) -m tests.bench
 
 chaos: $(DEV) ## kill, freeze and restart everything under load, and judge what is left (KILLS=n ARGS=…)

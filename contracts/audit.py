@@ -1,5 +1,9 @@
 """What can be said to the audit trail itself: that somebody looked."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from contracts.messages import ANYBODY, Command
 from contracts.values import Code, Reference
 
@@ -11,3 +15,9 @@ class RecordLook(Command, worker="audit", key="subject", actors=ANYBODY):
     """The id of what was looked at."""
     what: Code
     """What of it was shown: `profile`, `balance`, `timeline`."""
+    also: Annotated[tuple[Reference, ...], Field(max_length=100)] = ()
+    """What else was looked at with it: everybody whom a search showed besides."""
+    by: Annotated[tuple[Code, ...], Field(max_length=20)] = ()
+    """By which keys it was searched; never what was searched for."""
+    hits: Annotated[int, Field(ge=0)] | None = None
+    """Of a search: how many it showed."""

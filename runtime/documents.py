@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform, get_args
+from typing import Any, ClassVar, Final, Literal, Self, TypeVar, dataclass_transform, get_args
 
 import msgspec
 
 D = TypeVar("D", bound="Document")
+NOTHING: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,10 @@ class Document(msgspec.Struct, metaclass=_Kept, frozen=True, rename={"id": "_id"
         """
         return msgspec.structs.replace(self, **changes)
 
+    def derived(self) -> Mapping[str, Any]:
+        """What MongoDB keeps besides the fields: made of them whenever they are written, for indexes, never loaded."""
+        return NOTHING
+
 
 @lru_cache
 def sparse_fields(document_class: type[Document]) -> frozenset[str]:
@@ -68,11 +73,12 @@ def sparse_fields(document_class: type[Document]) -> frozenset[str]:
     Raises:
         TypeError: such a field isn't None by default.
     """
-    names = frozenset(field for index in document_class.indexes if index.sparse for field in index.fields)
-    for each in msgspec.structs.fields(document_class):
-        if each.name in names and each.default is not None:
+    indexed = {field for index in document_class.indexes if index.sparse for field in index.fields}
+    found = [each for each in msgspec.structs.fields(document_class) if each.name in indexed]
+    for each in found:
+        if each.default is not None:
             raise TypeError(f"{document_class.__name__}.{each.name} has a sparse index, so it must be None by default")
-    return names
+    return frozenset(each.name for each in found)
 
 
 @lru_cache

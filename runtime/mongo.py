@@ -66,6 +66,7 @@ def to_raw(document: Document) -> Raw:
     for name in sparse_fields(type(document)):
         if raw[name] is None:
             del raw[name]
+    raw.update(document.derived())
     return raw
 
 
@@ -85,7 +86,10 @@ def from_raw(document_class: type[D], raw: Raw) -> D:
 
 
 def update_of(before: Document, after: Document) -> Raw:
-    """The update that brings one version to the other: `$set` of the top-level fields that differ, `$unset` of some."""
+    """The update that brings one version to the other: `$set` of the top-level fields that differ, `$unset` of some.
+
+    What is derived from the fields goes with them.
+    """
     sparse, packed = sparse_fields(type(after)), packed_fields(type(after))
     changed: dict[str, Any] = {}
     emptied: dict[str, str] = {}
@@ -97,6 +101,10 @@ def update_of(before: Document, after: Document) -> Raw:
             emptied[name] = ""
         else:
             changed[name] = _pack(new, packed[name]) if name in packed else new
+    old_keys, new_keys = before.derived(), after.derived()
+    if old_keys or new_keys:
+        changed |= {name: kept for name, kept in new_keys.items() if kept != old_keys.get(name)}
+        emptied |= dict.fromkeys(old_keys.keys() - new_keys.keys(), "")
     update: dict[str, Raw] = {"$set": _plain(changed)}
     if emptied:
         update["$unset"] = emptied

@@ -193,6 +193,28 @@ class Store:
             if partly:
                 await outbox.delete_many({"_id": {"$in": list(partly)}, "parts": {}})
 
+    async def derive_anew(self, document_class: type[Document]) -> int:
+        """Bring up to date what documents keep besides their fields, as after an upgrade that derives it otherwise.
+
+        Safe beside workers that write: one that changes a document at this moment derives it itself.
+
+        Returns:
+            How many documents had something else.
+
+        Raises:
+            Away: MongoDB can't be reached.
+        """
+        collection = self._database[document_class.collection]
+        changed = 0
+        async with sorted_errors():
+            async for raw in collection.find({}):
+                derived = from_raw(document_class, raw).derived()
+                differing = {name: kept for name, kept in derived.items() if raw.get(name) != kept}
+                if differing:
+                    same = {"_id": raw["_id"], "version": raw["version"]}
+                    changed += (await collection.update_one(same, {"$set": differing})).matched_count
+        return changed
+
     @property
     def reader(self) -> "Reader":
         """Read-only access to the same database."""
@@ -254,6 +276,15 @@ class Reader:
             if sort:
                 cursor = cursor.sort(list(sort))
             return [from_raw(document_class, raw) for raw in await cursor.to_list(None)]
+
+    async def distinct(self, document_class: type[Document], field: str, filter: Mapping[str, Any]) -> list[Any]:
+        """What stands in a field of the documents that match, each value once.
+
+        Raises:
+            Away: MongoDB can't be reached.
+        """
+        async with sorted_errors():
+            return await self._database[document_class.collection].distinct(field, dict(filter))
 
     async def find_among(
         self,

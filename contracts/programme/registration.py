@@ -34,6 +34,7 @@ __all__ = [
     "NumberQuestion",
     "Question",
     "RegistrationRules",
+    "SearchRules",
     "TextQuestion",
     "Verification",
     "YesNoQuestion",
@@ -99,6 +100,13 @@ class FavouriteRules(_Rules):
         return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
 
 
+class SearchRules(_Rules):
+    """How much a search shows."""
+
+    most_hits: int = Field(20, ge=1, le=100)
+    """Where more members match than so many, whoever searches is asked for more."""
+
+
 class RegistrationRules(_Rules):
     """The programme's section on joining."""
 
@@ -113,6 +121,7 @@ class RegistrationRules(_Rules):
     identification: IdentificationRules = IdentificationRules()
     passwords: PasswordRules = PasswordRules()
     profiles: ProfileRules = ProfileRules()
+    search: SearchRules = SearchRules()
 
     verification_hours: int = Field(24, ge=1, le=720)
     """How long a registration waits for its code; then it is forgotten, and its card free again."""

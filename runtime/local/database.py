@@ -21,6 +21,7 @@ CACHE_SHARE = 1 / 8
 """Of the machine's memory. With half a gigabyte for everybody, an hour's load read its indexes from the disk again."""
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 OPLOG_MEGABYTES = 256
+NEVER_SLOW_MS = 24 * 3_600_000
 _NOT_INITIATED = 94
 _NOT_A_MEMBER = 93
 
@@ -59,6 +60,9 @@ def database_child(state_dir: Path, host: str, port: int) -> Child:
         # A worker that is killed inside a transaction blocks its documents for so long; MongoDB's own 60 s is long.
         "--setParameter",
         "transactionLifetimeLimitSeconds=15",
+        # What is slow is logged with all that was asked for: a member's phone, in a log.
+        "--slowms",
+        str(NEVER_SLOW_MS),
     ]
     return Child("database", command, state_dir / "logs" / "database.log")
 

@@ -159,6 +159,19 @@ def secret(
 
 
 @app.command()
+def reindex() -> None:
+    """Derive anew the keys by which members are searched: once, after an upgrade whose notes ask for it."""
+    from runtime.store import Away
+    from services.cli.reindexing import derive_anew
+
+    try:
+        changed = run(derive_anew(load_settings(), _workers()))
+    except Away as error:
+        _fail(f"MongoDB is away: {error}")
+    say(f"{changed} documents had other keys")
+
+
+@app.command()
 def topics(
     create: Annotated[bool, typer.Option("--create", help="Create those that are missing.")] = False,
 ) -> None:

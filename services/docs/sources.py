@@ -38,6 +38,8 @@ def refusals_of(root: Path, worker: str) -> list[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 said.add(node.value)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "context.opened":
+                said.add("not_sealed")  # said by the runtime, where a handler opens what a door sealed
             elif isinstance(node, ast.ClassDef):
                 said.add(f"unknown_{snake_case(node.name)}")
     return sorted(said & REFUSALS.keys())

@@ -9,7 +9,8 @@ from contracts.undoing import UNDOING
 INTRODUCTION = """\
 Made from the code by `make docs`; don't edit. Every action of an operator can be taken back by another command, or
 says why not. Nothing is edited or deleted: taking back is an entry of its own, with actor, reason and time, that names
-what it undoes; done twice it is refused. It stands in the ledger, in what explains the balance, in the timeline.
+what it undoes; done twice it is refused. It stands in the ledger, in what explains the balance and in the
+timeline, where `taken_back_by` of a command that was done says the same as this page.
 """
 
 

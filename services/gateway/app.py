@@ -23,6 +23,7 @@ from services.gateway.describe import described
 from services.gateway.keys import Keys
 from services.gateway.ledger_reads import router as ledger
 from services.gateway.looks import Looks
+from services.gateway.member_page import router as member_page
 from services.gateway.member_reads import router as members
 from services.gateway.metrics import Metrics
 from services.gateway.offer_reads import router as offers
@@ -30,6 +31,7 @@ from services.gateway.page import rendered
 from services.gateway.passwords import Passwords
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid_fields
 from services.gateway.reads import Doors, router
+from services.gateway.search import router as searching
 
 _OPERATION: Final = frozenset({"/live", "/ready", "/metrics"})
 log = structlog.get_logger(__name__)
@@ -99,8 +101,10 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     looks = Looks(edge, metrics)
     doors = Doors(library, keys, looks, programme)
     rest.state.doors = doors
+    rest.include_router(searching)
     rest.include_router(router)
     rest.include_router(members)
+    rest.include_router(member_page)
     rest.include_router(offers)
     rest.include_router(ledger)
     rest.include_router(calls)

@@ -1,6 +1,7 @@
 """Looks: who was shown whom, noted in the audit trail."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -36,9 +37,19 @@ class Looks:
         if not self._edge.ready:
             raise unavailable()
 
-    def note(self, caller: Caller, subject: str, what: str) -> None:
-        """Note a look."""
-        task = asyncio.create_task(self._note(caller, RecordLook(subject=subject, what=what)))
+    def note(
+        self,
+        caller: Caller,
+        subject: str,
+        what: str,
+        *,
+        also: Sequence[str] = (),
+        by: Sequence[str] = (),
+        hits: int | None = None,
+    ) -> None:
+        """Note a look; of a search who else was shown, by which keys it was searched, and how many it showed."""
+        look = RecordLook(subject=subject, what=what, also=tuple(also), by=tuple(by), hits=hits)
+        task = asyncio.create_task(self._note(caller, look))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 

@@ -1,6 +1,6 @@
 """Reads: members, cards, balances, purchases, messages and timelines, through the workers' views alone."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,10 +11,11 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from contracts.card_life import Act, may
 from contracts.cards import CardState
-from contracts.messages import ActorKind
+from contracts.messages import ActorKind, Outcome
 from contracts.programme import Programme
 from contracts.programme.cards import OFFICE
 from contracts.rewards import RewardState
+from contracts.undoing import UNDOING
 from contracts.values import CardNumber, Code, MemberId, Reference
 from runtime.store import Library
 from services.gateway.calls import HEADER, OpenCalls, named_call
@@ -25,13 +26,11 @@ from services.gateway.scopes import READ_CARD, READ_MEMBER, READ_MESSAGES, READ_
 from services.gateway.shapes import (
     BalanceShown,
     CardShown,
-    Found,
     LineShown,
     MemberShown,
     MessageShown,
     PurchaseShown,
     RewardShown,
-    Search,
     Timeline,
 )
 from workers.audit.views import AuditViews, InvalidCursor
@@ -116,9 +115,10 @@ class Visit:
         """Note that a member was shown."""
         self.doors.looks.note(self._caller, member_id, what)
 
-    def looked_for_member(self, what: str) -> None:
-        """Note that a member was looked for and not found; by what is personal, and isn't noted."""
-        self.doors.looks.note(self._caller, NOBODY, what)
+    def searched(self, keys: Sequence[str], shown: Sequence[str]) -> None:
+        """Note by which keys it was searched and which members were shown; what was searched for is personal."""
+        first, *others = shown or (NOBODY,)
+        self.doors.looks.note(self._caller, first, "search", also=others, by=keys, hits=len(shown))
 
     def looked_at_card(self, card_number: str, what: str) -> None:
         """Note that a card or a coupon was shown to an operator; a till that asks for a balance is at work."""
@@ -159,7 +159,6 @@ router: Final = APIRouter(prefix="/v1")
 CardVisit = Annotated[Visit, Depends(visiting(READ_CARD))]
 MemberVisit = Annotated[Visit, Depends(visiting(READ_MEMBER))]
 MessagesVisit = Annotated[Visit, Depends(visiting(READ_MESSAGES))]
-SearchVisit = Annotated[Visit, Depends(visiting(SEARCH_MEMBERS))]
 TimelineVisit = Annotated[Visit, Depends(visiting(READ_TIMELINE))]
 Limit = Annotated[int, Query(ge=1, le=500)]
 StoreGiven = Annotated[Reference | None, Query(description="Only of this store.")]
@@ -173,26 +172,6 @@ async def member(member_id: MemberId, visit: MemberVisit) -> MemberShown:
     found = there(await visit.doors.registration.member(member_id), "member")
     visit.looked_at_member(member_id, "profile")
     return MemberShown.model_validate(found)
-
-
-@router.post("/members/search", tags=["members"])
-async def search(search: Search, visit: SearchVisit) -> Found:
-    """Members by phone or card number, given in the body, as addresses end up in logs.
-
-    A card that is blocked, replaced or deleted finds its member for the office alone.
-    """
-    views = visit.doors.registration
-    if search.phone is not None:
-        found = await views.member_by_phone(search.phone)
-    elif visit.is_office:
-        found = await views.member_by_card(search.card_number or "")
-    else:
-        found = await views.identified_by(search.card_number or "")
-    if found is None:
-        visit.looked_for_member("search")
-        return Found(members=())
-    visit.looked_at_member(found.id, "search")
-    return Found(members=(MemberShown.model_validate(found),))
 
 
 @router.get("/members/{member_id}/cards", tags=["members"])
@@ -314,5 +293,14 @@ async def timeline(audit: AuditViews, subjects: list[str], limit: int, before: s
         problems = [{"field": "query.before", "rule": "must be the `before` of an earlier page"}]
         detail = "query.before: must be the `before` of an earlier page"
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, problems=problems) from None
-    shown = tuple(LineShown.model_validate(line) for line in lines)
+    shown = tuple(
+        LineShown.model_validate(line).model_copy(update={"taken_back_by": taken_back_by(line.what, line.outcome)})
+        for line in lines
+    )
     return Timeline(lines=shown, before=lines[-1].cursor if len(lines) == limit else None)
+
+
+def taken_back_by(command: str, outcome: Outcome | None) -> tuple[str, ...]:
+    """The commands that take back what was done by one; none of what was refused, and of what isn't a command."""
+    undo = UNDOING.get(command)
+    return undo.by if undo is not None and outcome is Outcome.DONE else ()

@@ -14,13 +14,14 @@ READ_MEMBER: Final = "read:member"
 READ_COUPON: Final = "read:coupon"
 READ_KNOWLEDGE: Final = "read:knowledge"
 READ_LEDGER: Final = "read:ledger"
+READ_PAGE: Final = "read:page"
 READ_TIMELINE: Final = "read:timeline"
 READ_MESSAGES: Final = "read:messages"
 SEARCH_MEMBERS: Final = "search:members"
 READS: Final = frozenset(
     {
         *(READ_CALL, READ_CARD, READ_COUPON, READ_KNOWLEDGE, READ_LEDGER),
-        *(READ_MEMBER, READ_MESSAGES, READ_TIMELINE, SEARCH_MEMBERS),
+        *(READ_MEMBER, READ_MESSAGES, READ_PAGE, READ_TIMELINE, SEARCH_MEMBERS),
     }
 )
 

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from contracts.cards import CardKind, CardState
 from contracts.messages import ActorKind, Outcome
 from contracts.notifications import MessageChannel, MessageStatus
 from contracts.registration import Channel
 from contracts.rewards import PurchaseLine, PurchaseState, RefundLine, RewardState, UnitBalance
-from contracts.values import CardNumber, Phone
 from workers.cards.views import Card
 
 
@@ -204,6 +203,8 @@ class LineShown(Shape):
     subjects: tuple[str, ...]
     facts: dict[str, JsonValue]
     """What was said, less what is personal."""
+    taken_back_by: tuple[str, ...] = ()
+    """Of a command that was done: the commands that take it back."""
 
 
 class Timeline(BaseModel):
@@ -212,24 +213,3 @@ class Timeline(BaseModel):
     lines: tuple[LineShown, ...]
     before: str | None
     """Ask with this for older lines; null where there are none."""
-
-
-class Search(BaseModel):
-    """Whom to look for: by exactly one of these."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    phone: Phone | None = None
-    card_number: CardNumber | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.phone is None) == (self.card_number is None):
-            raise ValueError("give exactly one of phone, card_number")
-        return self
-
-
-class Found(BaseModel):
-    """Who was found; nobody where the list is empty."""
-
-    members: tuple[MemberShown, ...]

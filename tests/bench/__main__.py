@@ -7,8 +7,9 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
@@ -21,16 +22,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from contracts.programme import Programme
 from runtime.local import LocalError, LocalServers, free_port
+from runtime.local.servers import wait_for
 from runtime.settings import Settings
 from tests.bench.commands import WORKLOADS
 from tests.bench.growth import Growth, Sizes
 from tests.bench.latency import measure_latency
 from tests.bench.report import WAYS, Report
 from tests.bench.script import Workload, rehearse
+from tests.bench.search import Searches
 from tests.bench.ways import Run, Sample, Stuck
 from tests.servers import named
 
-SECTIONS: Final = ("throughput", "latency", "growth")
+SECTIONS: Final = ("throughput", "latency", "growth", "search")
 RATES: Final = (50, 200, 500)
 USUAL_SHARE: Final = 12
 """The usual way gets so many times fewer commands: it takes far longer for each."""
@@ -44,8 +47,16 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 class Bench:
     """One run of the benchmark on servers that are there."""
 
-    def __init__(self, servers: Settings, pids: Mapping[str, int], folder: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        servers: Settings,
+        pids: Mapping[str, int],
+        folder: Path,
+        progress: Progress,
+        restart: Callable[[], None] | None = None,
+    ) -> None:
         self._servers = servers
+        self._restart = restart
         self._pids = pids
         self._folder = folder
         self._progress = progress
@@ -113,14 +124,26 @@ class Bench:
         growth = Growth(self._settings, self._programme, self._folder / "logs", self._pids, say)
         self.report.growth = await growth.measure(sizes, rounds, commands)
 
+    async def search(self, size: int, times: int) -> None:
+        """Members looked for among many, by every kind of key."""
+
+        def say(text: str, done: int, total: int) -> None:
+            self._progress.update(self._task, description=text, completed=done, total=total or None)
+
+        searches = Searches(self._settings(), self._programme, say, self._restart)
+        self.report.search = await searches.measure(size, times)
+
     async def _workloads(self, commands: int) -> list[Workload]:
         self._say("rehearsing the commands")
         return await rehearse(self._programme, commands)
 
 
 @contextmanager
-def servers() -> Iterator[tuple[Settings, Mapping[str, int], Path, str]]:
-    """Servers that the environment names, else the local default; where they are, what they are, a folder."""
+def servers() -> Iterator[tuple[Settings, Mapping[str, int], Path, str, Callable[[], None] | None]]:
+    """Servers that the environment names, else the local default.
+
+    Where they are, which processes, a folder, what they are, and what starts the database anew, if it is ours.
+    """
     folder = Path(tempfile.mkdtemp(prefix="punchcard-bench-"))
     try:
         (folder / "logs").mkdir()
@@ -131,6 +154,7 @@ def servers() -> Iterator[tuple[Settings, Mapping[str, int], Path, str]]:
                 {},
                 folder,
                 f"Kafka and MongoDB {_mongo(mongo)} as named",
+                None,
             )
             return
         with LocalServers(folder) as local:
@@ -140,9 +164,18 @@ def servers() -> Iterator[tuple[Settings, Mapping[str, int], Path, str]]:
             kind = (
                 f"local default: noida-db {version('noida-db')}, MongoDB {_mongo(local.mongo_url)}, on the same cores"
             )
-            yield Settings(kafka_servers=local.kafka_servers, mongo_url=local.mongo_url), pids, folder, kind
+            settings = Settings(kafka_servers=local.kafka_servers, mongo_url=local.mongo_url)
+            yield settings, pids, folder, kind, partial(_restart, local)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _restart(local: LocalServers) -> None:
+    """Start the database anew: it forgets what it has read."""
+    assert local.database is not None
+    local.database.stop()
+    local.database.start()
+    wait_for(local.database, local.database_is_ready)
 
 
 def _mongo(url: str) -> str:
@@ -161,6 +194,8 @@ def bench(
     sizes: Annotated[str, typer.Option(help="Growth: members there already, by comma.")] = "1000,100000,1000000",
     entries: Annotated[int, typer.Option(min=0, help="Growth: ledger entries beside the most members.")] = 0,
     account_entries: Annotated[str, typer.Option(help="Growth: ledger entries of one account.")] = "0,1000,100000",
+    members: Annotated[int, typer.Option(min=1_000, help="Search: members among whom is searched.")] = 1_000_000,
+    searches: Annotated[int, typer.Option(min=1, max=100, help="Search: of each kind.")] = 60,
     quick: Annotated[
         bool, typer.Option(help="One small round, short latencies, little history: about a minute.")
     ] = False,
@@ -169,7 +204,7 @@ def bench(
         str | None, typer.Option(help=f"Profile ours on one workload instead: {', '.join(WORKLOADS)}.")
     ] = None,
 ) -> None:
-    """Measure our loop, the usual way and the bare pipe side by side, the gateway's latency, and what history costs."""
+    """Measure our loop, the usual way and the bare pipe, the gateway's latency, what history costs, and search."""
     history = Sizes(numbers(sizes, "--sizes"), entries, numbers(account_entries, "--account-entries"))
     chosen = tuple(ways.split(","))
     for option, given, known in (
@@ -182,23 +217,29 @@ def bench(
     if quick:
         rounds, commands, seconds = 1, 1_800, 3.0
         history = Sizes((1_000, 10_000), 0, (0, 1_000))
+        members, searches = 20_000, 10
         chosen = tuple(way for way in chosen if way != "usual_parallel")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with servers() as (settings, pids, folder, kind), Progress(*columns, console=console, transient=True) as progress:
-        run = Bench(settings, pids, folder, progress)
+    with (
+        servers() as (settings, pids, folder, kind, restart),
+        Progress(*columns, console=console, transient=True) as progress,
+    ):
+        run = Bench(settings, pids, folder, progress, restart)
         run.report.servers = kind
         run.report.options = f"{rounds} rounds of {commands:,} commands of each kind, each rate for {seconds:g} s"
         if profile is not None:
             progress.stop()
             asyncio.run(run.profile(commands, profile))
             return
-        if only in {None, "throughput"}:
-            asyncio.run(run.throughput(rounds, commands, chosen))
-        if only in {None, "latency"}:
-            asyncio.run(run.latency(seconds))
-        if only in {None, "growth"}:
-            asyncio.run(run.growth(history, rounds, commands))
+        sections: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "throughput": lambda: run.throughput(rounds, commands, chosen),
+            "latency": lambda: run.latency(seconds),
+            "growth": lambda: run.growth(history, rounds, commands),
+            "search": lambda: run.search(members, searches),
+        }
+        for section in SECTIONS if only is None else (only,):
+            asyncio.run(sections[section]())
     for table in run.report.tables():
         console.print(table)
     if write:

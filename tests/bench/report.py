@@ -15,12 +15,15 @@ from typing import Any, Final
 from rich.table import Table
 
 from tests.bench.grown import Grown
+from tests.bench.searched import Searched
 from tests.bench.ways import Sample
 
 PAGE: Final = Path("docs/benchmarks.md")
 BEGIN, END = "<!-- figures: written by `python -m tests.bench --write` -->", "<!-- end of figures -->"
 BEGIN_GROWTH: Final = "<!-- growth: written by `python -m tests.bench --only growth --write` -->"
 END_GROWTH: Final = "<!-- end of growth -->"
+BEGIN_SEARCH: Final = "<!-- search: written by `python -m tests.bench --only search --write` -->"
+END_SEARCH: Final = "<!-- end of search -->"
 WAYS: Final = {
     "ours": "ours",
     "usual": "the usual way",
@@ -40,6 +43,7 @@ class Report:
     """By way, for each round the samples by workload."""
     latency: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     growth: Grown = field(default_factory=Grown)
+    search: Searched = field(default_factory=Searched)
     servers: str = ""
     options: str = ""
 
@@ -97,6 +101,8 @@ class Report:
             found["latency"] = {str(rate): dict(each) for rate, each in self.latency.items()}
         if self.growth.members:
             found["growth"] = self.growth.summary()
+        if self.search.kinds:
+            found["search"] = self.search.summary()
         if self.rounds:
             found["workloads"] = {
                 name: {f"{way}_per_s": round(median(self.rates(way, name)), 1) for way in self.rounds}
@@ -171,6 +177,7 @@ class Report:
             ("Where ours spends its time", self.step_head, self.step_rows()),
             ("Latency through the gateway", self.latency_head, self.latency_rows()),
             *self.growth.tables(),
+            *self.search.tables(),
         ):
             if not rows:
                 continue
@@ -194,6 +201,11 @@ class Report:
         tables = [markdown(head, rows) for _, head, rows in self.growth.tables() if rows]
         return "\n\n".join([BEGIN_GROWTH, self._taken(self.growth.options), *tables, END_GROWTH])
 
+    def search_section(self) -> str:
+        """What searches take, as it stands on the page."""
+        tables = [markdown(head, rows) for _, head, rows in self.search.tables()]
+        return "\n\n".join([BEGIN_SEARCH, self._taken(self.search.options), *tables, END_SEARCH])
+
     def _taken(self, options: str) -> str:
         return f"Taken on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}; {self.servers}; {options}."
 
@@ -207,6 +219,8 @@ class Report:
             put_between(page, BEGIN, END, self.page_section())
         if self.growth.members:
             put_between(page, BEGIN_GROWTH, END_GROWTH, self.growth_section())
+        if self.search.kinds:
+            put_between(page, BEGIN_SEARCH, END_SEARCH, self.search_section())
 
 
 def put_between(page: Path, begin: str, end: str, section: str) -> None:

@@ -37,8 +37,10 @@ async def joins_with_a_code(punchcard: Punchcard, settings: Settings) -> None:
 
     right = await punchcard.done(APP, "VerifyPhone", registration_id=waiting, code=second)
     assert set(right) == {"PhoneVerified"}
-    (member,) = await eventually(lambda: found(punchcard), bool, "the member")
+    (hit,) = await eventually(lambda: found(punchcard), bool, "the member")
+    member = await punchcard.read(OPERATOR, f"/v1/members/{hit['id']}")
     assert member["phone"] == PHONE
+    assert member["phone_verified_at"] is not None
 
     texts = await punchcard.read(OPERATOR, f"/v1/members/{waiting}/messages")
     assert ["••••••" in each["text"] for each in texts] == [True, True]

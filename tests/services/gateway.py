@@ -81,6 +81,9 @@ class FakeReader:
     async def find(self, document_class: type[Any], *_: Any, **__: Any) -> list[Any]:
         return []
 
+    async def distinct(self, *_: Any) -> list[Any]:
+        return []
+
     async def aggregate(self, *_: Any) -> list[Any]:
         return []
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from contracts.audit import RecordLook
 from contracts.catalogue import COMMANDS
 from contracts.values import luhn_digit
 from services.gateway.examples import CARD, EXAMPLES
@@ -62,29 +61,6 @@ class TestServersAway:
 
 
 class TestReads:
-    @pytest.mark.parametrize(
-        ("body", "field"),
-        [
-            ({}, "body"),
-            ({"phone": "+4915112345678", "card_number": CARD}, "body"),
-            ({"phone": ""}, "body.phone"),
-            ({"phone": "12"}, "body.phone"),
-            ({"name": "Ana"}, "body.name"),
-        ],
-    )
-    async def test_a_search_takes_exactly_one_thing_and_never_lists(
-        self, door: Door, body: dict[str, str], field: str
-    ) -> None:
-        answer = await door.client.post("/v1/members/search", json=body, headers=door.keys["desk"])
-
-        assert answer.status_code == 422
-        assert answer.json()["problems"][0]["field"] == field
-
-    async def test_a_search_that_finds_nobody_is_empty(self, door: Door) -> None:
-        answer = await door.client.post("/v1/members/search", json={"card_number": CARD}, headers=door.keys["desk"])
-
-        assert (answer.status_code, answer.json()) == (200, {"members": []})
-
     async def test_what_is_not_there_is_404(self, door: Door) -> None:
         assert (await door.get("/v1/members/m-1")).json()["code"] == "unknown_member"
         assert (await door.get(f"/v1/cards/{CARD}")).json()["code"] == "unknown_card"
@@ -104,17 +80,6 @@ class TestReads:
 
 
 class TestLooks:
-    @pytest.mark.parametrize("wanted", [{"card_number": CARD}, {"phone": "+4915112345678"}])
-    async def test_a_search_that_finds_nobody_is_noted_without_what_was_searched(
-        self, door: Door, wanted: dict[str, str]
-    ) -> None:
-        await door.client.post("/v1/members/search", json=wanted, headers=door.keys["desk"])
-        await door.app.looks.end(5)
-
-        ((look, _, actor),) = door.edge.sent
-        assert look == RecordLook(subject="nobody", what="search")
-        assert actor.id == "desk"
-
     async def test_under_way_are_noted_before_the_end(self, door: Door) -> None:
         door.edge.is_slow = True
         await door.client.post("/v1/members/search", json={"card_number": CARD}, headers=door.keys["desk"])

@@ -116,4 +116,6 @@ async def test_the_last_looks_are_noted_before_it_leaves(tmp_path: Path, monkeyp
             answer = await client.post("/v1/members/search", json={"card_number": CARD})
 
     assert answer.status_code == 200
-    assert [look for look, _, _ in edge.sent] == [RecordLook(subject="nobody", what="search")]
+    assert [look for look, _, _ in edge.sent] == [
+        RecordLook(subject="nobody", what="search", by=("card_number",), hits=0)
+    ]

@@ -9,13 +9,14 @@ import pytest
 
 from contracts.cards import CardBlocked
 from contracts.coupons import CancelCoupon, CouponIssued, IssueCoupon, ResendCoupon
-from contracts.messages import Actor, ActorKind, Command, Event
+from contracts.messages import Actor, ActorKind, Command, Event, Outcome
 from contracts.programme import Programme
 from contracts.programme.pastimes import Survey
 from contracts.rewards import RedeemReward, RewardIssued, UseReward
 from runtime.documents import Document
 from services.gateway.app import create_app
 from services.gateway.keys import Keys, create_key
+from services.gateway.reads import taken_back_by
 from tests.decisions import TILL, context, decide, refused
 from tests.services.gateway import FakeEdge
 from tests.workers.memory_reader import MemoryReader
@@ -173,6 +174,20 @@ class TestSurveys:
 
 
 class TestTimelines:
+    @pytest.mark.parametrize(
+        ("command", "outcome", "by"),
+        [
+            ("RefundPurchase", Outcome.DONE, ("UndoRefund",)),
+            ("RefundPurchase", Outcome.REFUSED, ()),
+            ("PurchaseRefunded", None, ()),
+            ("PlayGame", Outcome.DONE, ()),
+        ],
+    )
+    def test_say_what_takes_back_what_was_done(
+        self, command: str, outcome: Outcome | None, by: tuple[str, ...]
+    ) -> None:
+        assert taken_back_by(command, outcome) == by
+
     async def test_tell_the_whole_story_of_a_code(self, desk: Desk) -> None:
         code = issue(desk.shelf.shop)
         desk.shelf.say(CancelCoupon(card_number=NUMBER, coupon_code=code, reason="mistake"))

@@ -1,5 +1,6 @@
 """A reader over documents in memory, for views and the courier: as much of MongoDB's filters as they use."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -8,16 +9,29 @@ from runtime.store import Reader, from_raw, to_raw
 
 D = TypeVar("D", bound=Document)
 
+COMBINED: dict[str, Callable[[Iterable[bool]], bool]] = {"$or": any, "$and": all}
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "$in": lambda held, wanted: held in wanted,
     "$lt": lambda held, wanted: held is not None and held < wanted,
     "$lte": lambda held, wanted: held is not None and held <= wanted,
     "$gt": lambda held, wanted: held is not None and held > wanted,
+    "$gte": lambda held, wanted: held is not None and held >= wanted,
+    "$in": lambda held, wanted: any(is_like(held, each) for each in wanted),
 }
+
+
+def is_like(held: Any, wanted: Any) -> bool:
+    """Whether a value is what was wanted, or like the pattern that was."""
+    if isinstance(wanted, re.Pattern):
+        return isinstance(held, str) and wanted.match(held.encode()) is not None
+    return bool(held == wanted)
 
 
 def holds(value: Any, wanted: Any) -> bool:
     """Whether a field, or any part of an array, is what a filter wants."""
+    if isinstance(wanted, Mapping) and "$elemMatch" in wanted:
+        condition = wanted["$elemMatch"]
+        is_of_fields = not any(each.startswith("$") for each in condition)
+        return any(matches(part, condition) if is_of_fields else holds(part, condition) for part in value or ())
     if isinstance(value, list | tuple):
         return any(holds(part, wanted) for part in value)
     if isinstance(wanted, Mapping):
@@ -37,7 +51,9 @@ def at(raw: Any, path: str) -> Any:
 def matches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a raw document matches a filter."""
     return all(
-        any(matches(raw, each) for each in condition) if field == "$or" else holds(at(raw, field), condition)
+        combined(matches(raw, each) for each in condition)
+        if (combined := COMBINED.get(field)) is not None
+        else holds(at(raw, field), condition)
         for field, condition in wanted.items()
     )
 
@@ -61,6 +77,10 @@ class MemoryReader(Reader):
     async def get(self, document_class: type[D], document_id: str) -> D | None:
         raw = self.collection(document_class).get(document_id)
         return None if raw is None else from_raw(document_class, dict(raw))
+
+    async def distinct(self, document_class: type[Document], field: str, filter: Mapping[str, Any]) -> list[Any]:
+        found = [at(raw, field) for raw in self.collection(document_class).values() if matches(raw, filter)]
+        return sorted(set(found))
 
     async def find(
         self,

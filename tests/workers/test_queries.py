@@ -31,7 +31,7 @@ from tests.workers.long_history import CARD, OLD_CARD, PROGRAMME, at, card, entr
 from workers.audit.views import AuditViews
 from workers.cards.views import CardsViews
 from workers.notifications.views import NotificationViews
-from workers.registration.views import RegistrationViews
+from workers.registration.views import RegistrationViews, Wanted
 from workers.rewards.documents import Card, Purchase
 from workers.rewards.ledger_views import cursor_of
 from workers.rewards.views import RewardsViews
@@ -56,6 +56,9 @@ WHOLE: Final = {
     "NotificationViews.messages_on_their_way": "what waits to be sent, for operators alone",
     "RewardsViews.explanation": "a window of a bounded length",
     "RewardsViews.purchases(unit)": "those of a bounded number",
+    "RewardsViews.cards_by_receipt": "receipts with one number, of a bounded number of them",
+    "RewardsViews.cards_by_receipt(store)": "the same",
+    "RewardsViews.cards_by_receipt(business_day)": "the same",
 }
 """What may read more than a few documents, and why."""
 SORTED: Final = {"CardsViews.cards_of": "a member's cards, which are few"}
@@ -90,11 +93,16 @@ SAMPLES: Final[Mapping[str, Any]] = {
     "reward_id": "a-1-r1",
     "subjects": ["m1", CARD, "a-1"],
     "limit": FEW,
+    "most": FEW,
+    "recent": FEW,
+    "wanted": Wanted(phone="+49 1511 200001"),
 }
 OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "RewardsViews.ledger": {"before": cursor_of(entry(FEW, "a-1"))},
     "RewardsViews.purchases": {"store": "s1", "unit": "points", "sort": (("purchased_at", 1),)},
     "RewardsViews.purchases_by_receipt": {"store": "s1"},
+    "RegistrationViews.search": {"region": "DE"},
+    "RewardsViews.cards_by_receipt": {"store": "s1", "business_day": NOON.date()},
     "RewardsViews.rewards": {"state": RewardState.OUTSTANDING},
     "RewardsViews.coupons": {"state": CouponState.ISSUED},
     "AuditViews.timeline": {"before": f"{wire_time(at(FEW))}|m1/000001"},

@@ -42,7 +42,7 @@ def record_outcome(message: CommandEnded, chain: Chain | None, context: Context)
 @worker.handles(RecordLook)
 def record_look(command: RecordLook, chain: Chain | None, context: Context) -> Changes:
     """Add an entry on what somebody looked at."""
-    yield from linked(command, (command.subject,), chain, context)
+    yield from linked(command, (command.subject, *command.also), chain, context)
 
 
 def linked(message: Message, subjects: tuple[str, ...], chain: Chain | None, context: Context) -> Iterator[Any]:

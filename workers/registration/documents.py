@@ -1,8 +1,9 @@
 """What the registration worker keeps: members, registrations on their way, and who holds which phone and card."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from contracts.cards import CardState
 from contracts.codes import CodePurpose
@@ -11,6 +12,7 @@ from contracts.registration import Channel
 from contracts.values import comparable_email
 from runtime.documents import Document, Index, Part
 from workers.registration.challenge_documents import sends_id
+from workers.registration.search_keys import search_keys
 
 
 class MemberState(StrEnum):
@@ -90,7 +92,18 @@ class Member(Applicant):
     """A person who joined."""
 
     collection: ClassVar = "members"
-    indexes: ClassVar = (Index(("phone",)), Index(("card_numbers",)))
+    indexes: ClassVar = (
+        Index(("phone",)),
+        Index(("card_numbers",)),
+        Index(("search.phone",), sparse=True),
+        Index(("search.cards",), sparse=True),
+        Index(("search.email",), sparse=True),
+        Index(("search.last", "search.first"), sparse=True),
+        Index(("search.first", "search.last"), sparse=True),
+        Index(("search.more.a", "search.more.b"), sparse=True),
+        Index(("search.more.b", "search.more.a"), sparse=True),
+        Index(("search.birth.day", "search.birth.last", "search.birth.first"), sparse=True),
+    )
 
     state: MemberState = MemberState.ACTIVE
     registered_at: datetime
@@ -119,6 +132,11 @@ class Member(Applicant):
     def phone_sends_id(self) -> str:
         """Where the codes to their phone are counted."""
         return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
+
+    def derived(self) -> Mapping[str, Any]:
+        """The keys by which they are searched: they follow whatever changes here, and go when this goes."""
+        keys = search_keys(self.first_name, self.last_name, self.phone, self.email, self.born_on, self.card_numbers)
+        return {"search": keys}
 
 
 class PhoneClaim(Document):

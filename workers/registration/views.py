@@ -4,23 +4,22 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from contracts.card_life import Act, may
-from runtime.store import Reader
 from workers.registration.call_documents import Call, Desk, Ticket
 from workers.registration.documents import KnownCard, Member, MemberState
 from workers.registration.favourite_documents import Favourites
 from workers.registration.password_documents import Password
+from workers.registration.search_names import Match
+from workers.registration.search_terms import UnfitSearch, Wanted
+from workers.registration.search_views import FoundMembers, Hit, SearchViews
 
-__all__ = ["Call", "RegistrationViews"]
+__all__ = ["Call", "FoundMembers", "Hit", "Match", "Member", "RegistrationViews", "UnfitSearch", "Wanted"]
 
 
-class RegistrationViews:
+class RegistrationViews(SearchViews):
     """Read-only queries over the registration worker's documents.
 
     Every one raises `runtime.store.Away` when MongoDB can't be reached.
     """
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
 
     async def member(self, member_id: str) -> Member | None:
         """The member with an id."""

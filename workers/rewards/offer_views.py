@@ -73,7 +73,7 @@ class OfferViews:
         standing = await self._reader.get(Standing, account_id) or Standing(id=account_id)
         today = now.astimezone(programme.zone).date()
         systems = programme.rewards.tier_systems if account is not None else ()
-        return [_tier_view(system, account, standing, today) for system in systems if account is not None]
+        return [tier_view(system, account, standing, today) for system in systems if account is not None]
 
     async def choices(self, card_number: str, offers: Sequence[RewardOffer], now: datetime) -> list[Choice] | None:
         """What a card can buy at an instant, and what not, and why; None if nobody knows the card."""
@@ -126,7 +126,8 @@ def _choice(offer: RewardOffer, available: int, stopped: str | None) -> Choice:
     )
 
 
-def _tier_view(system: TierSystem, account: Account, standing: Standing, today: date) -> TierView:
+def tier_view(system: TierSystem, account: Account, standing: Standing, today: date) -> TierView:
+    """How an account stands in a status system on a day."""
     held, rank = account.held_tier(system.code), standing.rank(system.code)
     counted, counted_before = progress(system, account, today)
     place = system.rank(held.tier)

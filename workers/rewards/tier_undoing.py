@@ -20,6 +20,7 @@ from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card, Cause, LedgerEntry
 from workers.rewards.giving import take_back
 from workers.rewards.ledger import balances, settled
+from workers.rewards.receipts import shown
 from workers.rewards.reckoning import reached, remembered_until, what_is_rewarded
 from workers.rewards.tier_documents import Rank, Standing, TierGift
 from workers.rewards.tiers import next_look, with_rank
@@ -66,7 +67,7 @@ def undo_tier_assignment(
         is_higher=system.rank(back.tier) > system.rank(held.tier),
         held_until=back.held_until,
         given=tuple(took.changes),
-        balances=balances(changed, context.now, context.programme.rewards.shortfall),
+        balances=shown(card, balances(changed, context.now, context.programme.rewards.shortfall)),
     )
     yield took.told(card)
 

@@ -11,16 +11,20 @@ from runtime.store import Reader
 from workers.rewards.adjustment_documents import Adjustment
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
 from workers.rewards.explaining import Given, UnitExplained
+from workers.rewards.lead_views import LeadViews
 from workers.rewards.ledger import balances
 from workers.rewards.ledger_views import Explanation, InvalidPage, LedgerViews, cursor_of
 from workers.rewards.offer_views import OfferViews
+from workers.rewards.page_views import AccountOnPage, Collected, PageViews
 
 __all__ = [
     "NEWEST_PURCHASE",
     "OLDEST_PURCHASE",
     "Account",
+    "AccountOnPage",
     "Adjustment",
     "CardBalance",
+    "Collected",
     "Explanation",
     "Given",
     "InvalidPage",
@@ -66,7 +70,7 @@ class Reconciliation(NamedTuple):
         return self.accounts_off == 0 and self.entries == self.balances
 
 
-class RewardsViews(OfferViews, LedgerViews):
+class RewardsViews(OfferViews, LedgerViews, LeadViews, PageViews):
     """Read-only queries over the rewards worker's documents.
 
     Every one raises `runtime.store.Away` when MongoDB can't be reached.

@@ -128,7 +128,16 @@ class TestRecordLook:
         told = decide(record_look, RecordLook(subject="m1", what="profile"), context=context(actor=OPERATOR))
 
         assert told.document(Entry).subjects == ("m1", "call-7")
-        assert content(told)["body"] == {"subject": "m1", "what": "profile"}
+        said: dict[str, Any] = {"subject": "m1", "what": "profile", "also": [], "by": [], "hits": None}
+        assert content(told)["body"] == said
+
+    def test_of_a_search_is_filed_under_everybody_who_was_shown(self) -> None:
+        look = RecordLook(subject="m1", what="search", also=("m2", "m3"), by=("name",), hits=3)
+
+        told = decide(record_look, look, context=context(actor=OPERATOR))
+
+        assert told.document(Entry).subjects == ("m1", "m2", "m3", "call-7")
+        assert content(told)["body"]["by"] == ["name"]
 
 
 class TestListening:

@@ -1,0 +1,132 @@
+"""Names that are looked for: filters for who may have them, and how close a member's own name is."""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+from rapidfuzz.distance import OSA
+
+from workers.registration.folding import PARTICLES, errors_allowed, one_error_away, spellings
+
+Filter = Mapping[str, Any]
+Spellings = tuple[str, ...]
+"""A word of a query, in every way in which it may stand in a name."""
+
+LOOKED_UP: Final = 2
+"""So many words of a name are looked up in indexes, the longest."""
+LEAST_LETTERS: Final = 2
+MOST_WORDS_WANTED: Final = 5
+END: Final = "\U0010ffff"
+"""Sorts behind whatever a text goes on with."""
+_APART: Final = re.compile(r"[\s,;.:/_\-]+")
+
+
+class Match(StrEnum):
+    """How close somebody is to what was looked for, the closest first."""
+
+    WHOLE = "whole"
+    PART = "part"
+    NEAR = "near"
+
+    @property
+    def rank(self) -> int:
+        """Its place in that order."""
+        return _ORDER.index(self)
+
+
+_ORDER: Final = tuple(Match)
+
+
+def begins(text: str) -> Filter:
+    """What begins with a text."""
+    return {"$gte": text, "$lt": text + END}
+
+
+def words_wanted(text: str) -> tuple[Spellings, ...]:
+    """The words that tell people apart, the longest first; none if that is too little, or too much, to look for."""
+    found = [each for token in _APART.split(text) if (each := spellings(token))]
+    telling = [each for each in found if not PARTICLES.intersection(each)] or found
+    longest_first = tuple(sorted(telling, key=lambda each: len(each[0]), reverse=True))
+    if not longest_first or len(longest_first[0][0]) < LEAST_LETTERS or len(longest_first) > MOST_WORDS_WANTED:
+        return ()
+    return longest_first
+
+
+def named(
+    words: Sequence[Spellings], level: Match, known: Mapping[Spellings, Sequence[str]], day: str | None
+) -> Filter:
+    """Who may have these words in their name; the longest are looked up, whoever looks checks the others.
+
+    Args:
+        words: the longest first.
+        level: how far from them a name may be.
+        known: for words that may have two errors: the first and last names that are so near.
+        day: how the birthday's key begins, if it is known, too.
+    """
+    main = [_standing(each, level, known.get(each)) for each in words[:LOOKED_UP]]
+    further = [_standing(each, level) for each in words[:LOOKED_UP]]
+    place = "search." if day is None else "search.birth."
+    born: Filter = {} if day is None else {"search.birth.day": begins(day)}
+    ways: list[Filter]
+    if len(words) == 1:
+        ways = [{f"{place}last": main[0]}, {f"{place}first": main[0]}]
+        ways += [{"search.more.a": further[0]}, {"search.more.b": further[0]}]
+    else:
+        ways = [{f"{place}last": main[one], f"{place}first": main[1 - one]} for one in (0, 1)]
+        ways += [{"search.more": {"$elemMatch": {"a": further[one], "b": further[1 - one]}}} for one in (0, 1)]
+    return {"$or": [{**born, **way} for way in ways]}
+
+
+def _standing(word: Spellings, level: Match, known: Sequence[str] | None = None) -> Filter:
+    """What may stand where a word is looked for."""
+    if level is Match.WHOLE:
+        return {"$in": list(word)}
+    beginnings = [beginning(way) for way in word]
+    if level is Match.PART:
+        return {"$in": beginnings}
+    near = known if known is not None else {each for way in word if errors_allowed(way) for each in one_error_away(way)}
+    return {"$in": [*sorted(near), *beginnings]}
+
+
+def beginning(word: str) -> re.Pattern[bytes]:
+    """What begins with a folded word, beside others in one list.
+
+    Of bytes: with the flag that Python gives patterns of text MongoDB doesn't look up their beginning in an index.
+    """
+    return re.compile(b"^" + word.encode())
+
+
+def closeness(words: Sequence[Spellings], name: Sequence[str]) -> tuple[Match, int] | None:
+    """How close a name comes to what was looked for, and by how many errors; each of its words counts once.
+
+    Args:
+        words: what was looked for.
+        name: a member's words, folded.
+
+    Returns:
+        None: it doesn't.
+    """
+    if not words:
+        return Match.WHOLE, 0
+    found: list[tuple[int, int]] = []
+    for place, word in enumerate(name):
+        here = word_closeness(words[0], word)
+        rest = None if here is None else closeness(words[1:], [*name[:place], *name[place + 1 :]])
+        if here is not None and rest is not None:
+            found.append((max(here[0].rank, rest[0].rank), here[1] + rest[1]))
+    if not found:
+        return None
+    rank, errors = min(found)
+    return _ORDER[rank], errors
+
+
+def word_closeness(wanted: Spellings, word: str) -> tuple[Match, int] | None:
+    """How close a word of a name comes to one that was looked for, and by how many errors; None: it doesn't."""
+    if word in wanted:
+        return Match.WHOLE, 0
+    if word.startswith(wanted):
+        return Match.PART, 0
+    distances = [(OSA.distance(way, word), way) for way in wanted]
+    errors = [distance for distance, way in distances if distance <= errors_allowed(way)]
+    return (Match.NEAR, min(errors)) if errors else None

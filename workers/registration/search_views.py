@@ -1,0 +1,119 @@
+"""Searching members: a few, ranked, by keys that stand in their documents; never everybody."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from runtime.store import Reader
+from workers.registration.documents import Member, MemberState
+from workers.registration.folding import TWO_ERRORS_FROM, beginnings_of_neighbours, words_of
+from workers.registration.search_names import (
+    LOOKED_UP,
+    Filter,
+    Match,
+    Spellings,
+    beginning,
+    closeness,
+    named,
+    word_closeness,
+)
+from workers.registration.search_terms import Terms, Wanted, near_cards, read
+
+CANDIDATES: Final = 200
+"""Most members that one step of a search looks at."""
+
+
+class Hit(NamedTuple):
+    """A member who was found, how close they are to what was looked for, and by how many typing errors."""
+
+    member: Member
+    match: Match
+    errors: int
+
+
+class FoundMembers(NamedTuple):
+    """Who was found, the closest first."""
+
+    hits: tuple[Hit, ...]
+    is_cut: bool
+    """Whether there are more than are shown."""
+
+
+class SearchViews:
+    """Searches over the registration worker's members."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def search(self, wanted: Wanted, *, most: int, region: str | None = None) -> FoundMembers:
+        """Members whom all that is given fits, at most so many: those whom it fits wholly, in part, nearly.
+
+        Raises:
+            UnfitSearch: it is empty, too short, or can't be.
+            Away: MongoDB can't be reached.
+        """
+        terms = read(wanted, region)
+        hits: dict[str, Hit] = {}
+        is_cut = False
+        for level in terms.levels:
+            limit = _limit(terms, level, most)
+            found = await self._reader.find(Member, await self._filter(terms, level), limit=limit)
+            hits |= {hit.member.id: hit for member in found if (hit := judged(member, terms)) is not None}
+            is_cut = len(found) == limit or len(hits) > most
+            if is_cut or (hits and terms.is_whole_card):  # whose card it is, is known: nobody is near
+                break
+        return FoundMembers(tuple(sorted(hits.values(), key=_order)[:most]), is_cut)
+
+    async def _filter(self, terms: Terms, level: Match) -> Filter:
+        filters = list(terms.filters)
+        if terms.is_whole_card and terms.card_number is not None:
+            numbers = near_cards(terms.card_number) if level is Match.NEAR else [terms.card_number]
+            filters.append({"card_numbers": {"$in": numbers}})
+        if terms.words:
+            long = [each for each in terms.words[:LOOKED_UP] if level is Match.NEAR and _may_have_two_errors(each)]
+            known = {each: await self._known(each) for each in long}
+            filters.append(named(terms.words, level, known, terms.day))
+        return filters[0] if len(filters) == 1 else {"$and": filters}
+
+    async def _known(self, word: Spellings) -> Sequence[str]:
+        """First and last names that are near to a word which may have two errors.
+
+        An index tells which names there are, each once, whoever has them.
+        """
+        long = [way for way in word if len(way) >= TWO_ERRORS_FROM]
+        beginnings = sorted({each for way in long for each in beginnings_of_neighbours(way)})
+        fits: Filter = {"$in": [beginning(each) for each in beginnings]}
+        names: set[str] = set()
+        for field in ("search.last", "search.first"):
+            names.update(await self._reader.distinct(Member, field, {field: fits}))
+        return sorted(name for name in names if word_closeness(word, name) is not None)
+
+
+def _limit(terms: Terms, level: Match, most: int) -> int:
+    """How many candidates to look at: all who are found by two words without errors fit alike."""
+    return most + 1 if level is not Match.NEAR and 0 < len(terms.words) <= LOOKED_UP else CANDIDATES
+
+
+def _may_have_two_errors(word: Spellings) -> bool:
+    return any(len(way) >= TWO_ERRORS_FROM for way in word)
+
+
+def judged(member: Member, terms: Terms) -> Hit | None:
+    """How close a candidate is to what is looked for; None if it isn't."""
+    close = closeness(terms.words, [*words_of(member.last_name), *words_of(member.first_name)])
+    if close is None:
+        return None
+    match, errors = close
+    matches = [match]
+    if terms.phone is not None:
+        matches.append(Match.WHOLE if member.phone == terms.phone else Match.PART)
+    if terms.email is not None:
+        matches.append(Match.WHOLE if member.comparable_email == terms.email else Match.PART)
+    if terms.card_number is not None and terms.card_number not in member.card_numbers:
+        matches.append(Match.NEAR if terms.is_whole_card else Match.PART)
+    return Hit(member, max(matches, key=lambda each: each.rank), errors)
+
+
+def _order(hit: Hit) -> tuple[int, int, bool, str, str, str]:
+    member = hit.member
+    is_out = member.state is not MemberState.ACTIVE
+    return hit.match.rank, hit.errors, is_out, member.last_name or "", member.first_name or "", member.id
