@@ -111,9 +111,9 @@ class Growth:
                 most.accounts[entries] = old
                 found.accounts[entries] = Beside(old.entries)
             await self._settle()
-            for number in range(rounds):
-                await self._round(places, found, commands, f"round {number + 1} of {rounds}")
             await self._read(places, found)
+            for number in range(rounds):
+                await self._round(places, found, commands, number, f"round {number + 1} of {rounds}")
         finally:
             self._say("cleaning up", 0, 0)
             for place in places:
@@ -152,13 +152,15 @@ class Growth:
         with MongoClient[dict[str, Any]](self._settings().mongo_url.get_secret_value()) as client:
             await asyncio.to_thread(client.admin.command, "fsync")
 
-    async def _round(self, places: list[Place], found: Grown, commands: int, where: str) -> None:
-        for place in places:
+    async def _round(self, places: list[Place], found: Grown, commands: int, number: int, where: str) -> None:
+        """Measure each once, in every other round the other way round: who comes first may meet a colder machine."""
+        turn = -1 if number % 2 else 1
+        for place in places[::turn]:
             beside = found.members[place.size]
             for each in (self._registrations(place, commands), self._purchases(place, commands)):
                 self._say(f"{where}: {each.name}s beside {place.size:,} members", 0, 0)
                 beside.samples.setdefault(each.name, []).append(await self._sample(place, each))
-        for entries, old in places[-1].accounts.items():
+        for entries, old in list(places[-1].accounts.items())[::turn]:
             self._say(f"{where}: purchases on an account with {entries:,} entries", 0, 0)
             beside = found.accounts[entries]
             sample = await self._sample(places[-1], self._coffees(old, commands))

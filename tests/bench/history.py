@@ -27,7 +27,7 @@ from contracts.messages import Command
 from contracts.programme import Programme
 from contracts.rewards import RecordPurchase
 from runtime.documents import Document
-from runtime.mongo import CODEC, Raw, from_raw, to_raw
+from runtime.mongo import CODEC, MAJORITY, Raw, from_raw, to_raw
 from runtime.settings import Settings
 from tests.bench.commands import Shop, asked, card_number, happened
 from tests.bench.script import PLACEHOLDER, Played, Rehearsal, Workload
@@ -111,6 +111,8 @@ async def put(settings: Settings, copies: Copies, note: Note) -> None:
         step = max(1, AT_ONCE // max(1, copies.each))
         for turn, start in enumerate(range(0, copies.count, step)):
             numbers = range(start, min(copies.count, start + step))
+            if numbers.stop == copies.count:  # who reads by majority then finds all of it
+                database = database.with_options(write_concern=MAJORITY)
             await asyncio.to_thread(_insert, database, copies, numbers, is_checked=turn % CHECKED == 0)
             note(len(numbers) * copies.each)
 
