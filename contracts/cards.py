@@ -118,6 +118,8 @@ class VirtualCardIssued(CardEvent):
 
     member_id: MemberId
     category: Code
+    pool_number: CardNumber | None = None
+    """Of a member who absorbed another: the card in whose account all of theirs collect."""
 
 
 class CardLinked(CardEvent):
@@ -127,6 +129,19 @@ class CardLinked(CardEvent):
     category: Code
     replaces: CardNumber | None = None
     """The card whose place it took, where it did."""
+    pool_number: CardNumber | None = None
+    """As in `VirtualCardIssued`."""
+
+
+class CardMerged(CardEvent):
+    """Two members were merged: whose one of their cards is from now on, and with which other card it collects."""
+
+    member_id: MemberId
+    from_member_id: MemberId
+    """Whose it was; the same where it is the survivor's own."""
+    state: CardState
+    pool_number: CardNumber | None
+    """None for a card that is out of use: what it collected comes along when it is restored."""
 
 
 class CardLinkRefused(CardEvent):
@@ -176,6 +191,8 @@ class CardRestored(CardEvent):
     state: CardState
     stopped_at: Instant | None
     """When it was blocked, where it is."""
+    pool_number: CardNumber | None = None
+    """As in `VirtualCardIssued`."""
 
 
 class CardCategoryChanged(CardEvent):

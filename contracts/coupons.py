@@ -146,6 +146,13 @@ class ReturnCoupons(Command, worker="rewards", key="purchase_id", actors=OURS):
     purchase_id: PurchaseId
 
 
+class KeepOneCoupon(Command, worker="rewards", key="account_id", actors=OURS):
+    """Of coupons that came of what a person is given once, let one stay, as accounts became one (said by a worker)."""
+
+    account_id: AccountId
+    coupon_codes: Annotated[tuple[KnownCouponCode, ...], Field(max_length=100)]
+
+
 class CouponEvent(Event, worker="rewards", key="account_id", about=("Coupon", "coupon_code")):
     """Something that happened to a coupon."""
 

@@ -214,7 +214,7 @@ class ResumePurchase(RewardsCommand, actors=OURS):
 
 
 class JoinAccount(RewardsCommand, actors=OURS):
-    """Let a card that took another's place lead to that one's account, now that there is one (said by a worker)."""
+    """Let a card collect in another's account, now that there is one (said by a worker)."""
 
     first_card_number: CardNumber
 
@@ -347,7 +347,7 @@ class AccountClosed(BalanceEvent):
 
 
 class BalanceMoved(BalanceEvent):
-    """What another account held came into this one, as that one's card took the place of this one's."""
+    """What another account held came into this one: a card took another's place, or two members became one."""
 
     from_account_id: AccountId
     moved: tuple[UnitChange, ...]

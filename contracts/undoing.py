@@ -88,6 +88,9 @@ UNDOING: Final[Mapping[str, Undo]] = {
     "UnblockMember": _by("BlockMember", how="The member's timeline, with both reasons; their cards' timelines."),
     "ChangeSubscriptions": _by("ChangeSubscriptions", how="The member's timeline: what changed, each time."),
     "StopMailings": _by("ChangeSubscriptions", how="The member's timeline: `SubscriptionsChanged` names what stopped."),
+    "ProposeMerge": _never("Nothing has happened: a code that nobody gives back ends by itself."),
+    "ConfirmMerge": _never("Two members are one for good. What both were before is kept."),
+    "MergeMembers": _never("Two members are one for good. What both were before is kept."),
     # what is sent
     "ResendMessage": _never("What is on its way can't be called back."),
 }

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from contracts.messages import Actor, Command, Envelope, Event, Message
 from runtime.documents import Document, Erase, Slot, View, at_version
@@ -17,6 +17,9 @@ from runtime.vault import NO_VAULT, Vault
 
 P = TypeVar("P")
 H = TypeVar("H", bound=Callable[..., Any])
+
+MOST_ALIASES: Final = 32
+"""Steps from a document that stands for another to that one: more are a circle."""
 
 Change = Document | Event | Command | Erase
 Changes = Iterator[Change | tuple[Change, ...]]
@@ -34,9 +37,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Where a document's id stands: a field or property of the message, or of an earlier parameter (`card.holder`)."""
+    """Where a document's id stands: a field or property of the message, or of an earlier parameter (`card.holder`).
+
+    A document that stands for another one (`Document.alias`) is followed to that one, unless it is wanted `as_is`.
+    """
 
     path: str
+    as_is: bool = False
 
 
 class Context(Generic[P]):
@@ -102,6 +109,8 @@ class Need:
     many: bool
     depth: int
     """How many loads must come before this one."""
+    alias: str | None = None
+    """The field by which a document is followed to the one that it stands for."""
 
     def slots(self, message: Message, found: Mapping[str, Any]) -> tuple[Slot, ...]:
         """The slots that it asks for, given what was found for the earlier parameters."""
@@ -114,6 +123,22 @@ class Need:
         if self.many:
             return tuple((self.document, each) for each in value)
         return ((self.document, value),)
+
+    def followed(self, slot: Slot, view: View) -> Slot:
+        """The slot of the document that the one at a slot stands for, as far as the view knows the way: mostly its own.
+
+        Raises:
+            LookupError: the way has no end.
+        """
+        if self.alias is None:
+            return slot
+        for _ in range(MOST_ALIASES):
+            document = view.at(slot) if view.knows(slot) else None
+            other = None if document is None else getattr(document, self.alias)
+            if other is None:
+                return slot
+            slot = (self.document, other)
+        raise LookupError(f"{self.document.__name__} {slot[1]} stands for itself")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +161,9 @@ class Handler:
             if need.depth == depth:
                 wanted += [slot for slot in slots if not view.knows(slot)]
             elif slots and not need.many:
-                found[need.name] = view.at(slots[0])
+                slot = need.followed(slots[0], view)
+                if view.knows(slot):
+                    found[need.name] = view.at(slot)
         return wanted
 
     def arguments(self, message: Message, view: View) -> dict[str, Any]:
@@ -149,6 +176,8 @@ class Handler:
         found: dict[str, Any] = {}
         for need in self.needs:
             slots = need.slots(message, found)
+            if need.alias is not None:
+                slots = tuple(need.followed(slot, view) for slot in slots)
             unknown = [slot for slot in slots if not view.knows(slot)]
             if unknown:
                 raise NotLoaded(tuple(unknown))
@@ -293,6 +322,7 @@ def _read_need(
         optional=len(options) > 1,
         many=many,
         depth=origin.depth + 1 if origin else 0,
+        alias=None if many or keys[0].as_is else document.alias,
     )
 
 

@@ -49,6 +49,8 @@ class Document(msgspec.Struct, metaclass=_Kept, frozen=True, rename={"id": "_id"
 
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()
+    alias: ClassVar[str | None] = None
+    """A field that, where it is set, names the document that this one stands for: handlers are given that one."""
 
     id: str
     version: int = 0

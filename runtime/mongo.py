@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
+from bson.regex import Regex
 from pydantic import BaseModel, ValidationError
 from pymongo.errors import (
     ConfigurationError,
@@ -83,6 +84,14 @@ def from_raw(document_class: type[D], raw: Raw) -> D:
         return msgspec.convert(raw, document_class, builtin_types=BUILTIN_TYPES, dec_hook=_model)
     except (msgspec.DecodeError, ValidationError) as error:
         raise Unfit(f"a stored {document_class.__name__} is none any more: {_where(error)}") from error
+
+
+def begins_with(text: str) -> Regex[str]:
+    """What begins with a text, in letters and digits, to stand beside others in an `$in`: an index serves it.
+
+    Not compiled by Python: that takes 100 µs each, and adds a flag that keeps MongoDB from using the index.
+    """
+    return Regex("^" + text)
 
 
 def update_of(before: Document, after: Document) -> Raw:

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pydantic import SecretStr
 from pymongo import MongoClient
@@ -11,6 +12,10 @@ from pymongo import MongoClient
 from runtime.settings import Settings
 from tests.security.scan import shown
 from tests.servers import Servers, running_servers
+
+# Every run tries the same examples, however slow the machine; `--hypothesis-profile default` looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

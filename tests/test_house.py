@@ -17,21 +17,10 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("contracts", "runtime", "workers", "services", "tests")
 MESSAGES: dict[str, type[Message]] = {**COMMANDS, **EVENTS}
 BESIDE = {
-    "adjustments": "rewards",
-    "calls": "registration",
-    "corrections": "rewards",
-    "codes": "registration",
-    "coupons": "rewards",
-    "identification": "registration",
-    "passwords": "registration",
-    "favourites": "registration",
-    "member_life": "registration",
+    **dict.fromkeys(("adjustments", "corrections", "coupons", "joining", "pastimes", "spending", "tiers"), "rewards"),
+    **dict.fromkeys(("calls", "codes", "favourites", "identification", "member_life", "merging"), "registration"),
+    **dict.fromkeys(("passwords", "profiles", "verification"), "registration"),
     "subscriptions": "notifications",
-    "pastimes": "rewards",
-    "profiles": "registration",
-    "spending": "rewards",
-    "tiers": "rewards",
-    "verification": "registration",
 }
 """Contract modules that aren't named after their messages' worker, because it has many."""
 OUTSIDE_HANDLERS = frozenset({"views.py", "courier.py", "sending.py"})

@@ -31,6 +31,7 @@ __all__ = [
     "ConsentRule",
     "DateQuestion",
     "FavouriteRules",
+    "MergeRules",
     "NumberQuestion",
     "Question",
     "RegistrationRules",
@@ -71,6 +72,17 @@ class ConsentRule(_Rules):
     kind: Code
     is_required: bool = True
     text_versions: tuple[Reference, ...] = Field(min_length=1)
+
+
+class MergeRules(_Rules):
+    """Making one member of two."""
+
+    mergers: tuple[ActorKind, ...] = (ActorKind.OPERATOR, ActorKind.SYSTEM)
+    """Who may ask the other member by a code, and do it with that."""
+    mergers_without_consent: tuple[ActorKind, ...] = (ActorKind.OPERATOR, ActorKind.SYSTEM)
+    """Who may do it without asking the other member: the stronger right."""
+    most_absorbed: int = Field(3, ge=1, le=20)
+    """How many members one may absorb, those included that an absorbed one had absorbed."""
 
 
 class BlockingRules(_Rules):
@@ -121,6 +133,7 @@ class RegistrationRules(_Rules):
     identification: IdentificationRules = IdentificationRules()
     passwords: PasswordRules = PasswordRules()
     profiles: ProfileRules = ProfileRules()
+    merging: MergeRules = MergeRules()
     search: SearchRules = SearchRules()
 
     verification_hours: int = Field(24, ge=1, le=720)

@@ -92,7 +92,7 @@ class RewardRules(BaseModel):
     """Who may move a coupon to another card."""
     survey_takers: tuple[ActorKind, ...] = (ActorKind.APP, ActorKind.WALLET, ActorKind.OPERATOR)
     players: tuple[ActorKind, ...] = (*TILLS, ActorKind.APP, ActorKind.WALLET, ActorKind.OPERATOR)
-    """Who may play for a card. A draw follows from its command's id: who may choose ids may look for lucky ones."""
+    """Who may play for a card. A draw follows from its command's id by a secret key: nobody finds lucky ids."""
     tier_assigners: tuple[ActorKind, ...] = OFFICE
     shortfall: Shortfall = Shortfall.DEBT
     park_seconds: int = Field(300, ge=1, le=86_400)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.catalogue import COMMANDS
 from contracts.messages import WORKERS
 from contracts.refusals import REFUSALS
 from runtime.decisions import snake_case
@@ -33,7 +34,9 @@ def handler_places(root: Path) -> dict[str, list[HandlerPlace]]:
 
 def refusals_of(root: Path, worker: str) -> list[str]:
     """The codes of the catalogue that a worker may refuse with: those that its sources name, or its documents imply."""
-    said = {"actor_not_allowed", "not_sealed"}  # the runtime says them for every worker
+    said = {"actor_not_allowed"}  # the runtime says it for every worker
+    if any(command.sealed for command in COMMANDS.values() if command.worker == worker):
+        said.add("not_sealed")
     for _, tree in _modules(root, worker):
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -25,6 +25,7 @@ from services.gateway.ledger_reads import router as ledger
 from services.gateway.looks import Looks
 from services.gateway.member_page import router as member_page
 from services.gateway.member_reads import router as members
+from services.gateway.merge_reads import router as merging
 from services.gateway.metrics import Metrics
 from services.gateway.offer_reads import router as offers
 from services.gateway.page import rendered
@@ -106,6 +107,7 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     rest.include_router(members)
     rest.include_router(member_page)
     rest.include_router(offers)
+    rest.include_router(merging)
     rest.include_router(ledger)
     rest.include_router(calls)
     rest.include_router(choices)

@@ -52,10 +52,10 @@ async def call_timeline(call_id: CallId, visit: CallVisit, limit: Limit = 100, b
 
 @router.get("/members/{member_id}/calls", tags=["calls"])
 async def member_calls(member_id: MemberId, visit: CallVisit, limit: Limit = 100) -> list[CallShown]:
-    """The calls about a member, newest first."""
-    there(await visit.doors.registration.member(member_id), "member")
-    found = await visit.doors.registration.calls_of(member_id, limit)
-    visit.looked_at_member(member_id, "calls")
+    """The calls about a member and those whom they absorbed, newest first."""
+    member = there(await visit.doors.registration.member(member_id), "member")
+    found = await visit.doors.registration.calls_of(member.id, limit, absorbed=member.absorbed)
+    visit.looked_at_member(member.id, "calls")
     return [CallShown.model_validate(each) for each in found]
 
 

@@ -7,6 +7,7 @@ ADJUSTMENT: Final = "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"
 CALL: Final = "0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c"
 COUPON: Final = "7KQ4-2M9X-TB3C-8RWJ"
 MEMBER: Final = "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"
+OTHER_MEMBER: Final = "0192f0c1a2b37c4d8e9f001122334455"
 STORE: Final = {"store": "berlin-1", "till": "till-7", "receipt_number": "000123", "business_day": "2026-11-22"}
 UNDONE: Final = {"operator_id": "olga", "reason": "mistake"}
 
@@ -71,6 +72,9 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "VerifyPhone": {"registration_id": MEMBER, "code": "271828"},
     "SendPhoneCode": {"member_id": MEMBER},
     "ConfirmPhone": {"member_id": MEMBER, "challenge_id": ADJUSTMENT, "code": "271828"},
+    "ProposeMerge": {"member_id": MEMBER, "absorbed_id": OTHER_MEMBER},
+    "ConfirmMerge": {"member_id": MEMBER, "absorbed_id": OTHER_MEMBER, "challenge_id": ADJUSTMENT, "code": "271828"},
+    "MergeMembers": {"member_id": MEMBER, "absorbed_id": OTHER_MEMBER},
     "RecordPurchase": {
         "card_number": CARD,
         **STORE,

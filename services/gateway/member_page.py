@@ -24,8 +24,8 @@ async def page(member_id: MemberId, visit: PageVisit, recent: Recent = 20) -> Pa
     cards = await doors.cards.cards_of(member.id)
     numbers = [card.number for card in cards]
     collected = await doors.rewards.collected(numbers, doors.programme, datetime.now(UTC), recent)
-    messages = await doors.notifications.messages_of(member.id, recent)
-    history = await timeline(doors.audit, [member.id, *numbers, *collected.account_ids], recent, None)
+    messages = await doors.notifications.messages_of(member.id, recent, absorbed=member.absorbed)
+    history = await timeline(doors.audit, [member.id, *member.absorbed, *numbers, *collected.account_ids], recent, None)
     visit.looked_at_member(member.id, "page")
     shown = [CardShown.among(card, cards) for card in cards]
     return PageShown.of(MemberShown.model_validate(member), shown, collected, messages, history)

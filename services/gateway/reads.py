@@ -101,15 +101,15 @@ class Visit:
         """Whether who reads works on members, rather than serving one."""
         return self._caller.actor.kind in OFFICE
 
-    def may_name_holder(self, card: HeldCard) -> bool:
-        """Whether a card tells who reads whose it is: one that doesn't work identifies nobody."""
-        works = card.state is not None and may(card.state, Act.IDENTIFY) and card.suspended_at is None
-        return self.is_office or works
-
     @property
     def is_the_holders(self) -> bool:
         """Whether who reads is, or speaks to, the card's holder, rather than whoever stands at a till."""
         return self.is_office or self._caller.actor.kind in (ActorKind.APP, ActorKind.WALLET)
+
+    def may_name_holder(self, card: HeldCard) -> bool:
+        """Whether a card tells who reads whose it is: one that doesn't work identifies nobody."""
+        works = card.state is not None and may(card.state, Act.IDENTIFY) and card.suspended_at is None
+        return self.is_office or works
 
     def looked_at_member(self, member_id: str, what: str) -> None:
         """Note that a member was shown."""
@@ -168,26 +168,28 @@ Before = Annotated[str | None, Query(max_length=200, description="`before` of th
 
 @router.get("/members/{member_id}", tags=["members"])
 async def member(member_id: MemberId, visit: MemberVisit) -> MemberShown:
-    """A member's profile; that it was looked at is noted."""
+    """A member's profile; that it was looked at is noted. Where another absorbed them it is that one's."""
     found = there(await visit.doors.registration.member(member_id), "member")
-    visit.looked_at_member(member_id, "profile")
+    visit.looked_at_member(found.id, "profile")
     return MemberShown.model_validate(found)
 
 
 @router.get("/members/{member_id}/cards", tags=["members"])
 async def cards(member_id: MemberId, visit: MemberVisit) -> list[CardShown]:
     """A member's cards, the first linked first, those that were replaced too."""
-    there(await visit.doors.registration.member(member_id), "member")
-    found = await visit.doors.cards.cards_of(member_id)
-    visit.looked_at_member(member_id, "cards")
+    member = there(await visit.doors.registration.member(member_id), "member")
+    found = await visit.doors.cards.cards_of(member.id)
+    visit.looked_at_member(member.id, "cards")
     return [CardShown.among(each, found) for each in found]
 
 
 @router.get("/members/{member_id}/messages", tags=["members"])
 async def messages(member_id: MemberId, visit: MessagesVisit) -> list[MessageShown]:
-    """What a member was sent, newest first."""
-    found = await visit.doors.notifications.messages_of(member_id)
-    visit.looked_at_member(member_id, "messages")
+    """What a member was sent, and whom they absorbed, newest first."""
+    member = await visit.doors.registration.member(member_id)
+    ids = (member_id, ()) if member is None else (member.id, member.absorbed)
+    found = await visit.doors.notifications.messages_of(ids[0], absorbed=ids[1])
+    visit.looked_at_member(ids[0], "messages")
     return [MessageShown.model_validate(each) for each in found]
 
 
@@ -260,14 +262,14 @@ async def account_of(card_number: str, visit: Visit) -> str:
 async def member_timeline(
     member_id: MemberId, visit: TimelineVisit, limit: Limit = 100, before: Before = None
 ) -> Timeline:
-    """Everything that happened to a member and their cards, newest first, with who did it."""
-    there(await visit.doors.registration.member(member_id), "member")
-    cards = [card.number for card in await visit.doors.cards.cards_of(member_id)]
+    """Everything that happened to a member, whom they absorbed and their cards, newest first, with who did it."""
+    member = there(await visit.doors.registration.member(member_id), "member")
+    cards = [card.number for card in await visit.doors.cards.cards_of(member.id)]
     known = [await visit.doors.rewards.card(number) for number in cards]
     led_to = dict.fromkeys(card.account_id for card in known if card is not None and card.account_id is not None)
     accounts = [each for account_id in led_to for each in await visit.doors.rewards.accounts_of(account_id)]
-    visit.looked_at_member(member_id, "timeline")
-    return await timeline(visit.doors.audit, [member_id, *cards, *accounts], limit, before)
+    visit.looked_at_member(member.id, "timeline")
+    return await timeline(visit.doors.audit, [member.id, *member.absorbed, *cards, *accounts], limit, before)
 
 
 @router.get("/cards/{card_number}/timeline", tags=["cards"])

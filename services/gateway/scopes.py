@@ -14,13 +14,14 @@ READ_MEMBER: Final = "read:member"
 READ_COUPON: Final = "read:coupon"
 READ_KNOWLEDGE: Final = "read:knowledge"
 READ_LEDGER: Final = "read:ledger"
+PREVIEW_MERGE: Final = "preview:merge"
 READ_PAGE: Final = "read:page"
 READ_TIMELINE: Final = "read:timeline"
 READ_MESSAGES: Final = "read:messages"
 SEARCH_MEMBERS: Final = "search:members"
 READS: Final = frozenset(
     {
-        *(READ_CALL, READ_CARD, READ_COUPON, READ_KNOWLEDGE, READ_LEDGER),
+        *(PREVIEW_MERGE, READ_CALL, READ_CARD, READ_COUPON, READ_KNOWLEDGE, READ_LEDGER),
         *(READ_MEMBER, READ_MESSAGES, READ_PAGE, READ_TIMELINE, SEARCH_MEMBERS),
     }
 )
@@ -28,12 +29,13 @@ READS: Final = frozenset(
 OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.actors <= OUR_PROCESSES) | {"RecordLook"}
 """Commands that our own processes give each other: only a system's key may send them from outside."""
 
-SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "IdentifyByDetails", "TieOperator"})
-"""What a key of an operator may do only if it names it: the stronger rights, such as the second person's."""
+SECOND_PERSON: Final = frozenset(
+    {"ApproveAdjustment", "DeclineAdjustment", "IdentifyByDetails", "MergeMembers", "TieOperator"}
+)
+"""What a key of an operator may do only if it names it: the stronger right, of the second person for one."""
 
 FROM_FORM: Final = "RegisterMember:paper_form"
 """To register from a paper form, without the person: beside the scope of the command, and only where a key names it."""
-
 BULK_ADJUSTMENTS: Final = "bulk:adjustments"
 """To adjust many balances by one file (`punchcard adjust`)."""
 

@@ -66,6 +66,8 @@ class MemberShown(Shape):
     language: str
     card_numbers: tuple[str, ...]
     refused_cards: tuple[RefusedCardShown, ...]
+    absorbed: tuple[str, ...]
+    """Members who were merged into this one."""
     consents: tuple[ConsentShown, ...]
     answers: tuple[AnswerShown, ...]
 
@@ -145,6 +147,9 @@ class PurchaseShown(Shape):
     recorded_at: datetime | None
     is_confirmed: bool
     revision: int
+    """As the till counts; it may say another content without counting."""
+    versions: int
+    """How many contents the receipt has had; above 1 it was revised."""
     lines: tuple[PurchaseLine, ...]
     earnings: tuple[EarningShown, ...]
     refunds: tuple[RefundShown, ...]

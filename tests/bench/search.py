@@ -167,6 +167,7 @@ def by_name_and_email(member: Member, _: Random) -> Wanted:
     return Wanted(name=begun(last_of(member), 3), email=begun(member.email, 3))
 
 
+NOBODY: Final = "a name that nobody has"
 KINDS: Final[dict[str, Search]] = {
     "phone, national": by_phone,
     "phone, last 6 digits": by_end_of_phone,
@@ -185,7 +186,7 @@ KINDS: Final[dict[str, Search]] = {
     "last name, an error": by_last_name_with_an_error,
     "both names, an error in each": by_errors_in_both,
     "last name, two errors if long": by_two_errors,
-    "a name that nobody has": by_nobody,
+    NOBODY: by_nobody,
     "birthday": by_birthday,
     "birthday without year, name begun": by_birthday_and_name,
     "birthday without year, name with an error": by_birthday_and_misspelt_name,
@@ -320,7 +321,8 @@ class Searches:
                 (kind.cold_ms if is_cold else kind.warm_ms).append(1e3 * (time.perf_counter() - began))
                 kind.example = kind.example or _shown(wanted)
                 kind.hits.append(len(shown.hits))
-                kind.missed += not shown.is_cut and member.id not in {hit.member.id for hit in shown.hits}
+                is_found = shown.is_cut or member.id in {hit.member.id for hit in shown.hits}
+                kind.missed += not is_found and name != NOBODY
 
     def _asks(self) -> Iterator[tuple[str, Callable[[Member, int], Wanted | str]]]:
         for name, kind in KINDS.items():

@@ -6,6 +6,7 @@ import pytest
 
 from runtime.settings import Settings
 from tests.journeys.caring import is_cared_for_in_a_call
+from tests.journeys.merging import is_merged_with_another
 from tests.journeys.running import Punchcard, eventually, everything
 from tests.journeys.test_journey import APP, OPERATOR, PHONE, TILL, card_number, held, join, receipt
 
@@ -62,14 +63,17 @@ class TestALostCard:
         assert "MemberRegistered" in {line["what"] for line in lines["lines"]}
         await self.has_a_virtual_one_beside_it(punchcard, new, member_id)
         await is_cared_for_in_a_call(punchcard, settings, member_id, new, PHONE)
+        await is_merged_with_another(punchcard, new, member_id)
         assert punchcard.dead_letters() == {}
 
     async def has_a_virtual_one_beside_it(self, punchcard: Punchcard, plastic: str, member_id: str) -> None:
         made = await punchcard.done(APP, "IssueVirtualCard", member_id=member_id)
         virtual = made["VirtualCardIssued"]["card_number"]
+        sale = receipt(virtual, 4)
         await eventually(
-            lambda: punchcard.say(TILL, "RecordPurchase", **receipt(virtual, 4)),
-            lambda answer: answer.status_code == 200 and "PurchaseRecorded" in answer.text,
+            lambda: punchcard.say(TILL, "RecordPurchase", **sale),
+            # It may be parked first, until rewards have heard of the card.
+            lambda answer: answer.status_code == 200 and "PurchaseParked" not in answer.text,
             "a purchase",
         )
         await punchcard.done(OPERATOR, "ChangeCardCategory", card_number=virtual, category="employee")

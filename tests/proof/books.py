@@ -213,6 +213,44 @@ def others_know_the_same(case: Case) -> Found:
                     yield Violation("stale_copy", text)
 
 
+def merged_members_are_one(case: Case) -> Found:
+    """Whoever was absorbed leads to one who stays, in one step and alike in all workers, and has no cards left."""
+    members = _documents(case, "registration", "members")
+    linked, contacts = _documents(case, "cards", "linked_cards"), _documents(case, "notifications", "contacts")
+    for name, member in members.items():
+        into = member.get("merged_into")
+        for worker, kept in (("cards", linked), ("notifications", contacts)):
+            if name in kept and kept[name].get("merged_into") != into:
+                yield Violation("merge", f"{worker} lets {name} lead to {kept[name].get('merged_into')}, not to {into}")
+        if into is None:
+            continue
+        if members[into].get("merged_into") is not None or name not in members[into].get("absorbed", ()):
+            yield Violation("merge", f"{name} leads to {into}, who was absorbed, too, or didn't absorb them")
+        if linked[name]["card_numbers"]:
+            yield Violation("merge", f"{name} was absorbed and has cards left")
+
+
+def merged_accounts_are_one(case: Case) -> Found:
+    """No card leads to an account that was left, and whoever absorbed others collects in one."""
+    members, cards = _documents(case, "registration", "members"), _documents(case, "cards", "cards")
+    accounts = _documents(case, "rewards", "accounts")
+    left = {name: each["merged_into"] for name, each in accounts.items() if each.get("merged_into") is not None}
+    for name, into in left.items():
+        if into in left:
+            yield Violation("merge", f"account {name} leads to {into}, which was left, too")
+    pools: dict[str, set[str]] = defaultdict(set)
+    for number, known in _documents(case, "rewards", "cards").items():
+        card, account_id = cards.get(number, {}), str(known.get("account_id"))
+        if account_id in left:
+            yield Violation("merge", f"card {number} leads to the account {account_id}, which was left")
+        holder = str(card.get("member_id"))
+        if card.get("state") in IN_USE and members.get(holder, {}).get("absorbed"):
+            pools[holder].add(account_id)
+    for holder, ids in pools.items():
+        if len(ids) > 1:
+            yield Violation("merge", f"{holder}, who absorbed others, collects in {len(ids)} accounts")
+
+
 def the_trail_is_whole(case: Case) -> Found:
     """Audit's chains hold together, and have one entry for every event and every outcome."""
     kept = case.history.workers.get("audit")
@@ -265,5 +303,7 @@ BOOKS: Final[list[Callable[[Case], Found]]] = [
     claims_agree,
     no_card_of_a_blocked_member_works,
     others_know_the_same,
+    merged_members_are_one,
+    merged_accounts_are_one,
     the_trail_is_whole,
 ]

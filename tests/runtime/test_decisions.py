@@ -35,9 +35,11 @@ class TeaCup(Document):
     """A cup."""
 
     collection: ClassVar[str] = "tea_cups"
+    alias: ClassVar = "swapped_for"
 
     sips: int = 0
     saucer_id: str | None = None
+    swapped_for: str | None = None
 
 
 class Saucer(Document):
@@ -196,6 +198,62 @@ class TestLoading:
             yield ()
 
         run(drink, Drink(cup_id="red"), view(missing=(RED,)))
+
+
+class TestAlias:
+    CHIPPED = TeaCup(id="chipped", saucer_id="old", swapped_for="red")
+    RED = TeaCup(id="red", saucer_id="saucer")
+
+    def test_is_followed_to_the_document_that_it_stands_for(self) -> None:
+        def drink(command: Drink, cup: OneCup) -> Changes:
+            yield cup.evolve(sips=cup.sips + 1)
+
+        oldest = TeaCup(id="oldest", swapped_for="chipped")
+        decision = run(drink, Drink(cup_id="oldest"), view(oldest, self.CHIPPED, self.RED))
+        assert decision.documents[RED] == TeaCup(id="red", saucer_id="saucer", sips=1, version=1)
+        assert len(decision.documents) == 1
+
+    def test_is_asked_for_where_it_is_not_loaded_yet(self) -> None:
+        def drink(command: Drink, cup: MaybeCup) -> Changes:
+            yield Erase(TeaCup, "red")
+
+        with pytest.raises(NotLoaded) as caught:
+            run(drink, Drink(cup_id="chipped"), view(self.CHIPPED))
+        assert caught.value.slots == (RED,)
+
+    def test_is_what_later_parameters_hang_on(self) -> None:
+        def drink(command: Drink, cup: OneCup, saucer: Annotated[Saucer, Key("cup.saucer_id")]) -> Changes:
+            yield saucer.evolve()
+
+        worker = tea()
+        worker.handles(Drink)(drink)
+        loaded = view(self.CHIPPED, self.RED)
+        assert worker.handlers["Drink"].slots_at(1, Drink(cup_id="chipped"), loaded) == [(Saucer, "saucer")]
+        assert worker.handlers["Drink"].slots_at(1, Drink(cup_id="chipped"), view(self.CHIPPED)) == []
+        decision = run(drink, Drink(cup_id="chipped"), view(self.CHIPPED, self.RED, Saucer(id="saucer")))
+        assert list(decision.documents) == [(Saucer, "saucer")]
+
+    def test_is_given_itself_where_it_is_wanted_as_it_is(self) -> None:
+        def drink(command: Drink, cup: Annotated[TeaCup, Key("cup_id", as_is=True)]) -> Changes:
+            yield cup.evolve(sips=3)
+
+        decision = run(drink, Drink(cup_id="chipped"), view(self.CHIPPED, self.RED))
+        assert list(decision.documents) == [(TeaCup, "chipped")]
+
+    def test_is_given_itself_among_several(self) -> None:
+        def drink(command: Drink, cups: Annotated[tuple[TeaCup, ...], Key("others")]) -> Changes:
+            yield tuple(cup.evolve(sips=1) for cup in cups)
+
+        decision = run(drink, Drink(others=("chipped",)), view(self.CHIPPED))
+        assert list(decision.documents) == [(TeaCup, "chipped")]
+
+    def test_that_leads_in_a_circle_is_a_bug(self) -> None:
+        def drink(command: Drink, cup: OneCup) -> Changes:
+            yield cup
+
+        round_about = view(TeaCup(id="a", swapped_for="b"), TeaCup(id="b", swapped_for="a"))
+        with pytest.raises(LookupError, match="TeaCup . stands for itself"):
+            run(drink, Drink(cup_id="a"), round_about)
 
 
 class TestDecide:

@@ -136,7 +136,9 @@ def forgeries(facts: dict[str, Any]) -> Iterator[Forged]:
         fields = {key: value for key, value in facts.items() if key in command_class.model_fields}
         fields |= {key: now for key in ("purchased_at", "refunded_at") if key in command_class.model_fields}
         for kind in KINDS:
-            changes = [{"channel": each} for each in Channel] if name == "RegisterMember" else [{}]
+            at = command_class.model_fields.get("channel")
+            is_at_any = at is not None and at.annotation is Channel
+            changes = [{"channel": each} for each in Channel] if is_at_any else [{}]
             for change in changes:
                 yield Forged(str(uuid_utils.uuid7()), kind, body_of(name, **fields, **change))
 

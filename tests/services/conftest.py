@@ -19,6 +19,7 @@ from tests.services.gateway import Door, FakeEdge, FakeLibrary
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
     file = tmp_path / "keys.yaml"
     kinds = {"desk": ActorKind.OPERATOR, "till": ActorKind.POS, "other-till": ActorKind.POS, "wallet": ActorKind.WALLET}
+    kinds["forms"] = ActorKind.OPERATOR
     scopes = {
         "desk": (DEFAULT_SCOPES[ActorKind.OPERATOR] | NAMED) - {FROM_FORM},
         "forms": DEFAULT_SCOPES[ActorKind.OPERATOR] | NAMED,

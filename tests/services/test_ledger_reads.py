@@ -132,6 +132,16 @@ async def test_a_receipt_is_found_by_its_number(desk: Desk) -> None:
     assert (await desk.get("/v1/receipts/99")) == []
 
 
+async def test_another_content_of_a_receipt_is_shown_as_a_new_version(desk: Desk) -> None:
+    changed = receipt(coffees(3), receipt_number="1", store="s1", purchased_at=desk.shelf.shop.now)
+    desk.shelf.keep(desk.shelf.shop.say(changed))
+
+    (found,) = await desk.get("/v1/receipts/1")
+    (other,) = await desk.get("/v1/receipts/2")
+    assert (found["purchase"]["versions"], found["purchase"]["lines"][0]["quantity"]) == (2, 3)
+    assert other["purchase"]["versions"] == 1
+
+
 async def test_a_stores_receipt_is_found_whatever_other_stores_numbered_so_since(desk: Desk) -> None:
     for store in ("s1", "s2", "s3"):
         desk.shelf.shop.now += timedelta(hours=1)

@@ -18,9 +18,10 @@ from runtime.documents import Document
 from tests.decisions import NOON, TILL
 from workers.audit.documents import Entry
 from workers.cards import documents as cards
-from workers.notifications.documents import Message
+from workers.notifications.documents import Contact, Message
 from workers.registration.call_documents import Call
 from workers.registration.documents import KnownCard, Member
+from workers.registration.merge_documents import Merge, Side
 from workers.rewards.adjustment_documents import Adjustment, Operator
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card, Cause, Earning, LedgerEntry, Purchase, Reward, Terms
@@ -201,6 +202,20 @@ def call(number: int, member_id: str) -> Call:
     )
 
 
+def merge(number: int, member_id: str) -> Merge:
+    """A merge into a member."""
+    gone = Side(member_id=f"{member_id}-x{number}", card_numbers=(), absorbed=())
+    return Merge(
+        id=f"{member_id}-x{number}",
+        survivor_id=member_id,
+        survivor=Side(member_id=member_id, card_numbers=(), absorbed=()),
+        absorbed=gone,
+        actor=TILL,
+        is_confirmed=True,
+        merged_at=at(number),
+    )
+
+
 def history() -> dict[str, list[Document]]:
     """By worker, what its documents are after a while, as far as views ask for them."""
     accounts = ("a-1", "a-2", "a-3")
@@ -225,7 +240,11 @@ def history() -> dict[str, list[Document]]:
             KnownCard(id=CARD, state=CardState.ACTIVE),
             *(member(number) for number in range(MANY)),
             *(call(number, each) for each in ("m1", "m2") for number in range(MANY)),
+            *(merge(number, each) for each in ("m1", "m2") for number in range(3)),
         ],
-        "notifications": [message(number, each) for each in ("m1", "m2") for number in range(MANY)],
+        "notifications": [
+            *(message(number, each) for each in ("m1", "m2") for number in range(MANY)),
+            *(Contact(id=f"m{number}", phone=f"+4915112{number:05d}", language="en") for number in range(MANY)),
+        ],
         "audit": [line(number, each) for each in ("m1", CARD, "a-1", "m2") for number in range(MANY)],
     }

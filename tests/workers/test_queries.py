@@ -54,6 +54,7 @@ WHOLE: Final = {
     "CardsViews.cards_of": "a member's cards, which are few",
     "CardsViews.chain_of": "the cards of a chain, which are few",
     "NotificationViews.messages_on_their_way": "what waits to be sent, for operators alone",
+    "RewardsViews.together": "what two members have under way, a bounded number",
     "RewardsViews.explanation": "a window of a bounded length",
     "RewardsViews.purchases(unit)": "those of a bounded number",
     "RewardsViews.cards_by_receipt": "receipts with one number, of a bounded number of them",
@@ -108,7 +109,10 @@ OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "AuditViews.timeline": {"before": f"{wire_time(at(FEW))}|m1/000001"},
 }
 """What each view may be asked besides; each is asked by itself."""
-UNTRIED: Final[Mapping[str, str]] = {"RegistrationViews.search": "what is wanted has a form of its own"}
+UNTRIED: Final[Mapping[str, str]] = {
+    "RegistrationViews.search": "what is wanted has a form of its own",
+    "RegistrationViews.survivor_of": "asks only of an absorbed member's record, by its id",
+}
 """What is not tried here, and why."""
 OTHER_CARD: Final = {"RewardsViews.is_hidden": Card(id=OLD_CARD, account_id="a-1", replaced_by=CARD)}
 

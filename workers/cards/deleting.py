@@ -59,7 +59,13 @@ def restore_card(
         raise Refused("too_many_cards")
 
     state = card.deleted_from or CardState.BLOCKED
-    yield card.evolve(state=state, deleted_at=None, deleted_from=None)
-    yield held.evolve(card_numbers=(*held.card_numbers, card.number))
-    yield CardRestored(card_number=card.number, member_id=card.member_id, state=state, stopped_at=card.blocked_at)
+    now = held.with_card(card.number)
+    yield card.evolve(state=state, member_id=held.id, deleted_at=None, deleted_from=None), now
+    yield CardRestored(
+        card_number=card.number,
+        member_id=held.id,
+        state=state,
+        stopped_at=card.blocked_at,
+        pool_number=now.pool_number,
+    )
     yield from unsettled(card, held)

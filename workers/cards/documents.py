@@ -41,27 +41,44 @@ class Card(Document):
 
 
 class LinkedCards(Document):
-    """The cards that a member has in use, by the member's id; a member without any is known by it, too.
+    """The cards that a member has, by the member's id; a member without any is known by it, too.
 
-    It makes their limit hold whoever links two at once.
-
-    A card that was replaced or deleted takes no place here, though it is still known whose it was.
+    It makes the limit of cards in use hold whoever links two at once. That of a member whom another absorbed is empty
+    and stands for the other's.
     """
 
     collection: ClassVar = "linked_cards"
+    alias: ClassVar = "merged_into"
 
     card_numbers: tuple[str, ...]
+    """Those in use: one that was replaced or deleted takes no place, though it is still known whose it was."""
+    former: tuple[str, ...] = ()
+    """Those that were replaced or deleted."""
     blocked_at: datetime | None = None
     """Since when none of them works, as the member is blocked."""
     member_news: int = 0
     """The member's version of which the newest event about a block told."""
     drawn: tuple[str, ...] = ()
     """Numbers for the next virtual cards; whether they are free is seen when one is issued."""
+    merged_into: str | None = None
+    """The member who absorbed this one."""
+    absorbed: tuple[str, ...] = ()
+    """Members whom this one absorbed, and whom those had."""
+    pool_number: str | None = None
+    """Of a member who absorbed another: the card in whose account all of theirs collect."""
+
+    def with_card(self, number: str) -> Self:
+        """The same with one more card in use; whoever absorbed a member collects with all cards in one account."""
+        pool_number = self.pool_number or (number if self.absorbed else None)
+        former = tuple(each for each in self.former if each != number)
+        return self.evolve(card_numbers=(*self.card_numbers, number), former=former, pool_number=pool_number)
 
     def with_place_of(self, old: str, new: str) -> Self:
         """The same with one card in the place of another."""
-        return self.evolve(card_numbers=tuple(new if each == old else each for each in self.card_numbers))
+        numbers = tuple(new if each == old else each for each in self.card_numbers)
+        return self.evolve(card_numbers=numbers, former=(*self.former, old))
 
     def without(self, number: str) -> Self:
-        """The same without a card."""
-        return self.evolve(card_numbers=tuple(each for each in self.card_numbers if each != number))
+        """The same with a card out of use."""
+        numbers = tuple(each for each in self.card_numbers if each != number)
+        return self.evolve(card_numbers=numbers, former=(*self.former, number))

@@ -26,13 +26,18 @@ def know_member(
     if event.card_number is None:
         yield held
         return
-    problem = link_problem(card, held, rules.max_linked_cards)
+    problem = link_problem(card, held, None if is_late(event, held) else rules.max_linked_cards)
     if card is None or problem is not None:
         yield held
         yield CardLinkRefused(card_number=event.card_number, member_id=event.member_id, code=problem or "unknown_card")
         return
 
     yield from linked_to(card, held, context)
+
+
+def is_late(event: MemberRegistered, held: LinkedCards) -> bool:
+    """Whether a member was merged before their registration is heard of: their own first card is within the limit."""
+    return held.id != event.member_id or bool(held.absorbed)
 
 
 @worker.handles(LinkCard)
@@ -55,13 +60,13 @@ def link_card(
 
 def linked_to(card: Card, held: LinkedCards, context: Context) -> Changes:
     """Activate a card for the member who holds some already."""
-    yield card.evolve(state=CardState.ACTIVE, member_id=held.id, linked_at=context.now)
-    yield held.evolve(card_numbers=(*held.card_numbers, card.number))
-    yield CardLinked(card_number=card.number, member_id=held.id, category=card.category)
+    now = held.with_card(card.number)
+    yield card.evolve(state=CardState.ACTIVE, member_id=held.id, linked_at=context.now), now
+    yield CardLinked(card_number=card.number, member_id=held.id, category=card.category, pool_number=now.pool_number)
     yield from unsettled(card, held)
 
 
-def link_problem(card: Card | None, held: LinkedCards, max_linked_cards: int) -> str | None:
+def link_problem(card: Card | None, held: LinkedCards, max_linked_cards: int | None) -> str | None:
     """The code of what stands against giving a card to a member who holds some already; None if nothing does."""
     if card is None:
         return "unknown_card"
@@ -69,6 +74,6 @@ def link_problem(card: Card | None, held: LinkedCards, max_linked_cards: int) ->
         return "card_already_linked"
     if not may(card.state, Act.LINK):
         return "card_not_to_issue"
-    if len(held.card_numbers) >= max_linked_cards:
+    if max_linked_cards is not None and len(held.card_numbers) >= max_linked_cards:
         return "too_many_cards"
     return None

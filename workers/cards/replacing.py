@@ -34,7 +34,7 @@ def replace_card(
     yield replacement.evolve(
         state=CardState.ACTIVE,
         category=card.category,
-        member_id=card.member_id,
+        member_id=linked.id,
         linked_at=context.now,
         replaces=card.number,
         first_number=first,
@@ -42,14 +42,12 @@ def replace_card(
     yield linked.with_place_of(card.number, replacement.number)
     yield CardReplaced(
         card_number=card.number,
-        member_id=card.member_id,
+        member_id=linked.id,
         new_card_number=replacement.number,
         first_card_number=first,
         stopped_at=card.blocked_at or context.now,
     )
-    yield CardLinked(
-        card_number=replacement.number, member_id=card.member_id, category=card.category, replaces=card.number
-    )
+    yield CardLinked(card_number=replacement.number, member_id=linked.id, category=card.category, replaces=card.number)
     yield from unsettled(replacement, linked)
 
 

@@ -22,7 +22,9 @@ def suspend_cards(
     context: Context,
 ) -> Changes:
     held = linked or LinkedCards(id=event.member_id, card_numbers=())
-    yield from told(held, cards, event.blocked_at, context)
+    # Nobody is merged while blocked: what is heard of an absorbed member was over before.
+    if held.id == event.member_id:
+        yield from told(held, cards, event.blocked_at, context)
 
 
 @worker.handles(MemberUnblocked)
@@ -33,7 +35,8 @@ def resume_cards(
     context: Context,
 ) -> Changes:
     held = linked or LinkedCards(id=event.member_id, card_numbers=())
-    yield from told(held, cards, None, context)
+    if held.id == event.member_id:
+        yield from told(held, cards, None, context)
 
 
 def told(held: LinkedCards, cards: tuple[Card, ...], blocked_at: datetime | None, context: Context) -> Changes:

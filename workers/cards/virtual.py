@@ -22,7 +22,7 @@ def issue_virtual_card(
     taken: Annotated[tuple[Card, ...], Key("linked.drawn")],
     context: Context,
 ) -> Changes:
-    yield from issued(command.member_id, command.category, linked, taken, context)
+    yield from issued(command.category, linked, taken, context)
 
 
 @worker.handles(DrawVirtualCard)
@@ -32,12 +32,10 @@ def draw_virtual_card(
     taken: Annotated[tuple[Card, ...], Key("linked.drawn")],
     context: Context,
 ) -> Changes:
-    yield from issued(command.member_id, command.category, linked, taken, context)
+    yield from issued(command.category, linked, taken, context)
 
 
-def issued(
-    member_id: str, category: str, linked: LinkedCards | None, taken: tuple[Card, ...], context: Context
-) -> Changes:
+def issued(category: str, linked: LinkedCards | None, taken: tuple[Card, ...], context: Context) -> Changes:
     """Issue a card by the first free number that was drawn for a member; where none is free, draw and try again.
 
     Raises:
@@ -57,7 +55,7 @@ def issued(
     free = tuple(number for number in linked.drawn if number not in occupied)
     if not free:
         yield linked.evolve(drawn=drawn(rules.virtual_numbers, DRAWN, context))
-        yield DrawVirtualCard(member_id=member_id, category=category)
+        yield DrawVirtualCard(member_id=linked.id, category=category)
         return
 
     number, *left = free
@@ -68,12 +66,12 @@ def issued(
         category=category,
         state=CardState.ACTIVE,
         issued_at=context.now,
-        member_id=member_id,
+        member_id=linked.id,
         linked_at=context.now,
     )
-    yield card
-    yield linked.evolve(card_numbers=(*linked.card_numbers, number), drawn=(*left, *more))
-    yield VirtualCardIssued(card_number=number, member_id=member_id, category=category)
+    now = linked.with_card(number).evolve(drawn=(*left, *more))
+    yield card, now
+    yield VirtualCardIssued(card_number=number, member_id=linked.id, category=category, pool_number=now.pool_number)
     yield from unsettled(card, linked)
 
 

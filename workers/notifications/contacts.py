@@ -13,13 +13,13 @@ from workers.notifications.worker import worker
 
 @worker.handles(PhoneChanged)
 def write_to_new_phone(
-    event: PhoneChanged, contact: Annotated[Contact | None, Key("member_id")], context: Context
+    event: PhoneChanged, contact: Annotated[Contact | None, Key("member_id", as_is=True)], context: Context
 ) -> Changes:
-    known = contact or unregistered(event.member_id, event.language)
+    known = contact or Contact(id=event.member_id)
     reached = known.evolve(phone=event.phone, first_name=event.first_name, language=event.language)
     news = context.version or 0
-    if contact is None or news > contact.phone_news:
-        yield known.evolve(phone=event.phone, phone_news=news)
+    if is_newer(news, known, known.phone_news):
+        yield later(known).evolve(phone=event.phone, phone_news=news)
     earlier = notice_of("PhoneChanged.earlier", context, subject=f"…{event.phone[-3:]}")
     yield queued(earlier, reached.evolve(phone=event.earlier_phone), context)
     yield queued(notice_of("PhoneChanged.new", context), reached, context)
@@ -28,30 +28,38 @@ def write_to_new_phone(
 @worker.handles(EmailChanged)
 def note_new_email(
     event: EmailChanged,
-    contact: Annotated[Contact | None, Key("member_id")],
+    contact: Annotated[Contact | None, Key("member_id", as_is=True)],
+    heir: Annotated[Contact | None, Key("contact.merged_into")],
     waiting: Annotated[Waiting | None, Key("member_id")],
     context: Context,
 ) -> Changes:
-    known = contact or unregistered(event.member_id, context.programme.languages[0])
+    known = contact or Contact(id=event.member_id)
     news = context.version or 0
-    if contact is None or news > contact.email_news:
-        yield known.evolve(email=event.email, email_news=news)
-    yield from told(notice_of("EmailChanged", context), event.member_id, contact, waiting, context)
+    if is_newer(news, known, known.email_news):
+        changed = later(known).evolve(email=event.email, email_news=news)
+        yield changed
+        contact = contact and changed
+    yield from told(notice_of("EmailChanged", context), event.member_id, heir or contact, waiting, context)
 
 
 @worker.handles(ProfileChanged)
 def address_anew(
-    event: ProfileChanged, contact: Annotated[Contact | None, Key("member_id")], context: Context
+    event: ProfileChanged, contact: Annotated[Contact | None, Key("member_id", as_is=True)], context: Context
 ) -> Changes:
-    known = contact or unregistered(event.member_id, event.language)
+    known = contact or Contact(id=event.member_id)
     news = context.version or 0
-    if contact is None or news > contact.profile_news:
-        yield known.evolve(first_name=event.first_name, language=event.language, profile_news=news)
+    if is_newer(news, known, known.profile_news):
+        yield later(known).evolve(first_name=event.first_name, language=event.language, profile_news=news)
 
 
-def unregistered(member_id: str, language: str) -> Contact:
-    """What is kept of a member whose registration, which another process tells of, hasn't come in yet."""
-    return Contact(id=member_id, phone="", language=language, is_registered=False)
+def is_newer(news: int, known: Contact, told: int) -> bool:
+    """Whether news of a member are newer than what is known; one whom another absorbed isn't written to any more."""
+    return known.merged_into is None and news > told
+
+
+def later(known: Contact) -> Contact:
+    """A contact of which news come in; where the registration has not, yet, it is still awaited."""
+    return known.evolve(is_awaited=not known.is_known)
 
 
 def notice_of(event: str, context: Context, subject: str = "") -> Notice:

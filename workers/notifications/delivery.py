@@ -75,14 +75,15 @@ def resend_message(
 ) -> Changes:
     if message.is_open and message.due_at is not None:
         raise Refused("message_still_queued", status=message.status.value)
-    if not contact.is_registered:
+    if not contact.is_known:
         raise Refused("unknown_contact")
     if message.code_id is not None:
         raise Refused("message_has_code")
 
     rules = context.programme.notifications
     again = message.evolve(
-        id=message_id_of(message.member_id, message.template, context.id),
+        id=message_id_of(contact.id, message.template, context.id),
+        member_id=contact.id,
         cause=context.id,
         correlation_id=context.correlation_id,
         recipient=contact.phone,

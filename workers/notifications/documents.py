@@ -28,22 +28,49 @@ class Choice(Part):
     chosen_at: datetime
 
 
+class Notice(Part):
+    """An event that a member is to be told of."""
+
+    event: str
+    cause: str
+    subject: str
+    """What it is about, as the member knows it: the end of a card's number, a reward, a coupon's campaign."""
+    code: str = ""
+    """A coupon's code, as people read it."""
+    noticed_at: datetime
+
+
 class Contact(Document):
-    """How a member is reached and addressed, and which mailings they want; its id is the member's."""
+    """How a member is reached and addressed; its id is the member's.
+
+    That of a member whom another absorbed stands for the other's. One whose registration has not come in yet may be
+    known by a merge alone, and can't be written to.
+    """
 
     collection: ClassVar[str] = "contacts"
+    alias: ClassVar = "merged_into"
 
-    phone: Personal[str]
+    phone: Personal[str] = ""
     email: Personal[str | None] = None
     first_name: Personal[str | None] = None
-    language: str
+    language: str = ""
     choices: tuple[Choice, ...] = ()
-    is_registered: bool = True
-    """False while there are only later news of the member: nothing is sent then, not even these."""
+    is_awaited: bool = False
+    """Whether the registration is still to come, and only later news of the member did."""
     phone_news: int = 0
     """The member's own version of which the newest event about their phone told; the same for the others."""
     email_news: int = 0
     profile_news: int = 0
+    merged_into: str | None = None
+    absorbed: tuple[str, ...] = ()
+    """Members whom this one absorbed, and whom those had."""
+    notices: tuple[Notice, ...] = ()
+    """What such a member is to be told of once their registration comes in."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the member's registration came in."""
+        return bool(self.phone) and not self.is_awaited
 
     def choice(self, mailing: str, channel: MessageChannel) -> Choice | None:
         """What they have said about a mailing and a channel; None if nothing."""
@@ -98,18 +125,6 @@ class Message(Document):
     def is_behind(self, status: MessageStatus) -> bool:
         """Whether a status would move it forward."""
         return RANK[status] > RANK[self.status]
-
-
-class Notice(Part):
-    """An event that a member is to be told of."""
-
-    event: str
-    cause: str
-    subject: str
-    """What it is about, as the member knows it: the end of a card's number, a reward, a coupon's campaign."""
-    code: str = ""
-    """A coupon's code, as people read it."""
-    noticed_at: datetime
 
 
 class Waiting(Document):

@@ -23,39 +23,33 @@ MOST_WAITING: Final = 20
 @worker.handles(MemberRegistered)
 def welcome_member(
     event: MemberRegistered,
-    known: Annotated[Contact | None, Key("member_id")],
+    known: Annotated[Contact | None, Key("member_id", as_is=True)],
     waiting: Annotated[Waiting | None, Key("member_id")],
     context: Context,
 ) -> Changes:
-    if known is not None and known.is_registered:
+    if known is not None and (known.is_known or known.merged_into is not None):
         return
-    contact = registered(event, known)
+    contact = registered(event, known or Contact(id=event.member_id))
     welcome = Notice(event="MemberRegistered", cause=context.id, subject="", noticed_at=context.now)
     yield contact, *queued(welcome, contact, context)
 
+    for notice in () if known is None else known.notices:
+        yield queued(notice, contact, context)
     if waiting is not None:
         for notice in waiting.notices:
             yield queued(notice, contact, context)
         yield Erase(Waiting, waiting.id)
 
 
-def registered(event: MemberRegistered, known: Contact | None) -> Contact:
-    """How a new member is reached; later news of them may have come before."""
-    contact = Contact(
-        id=event.member_id,
-        phone=event.phone,
-        email=event.email,
-        first_name=event.first_name,
-        language=event.language,
-    )
-    if known is None:
-        return contact
+def registered(event: MemberRegistered, known: Contact) -> Contact:
+    """How a new member is reached; later news of them, or of a merge, may have come before."""
     return known.evolve(
-        is_registered=True,
-        phone=known.phone if known.phone_news else contact.phone,
-        email=known.email if known.email_news else contact.email,
-        first_name=known.first_name if known.profile_news else contact.first_name,
-        language=known.language if known.profile_news else contact.language,
+        is_awaited=False,
+        notices=(),
+        phone=known.phone if known.phone_news else event.phone,
+        email=known.email if known.email_news else event.email,
+        first_name=known.first_name if known.profile_news else event.first_name,
+        language=known.language if known.profile_news else event.language,
     )
 
 
@@ -178,13 +172,23 @@ def tell_of_tier(
 
 def told(notice: Notice, member_id: str, contact: Contact | None, waiting: Waiting | None, context: Context) -> Changes:
     """Queue a message; or keep the notice until the member's registration, which is on another topic, comes in."""
-    if contact is not None and contact.is_registered:
-        yield queued(notice, contact, context)
+    if contact is not None:
+        yield from told_or_kept((notice,), contact, context)
         return
     lifetime = timedelta(minutes=context.programme.notifications.lifetime_minutes)
     earlier = waiting.notices if waiting is not None else ()
     notices = (*earlier, notice)[-MOST_WAITING:]
     yield Waiting(id=member_id, notices=notices, ends_at=context.now + lifetime)
+
+
+def told_or_kept(notices: tuple[Notice, ...], contact: Contact, context: Context) -> Changes:
+    """Queue messages; or keep the notices with a contact that is known by a merge alone."""
+    if contact.is_known:
+        for notice in notices:
+            yield queued(notice, contact, context)
+        return
+    if notices:
+        yield contact.evolve(notices=(*contact.notices, *notices)[-MOST_WAITING:])
 
 
 @worker.handles(DropNotices)

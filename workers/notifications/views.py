@@ -1,5 +1,7 @@
 """What others may read of messages: what a member was sent, and how far it came."""
 
+from collections.abc import Collection
+
 from runtime.store import Reader
 from workers.notifications.documents import OPEN, Contact, Message
 
@@ -14,9 +16,10 @@ class NotificationViews:
         """One message."""
         return await self._reader.get(Message, message_id)
 
-    async def messages_of(self, member_id: str, limit: int = 100) -> list[Message]:
-        """A member's messages, newest first."""
-        return await self._reader.find(Message, {"member_id": member_id}, sort=(("queued_at", -1),), limit=limit)
+    async def messages_of(self, member_id: str, limit: int = 100, *, absorbed: Collection[str] = ()) -> list[Message]:
+        """A member's messages, and those of members whom they absorbed, newest first."""
+        where = {"member_id": {"$in": [member_id, *absorbed]}}
+        return await self._reader.find(Message, where, sort=(("queued_at", -1),), limit=limit)
 
     async def contact(self, member_id: str) -> Contact | None:
         """How a member is reached, and which mailings they want."""

@@ -39,21 +39,22 @@ def refuse_unidentified(call: Call | None, member: Member) -> None:
         raise Refused("caller_not_identified")
 
 
-def refuse_other_member(call: Call, member: Member) -> None:
-    """Refuse another member than the one whom a call is about.
+def refuse_other_member(call: Call, *members: Member) -> None:
+    """Refuse others than the member whom a call is about; who absorbed them meanwhile is the same person.
 
     Raises:
         Refused: `call_of_another_member`.
     """
-    if call.member_id not in (None, member.id):
+    about = {number for each in members for number in (each.id, *each.absorbed)}
+    if call.member_id is not None and call.member_id not in about:
         raise Refused("call_of_another_member")
 
 
-def refuse_outside_call(call_id: str | None, call: Call | None, context: Context, member: Member | None = None) -> None:
+def refuse_outside_call(call_id: str | None, call: Call | None, context: Context, *members: Member) -> None:
     """Hold what an operator does to a member against the call in which it is done.
 
-    `call_id` is what the command says, `call` the document with that id, `member` whom it is done to, if they have
-    joined already. Who isn't an operator has no calls, and none is asked for.
+    `call_id` is what the command says, `call` the document with that id, `members` whom it is done to, if they have
+    joined already: of two, one is who calls. Who isn't an operator has no calls, and none is asked for.
 
     Raises:
         Refused: `call_not_the_senders`, `call_missing`, `unknown_call`, `call_of_another_operator`, `call_not_open` or
@@ -71,5 +72,5 @@ def refuse_outside_call(call_id: str | None, call: Call | None, context: Context
     if call is None:
         raise Refused("unknown_call")
     refuse_other_call(call, actor.id, context)
-    if member is not None:
-        refuse_other_member(call, member)
+    if members:
+        refuse_other_member(call, *members)

@@ -63,7 +63,7 @@ def record_consent_to_look(
     refuse_other_operator(command.operator_id, context)
     refuse_other_call(call, command.operator_id, context)
     refuse_other_member(call, member)
-    if call.consented_at is not None:
+    if call.consented_at is not None and call.member_id == member.id:
         return
 
     agreed = call.evolve(member_id=member.id, consented_at=context.now)

@@ -1,6 +1,7 @@
 """How a member comes to another phone or email: for an identified caller, told to both, and spending waits.
 
-The old address has agreed where the caller showed who they are by a code that it was sent in this very call.
+The old address has agreed where the caller showed who they are by a code that it was sent in this very call. One that
+a member left is free for others, unless it was that of somebody whom they absorbed: then it still leads to them.
 """
 
 from datetime import datetime, timedelta
@@ -34,7 +35,6 @@ def change_phone(
     command: ChangePhone,
     member: Annotated[Member, Key("member_id")],
     claim: Annotated[PhoneClaim | None, Key("phone")],
-    holder: Annotated[Member | None, Key("claim.member_id")],
     sends: Annotated[CodeSends | None, Key("sends_id")],
     change: Annotated[PhoneChange | None, Key("member.id")],
     call: Annotated[Call | None, Key("call_id")],
@@ -43,7 +43,7 @@ def change_phone(
     refuse_unproven(command.call_id, call, member, context)
     if command.phone == member.phone:
         raise Refused("contact_unchanged")
-    if claim is not None and not is_own(holder, member):
+    if claim is not None and not is_own(claim, member):
         raise Refused("phone_already_registered")
 
     challenge_id = context.new_id()
@@ -59,7 +59,7 @@ def confirm_phone_change(
     change: Annotated[PhoneChange | None, Key("member.id")],
     challenge: Annotated[Challenge | None, Key("change.challenge_id")],
     claim: Annotated[PhoneClaim | None, Key("change.phone")],
-    holder: Annotated[Member | None, Key("claim.member_id")],
+    absorbed: Annotated[tuple[Member, ...], Key("member.absorbed")],
     call: Annotated[Call | None, Key("call_id")],
     context: Context,
 ) -> Changes:
@@ -71,10 +71,12 @@ def confirm_phone_change(
     if not is_right(code, challenge, change.phone, context):
         yield from rejected(challenge)
         return
-    if claim is not None and not is_own(holder, member):
+    if claim is not None and not is_own(claim, member):
         raise Refused("phone_already_registered")
 
-    yield Erase(Challenge, challenge.id), Erase(PhoneChange, change.id), Erase(PhoneClaim, member.phone)
+    yield Erase(Challenge, challenge.id), Erase(PhoneChange, change.id)
+    if member.phone not in {each.phone for each in absorbed}:
+        yield Erase(PhoneClaim, member.phone)
     yield (
         (claim or PhoneClaim(id=change.phone, member_id=member.id)).evolve(member_id=member.id),
         member.evolve(phone=change.phone, phone_verified_at=context.now),
@@ -96,7 +98,7 @@ def change_email(
     command: ChangeEmail,
     member: Annotated[Member, Key("member_id")],
     claim: Annotated[EmailClaim | None, Key("comparable_email")],
-    holder: Annotated[Member | None, Key("claim.member_id")],
+    absorbed: Annotated[tuple[Member, ...], Key("member.absorbed")],
     call: Annotated[Call | None, Key("call_id")],
     context: Context,
 ) -> Changes:
@@ -104,13 +106,14 @@ def change_email(
     if command.email == member.email:
         raise Refused("contact_unchanged")
     is_spelling = comparable_email(command.email) == member.comparable_email
-    if claim is not None and not is_own(holder, member):
+    if claim is not None and not is_own(claim, member):
         raise Refused("email_already_registered")
 
     yield member.evolve(email=command.email)
     if not is_spelling:
-        if member.comparable_email is not None:
-            yield Erase(EmailClaim, member.comparable_email)
+        earlier = member.comparable_email
+        if earlier is not None and earlier not in {each.comparable_email for each in absorbed}:
+            yield Erase(EmailClaim, earlier)
         own = claim or EmailClaim(id=command.comparable_email, member_id=member.id)
         yield own.evolve(member_id=member.id)
     yield EmailChanged(
@@ -140,9 +143,9 @@ def refuse_unproven(call_id: str | None, call: Call | None, member: Member, cont
         refuse_unidentified(call, member)
 
 
-def is_own(holder: Member | None, member: Member) -> bool:
-    """Whether an address that is in use is the member's own, as it may be after a merge."""
-    return holder is not None and holder.id == member.id
+def is_own(claim: PhoneClaim | EmailClaim, member: Member) -> bool:
+    """Whether an address that is in use is the member's own, or was that of somebody whom they absorbed."""
+    return claim.member_id in (member.id, *member.absorbed)
 
 
 def cooled_off(context: Context) -> datetime:

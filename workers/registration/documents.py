@@ -20,6 +20,8 @@ class MemberState(StrEnum):
 
     ACTIVE = "active"
     BLOCKED = "blocked"
+    MERGED = "merged"
+    """They are part of another member now, to whom their record leads."""
 
 
 class GivenConsent(Part):
@@ -89,7 +91,11 @@ class Registration(Applicant):
 
 
 class Member(Applicant):
-    """A person who joined."""
+    """A person who joined.
+
+    The record of one whom another absorbed stays as it was, less the cards, and stands for that one's: phone and email
+    stay claimed by it, so that nobody joins with them again and what still names it meets the survivor.
+    """
 
     collection: ClassVar = "members"
     indexes: ClassVar = (
@@ -104,6 +110,7 @@ class Member(Applicant):
         Index(("search.more.b", "search.more.a"), sparse=True),
         Index(("search.birth.day", "search.birth.last", "search.birth.first"), sparse=True),
     )
+    alias: ClassVar = "merged_into"
 
     state: MemberState = MemberState.ACTIVE
     registered_at: datetime
@@ -111,6 +118,10 @@ class Member(Applicant):
     refused_cards: tuple[RefusedCard, ...] = ()
     repeat_told_at: datetime | None = None
     """When they were last told that somebody tried to join with their phone or email."""
+    merged_into: str | None = None
+    """Who absorbed them; never one who was absorbed, too."""
+    absorbed: tuple[str, ...] = ()
+    """Whom they absorbed, and whom those had absorbed."""
     blocked_at: datetime | None = None
     block_reason: str | None = None
     registration_id: str | None = None
@@ -132,6 +143,11 @@ class Member(Applicant):
     def phone_sends_id(self) -> str:
         """Where the codes to their phone are counted."""
         return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
+
+    @property
+    def merge_sends_id(self) -> str:
+        """Where the codes are counted that ask them whether they become one with another member."""
+        return sends_id(CodePurpose.MERGE_MEMBERS, self.phone)
 
     def derived(self) -> Mapping[str, Any]:
         """The keys by which they are searched: they follow whatever changes here, and go when this goes."""
@@ -180,6 +196,14 @@ class KnownCard(Document):
     """The registration or the member that is to get it, until the cards worker says yes or no."""
     news: int = 0
     """The card's own version of which the newest event about it told."""
+    holder_news: int = 0
+    """The same, of whose it is."""
+
+    def held_by(self, version: int | None, member_id: str) -> Self:
+        """The card as the member's whom an event tells, unless newer ones told of another."""
+        if version is not None and version <= self.holder_news:
+            return self
+        return self.evolve(member_id=member_id, holder_news=self.holder_news if version is None else version)
 
     def told(self, version: int | None, state: CardState) -> Self:
         """The card as an event tells; older news than it has had change nothing."""

@@ -8,6 +8,7 @@ from contracts.cards import (
     CardIssued,
     CardLinked,
     CardLinkRefused,
+    CardMerged,
     CardReplaced,
     CardRestored,
     CardState,
@@ -20,7 +21,16 @@ from workers import Changes, Context
 from workers.registration.documents import KnownCard, Member, RefusedCard
 from workers.registration.worker import worker
 
-News = CardLinked | VirtualCardIssued | CardBlocked | CardUnblocked | CardReplaced | CardDeleted | CardRestored
+News = (
+    CardLinked
+    | VirtualCardIssued
+    | CardBlocked
+    | CardUnblocked
+    | CardReplaced
+    | CardDeleted
+    | CardRestored
+    | CardMerged
+)
 """Events that tell in which state a card is, and whose."""
 
 
@@ -54,9 +64,26 @@ def given(
     event: CardLinked | VirtualCardIssued, card: KnownCard | None, member: Member | None, context: Context
 ) -> Changes:
     """Let a card be a member's."""
-    yield heard(card, event, CardState.ACTIVE, context).evolve(member_id=event.member_id, claimed_by=None)
-    if member is not None and event.card_number not in member.card_numbers:
-        yield member.evolve(card_numbers=(*member.card_numbers, event.card_number))
+    known = heard(card, event, CardState.ACTIVE, context).held_by(context.version, event.member_id)
+    yield known.evolve(claimed_by=None)
+    yield from listed(member, event.card_number)
+
+
+def listed(member: Member | None, card_number: str) -> Changes:
+    """Have a card among its holder's."""
+    if member is not None and card_number not in member.card_numbers:
+        yield member.evolve(card_numbers=(*member.card_numbers, card_number))
+
+
+@worker.handles(CardMerged)
+def move_card(
+    event: CardMerged,
+    card: Annotated[KnownCard | None, Key("card_number")],
+    member: Annotated[Member | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    yield heard(card, event, event.state, context).held_by(context.version, event.member_id)
+    yield from listed(member, event.card_number)
 
 
 def heard(card: KnownCard | None, event: News, state: CardState, context: Context) -> KnownCard:

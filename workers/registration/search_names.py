@@ -7,14 +7,21 @@ from typing import Any, Final
 
 from rapidfuzz.distance import OSA
 
-from workers.registration.folding import PARTICLES, errors_allowed, one_error_away, spellings
+from runtime.mongo import begins_with
+from workers.registration.folding import (
+    PARTICLES,
+    beginnings_of_neighbours,
+    errors_allowed,
+    one_error_away,
+    spellings,
+)
 
 Filter = Mapping[str, Any]
 Spellings = tuple[str, ...]
 """A word of a query, in every way in which it may stand in a name."""
 
 LOOKED_UP: Final = 2
-"""So many words of a name are looked up in indexes, the longest."""
+"""So many words of a name are looked up in indexes, the longest; whoever looks checks the others."""
 LEAST_LETTERS: Final = 2
 MOST_WORDS_WANTED: Final = 5
 END: Final = "\U0010ffff"
@@ -53,48 +60,45 @@ def words_wanted(text: str) -> tuple[Spellings, ...]:
     return longest_first
 
 
-def named(
-    words: Sequence[Spellings], level: Match, known: Mapping[Spellings, Sequence[str]], day: str | None
-) -> Filter:
-    """Who may have these words in their name; the longest are looked up, whoever looks checks the others.
+def named(words: Sequence[Spellings], level: Match, near: Mapping[Spellings, Sequence[str]], day: str | None) -> Filter:
+    """Who may have these words, one or two, in their name.
 
     Args:
-        words: the longest first.
+        words: what is looked for.
         level: how far from them a name may be.
-        known: for words that may have two errors: the first and last names that are so near.
+        near: by word, the names that are near to it.
         day: how the birthday's key begins, if it is known, too.
     """
-    main = [_standing(each, level, known.get(each)) for each in words[:LOOKED_UP]]
-    further = [_standing(each, level) for each in words[:LOOKED_UP]]
+    standing = [_standing(each, level, near.get(each, ())) for each in words]
     place = "search." if day is None else "search.birth."
     born: Filter = {} if day is None else {"search.birth.day": begins(day)}
     ways: list[Filter]
     if len(words) == 1:
-        ways = [{f"{place}last": main[0]}, {f"{place}first": main[0]}]
-        ways += [{"search.more.a": further[0]}, {"search.more.b": further[0]}]
+        ways = [{f"{place}last": standing[0]}, {f"{place}first": standing[0]}]
+        ways += [{"search.more.a": standing[0]}, {"search.more.b": standing[0]}]
     else:
-        ways = [{f"{place}last": main[one], f"{place}first": main[1 - one]} for one in (0, 1)]
-        ways += [{"search.more": {"$elemMatch": {"a": further[one], "b": further[1 - one]}}} for one in (0, 1)]
+        ways = [{f"{place}last": standing[one], f"{place}first": standing[1 - one]} for one in (0, 1)]
+        ways += [{"search.more": {"$elemMatch": {"a": standing[one], "b": standing[1 - one]}}} for one in (0, 1)]
     return {"$or": [{**born, **way} for way in ways]}
 
 
-def _standing(word: Spellings, level: Match, known: Sequence[str] | None = None) -> Filter:
+def _standing(word: Spellings, level: Match, near: Sequence[str]) -> Filter:
     """What may stand where a word is looked for."""
     if level is Match.WHOLE:
         return {"$in": list(word)}
-    beginnings = [beginning(way) for way in word]
-    if level is Match.PART:
-        return {"$in": beginnings}
-    near = known if known is not None else {each for way in word if errors_allowed(way) for each in one_error_away(way)}
-    return {"$in": [*sorted(near), *beginnings]}
+    return {"$in": [*near, *(begins_with(way) for way in word)]}
 
 
-def beginning(word: str) -> re.Pattern[bytes]:
-    """What begins with a folded word, beside others in one list.
-
-    Of bytes: with the flag that Python gives patterns of text MongoDB doesn't look up their beginning in an index.
-    """
-    return re.compile(b"^" + word.encode())
+def neighbours(words: Sequence[Spellings]) -> list[Any]:
+    """Every word that is as near to one of these as it may be, or how it begins."""
+    whole: set[str] = set()
+    begun: set[str] = set()
+    for way in (way for word in words for way in word):
+        if errors_allowed(way) == 1:
+            whole |= one_error_away(way)
+        elif errors_allowed(way):
+            begun |= beginnings_of_neighbours(way)
+    return [*sorted(whole), *map(begins_with, sorted(begun))]
 
 
 def closeness(words: Sequence[Spellings], name: Sequence[str]) -> tuple[Match, int] | None:

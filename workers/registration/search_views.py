@@ -1,19 +1,19 @@
 """Searching members: a few, ranked, by keys that stand in their documents; never everybody."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from runtime.store import Reader
 from workers.registration.documents import Member, MemberState
-from workers.registration.folding import TWO_ERRORS_FROM, beginnings_of_neighbours, words_of
+from workers.registration.folding import words_of
 from workers.registration.search_names import (
     LOOKED_UP,
     Filter,
     Match,
     Spellings,
-    beginning,
     closeness,
     named,
+    neighbours,
     word_closeness,
 )
 from workers.registration.search_terms import Terms, Wanted, near_cards, read
@@ -69,32 +69,29 @@ class SearchViews:
             numbers = near_cards(terms.card_number) if level is Match.NEAR else [terms.card_number]
             filters.append({"card_numbers": {"$in": numbers}})
         if terms.words:
-            long = [each for each in terms.words[:LOOKED_UP] if level is Match.NEAR and _may_have_two_errors(each)]
-            known = {each: await self._known(each) for each in long}
-            filters.append(named(terms.words, level, known, terms.day))
+            words = terms.words[:LOOKED_UP]
+            near = await self._near(words) if level is Match.NEAR else {}
+            filters.append(named(words, level, near, terms.day))
         return filters[0] if len(filters) == 1 else {"$and": filters}
 
-    async def _known(self, word: Spellings) -> Sequence[str]:
-        """First and last names that are near to a word which may have two errors.
+    async def _near(self, words: Sequence[Spellings]) -> Mapping[Spellings, Sequence[str]]:
+        """By word, the first and last names that are near to it.
 
-        An index tells which names there are, each once, whoever has them.
+        An index tells which names there are, each once, whoever has them: that is a few of the hundreds that could be,
+        and to plan a search for those took MongoDB longer than to do it.
         """
-        long = [way for way in word if len(way) >= TWO_ERRORS_FROM]
-        beginnings = sorted({each for way in long for each in beginnings_of_neighbours(way)})
-        fits: Filter = {"$in": [beginning(each) for each in beginnings]}
+        fits = neighbours(words)
+        if not fits:
+            return {}
         names: set[str] = set()
         for field in ("search.last", "search.first"):
-            names.update(await self._reader.distinct(Member, field, {field: fits}))
-        return sorted(name for name in names if word_closeness(word, name) is not None)
+            names.update(await self._reader.distinct(Member, field, {field: {"$in": fits}}))
+        return {word: sorted(name for name in names if word_closeness(word, name) is not None) for word in words}
 
 
 def _limit(terms: Terms, level: Match, most: int) -> int:
     """How many candidates to look at: all who are found by two words without errors fit alike."""
     return most + 1 if level is not Match.NEAR and 0 < len(terms.words) <= LOOKED_UP else CANDIDATES
-
-
-def _may_have_two_errors(word: Spellings) -> bool:
-    return any(len(way) >= TWO_ERRORS_FROM for way in word)
 
 
 def judged(member: Member, terms: Terms) -> Hit | None:

@@ -1,18 +1,33 @@
 """What others may read about members."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from contracts.card_life import Act, may
 from workers.registration.call_documents import Call, Desk, Ticket
 from workers.registration.documents import KnownCard, Member, MemberState
 from workers.registration.favourite_documents import Favourites
+from workers.registration.merge_documents import Merge
 from workers.registration.password_documents import Password
 from workers.registration.search_names import Match
 from workers.registration.search_terms import UnfitSearch, Wanted
 from workers.registration.search_views import FoundMembers, Hit, SearchViews
 
-__all__ = ["Call", "FoundMembers", "Hit", "Match", "Member", "RegistrationViews", "UnfitSearch", "Wanted"]
+__all__ = [
+    "Call",
+    "FoundMembers",
+    "Hit",
+    "Match",
+    "Member",
+    "MemberState",
+    "Merge",
+    "RegistrationViews",
+    "UnfitSearch",
+    "Wanted",
+]
+MOST_STEPS: Final = 4
+"""From a record to whom it stands for: one step, but a read may meet a merge that is being written."""
 
 
 class RegistrationViews(SearchViews):
@@ -22,8 +37,40 @@ class RegistrationViews(SearchViews):
     """
 
     async def member(self, member_id: str) -> Member | None:
-        """The member with an id."""
+        """The member with an id; where another absorbed them, that one."""
+        found = await self._reader.get(Member, member_id)
+        return None if found is None else await self.survivor_of(found)
+
+    async def search(self, wanted: Wanted, *, most: int, region: str | None = None) -> FoundMembers:
+        """Members whom all that is given fits, each once; who was absorbed is found as whoever absorbed them.
+
+        Raises:
+            UnfitSearch: it is empty, too short, or can't be.
+            Away: MongoDB can't be reached.
+        """
+        found = await super().search(wanted, most=most, region=region)
+        hits: dict[str, Hit] = {}
+        for hit in found.hits:
+            member = await self.survivor_of(hit.member)
+            hits.setdefault(member.id, hit._replace(member=member))
+        return FoundMembers(tuple(hits.values()), found.is_cut)
+
+    async def record(self, member_id: str) -> Member | None:
+        """The record with an id, also of a member whom another absorbed."""
         return await self._reader.get(Member, member_id)
+
+    async def survivor_of(self, member: Member) -> Member:
+        """The member whom a record stands for: itself, or whoever absorbed it."""
+        for _ in range(MOST_STEPS):
+            if member.merged_into is None:
+                break
+            member = await self._reader.get(Member, member.merged_into) or member
+        return member
+
+    async def merges_of(self, member: Member) -> list[Merge]:
+        """How a member absorbed others, the first first, with the state before."""
+        ids = [member.id, *member.absorbed]
+        return await self._reader.find(Merge, {"survivor_id": {"$in": ids}}, sort=(("merged_at", 1),))
 
     async def member_by_phone(self, phone: str) -> Member | None:
         """The member with a phone, given in E.164."""
@@ -66,9 +113,10 @@ class RegistrationViews(SearchViews):
         """The ticket that is tied to a call."""
         return await self._reader.get(Ticket, call_id)
 
-    async def calls_of(self, member_id: str, limit: int = 100) -> list[Call]:
-        """The calls about a member, newest first."""
-        return await self._reader.find(Call, {"member_id": member_id}, sort=(("opened_at", -1),), limit=limit)
+    async def calls_of(self, member_id: str, limit: int = 100, *, absorbed: Sequence[str] = ()) -> list[Call]:
+        """The calls about a member and those whom they absorbed, newest first."""
+        about = {"member_id": {"$in": [member_id, *absorbed]}}
+        return await self._reader.find(Call, about, sort=(("opened_at", -1),), limit=limit)
 
     async def salted(self, member_id: str) -> Password | None:
         """How a member's password is salted and stretched; None where they have none."""
@@ -77,4 +125,4 @@ class RegistrationViews(SearchViews):
 
     async def _first(self, filter_: dict[str, str]) -> Member | None:
         members = await self._reader.find(Member, filter_, limit=1)
-        return members[0] if members else None
+        return await self.survivor_of(members[0]) if members else None

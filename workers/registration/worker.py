@@ -6,12 +6,13 @@ from workers.registration.call_documents import Call, Desk, Ticket
 from workers.registration.challenge_documents import Challenge, CodeSends
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneChange, PhoneClaim, Registration
 from workers.registration.favourite_documents import Favourites
+from workers.registration.merge_documents import Merge
 from workers.registration.password_documents import Failures, Password
 
 worker = Worker[Programme](
     "registration",
     documents=(
-        *(Member, Registration, PhoneClaim, EmailClaim, PhoneChange, KnownCard),
+        *(Member, Registration, Merge, PhoneClaim, EmailClaim, PhoneChange, KnownCard),
         *(Challenge, CodeSends, Favourites),
         *(Call, Desk, Ticket, Password, Failures),
     ),

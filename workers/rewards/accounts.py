@@ -19,6 +19,7 @@ from contracts.rewards import AccountOpened, JoinAccount, ResumePurchase
 from runtime.decisions import Key
 from workers import Changes, Context
 from workers.rewards.documents import Account, Card
+from workers.rewards.joining import held_by, pooled
 from workers.rewards.worker import worker
 
 
@@ -48,23 +49,33 @@ def opened(card: Card, context: Context) -> Changes:
 
 @worker.handles(VirtualCardIssued)
 def open_virtual_account(
-    event: VirtualCardIssued, card: Annotated[Card | None, Key("card_number")], context: Context
+    event: VirtualCardIssued,
+    card: Annotated[Card | None, Key("card_number")],
+    pool: Annotated[Card | None, Key("pool_number")],
+    context: Context,
 ) -> Changes:
     known = card or Card(id=event.card_number)
     told = known.told(context.version, CardState.ACTIVE).categorised(context.version, event.category)
-    active = told.evolve(member_id=event.member_id)
-    if active.account_id is not None:
+    active = held_by(told, context.version, event.member_id)
+    if active.account_id is None:
+        yield from opened(active, context)
+    else:
         yield active
-        return
-
-    yield from opened(active, context)
+    yield from pooled(active, event.pool_number, pool)
 
 
 @worker.handles(CardLinked)
-def let_card_spend(event: CardLinked, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+def let_card_spend(
+    event: CardLinked,
+    card: Annotated[Card | None, Key("card_number")],
+    pool: Annotated[Card | None, Key("pool_number")],
+    context: Context,
+) -> Changes:
     known = card or Card(id=event.card_number)
-    active = known.told(context.version, CardState.ACTIVE).categorised(context.version, event.category)
-    yield active.evolve(member_id=event.member_id)
+    told = known.told(context.version, CardState.ACTIVE).categorised(context.version, event.category)
+    active = held_by(told, context.version, event.member_id)
+    yield active
+    yield from pooled(active, event.pool_number, pool)
 
 
 @worker.handles(CardBlocked)
@@ -86,9 +97,17 @@ def hide_card(event: CardDeleted, card: Annotated[Card | None, Key("card_number"
 
 
 @worker.handles(CardRestored)
-def show_card(event: CardRestored, card: Annotated[Card | None, Key("card_number")], context: Context) -> Changes:
+def show_card(
+    event: CardRestored,
+    card: Annotated[Card | None, Key("card_number")],
+    pool: Annotated[Card | None, Key("pool_number")],
+    context: Context,
+) -> Changes:
     known = card or Card(id=event.card_number)
-    yield known.told(context.version, event.state, blocked_at=event.stopped_at)
+    told = known.told(context.version, event.state, blocked_at=event.stopped_at)
+    restored = held_by(told, context.version, event.member_id)
+    yield restored
+    yield from pooled(restored, event.pool_number, pool)
 
 
 @worker.handles(CardSuspended)

@@ -21,6 +21,7 @@ from workers.rewards.documents import Account, Card, Cause, Terms
 from workers.rewards.earning import lot_terms
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.receipts import STOPPED
+from workers.rewards.receipts import shown as shown_with
 from workers.rewards.worker import worker
 
 
@@ -180,7 +181,7 @@ def undo_adjustment(
         reason=command.reason,
         owed=tally.owed,
         forgone=tally.forgone,
-        balances=balances(changed, context.now, rules.shortfall),
+        balances=shown_with(card, balances(changed, context.now, rules.shortfall)),
     )
 
 

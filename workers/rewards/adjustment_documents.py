@@ -75,3 +75,15 @@ class Operator(Document):
         if self.counted_on is None or self.counted_on < day:
             return 0
         return next((each.amount for each in self.counted if each.unit == unit), 0)
+
+
+class OperatorsOf(Document):
+    """Which operators a member is, by the member's id; that of one whom another absorbed stands for the other's."""
+
+    collection: ClassVar = "operators_of"
+    alias: ClassVar = "merged_into"
+
+    operator_ids: tuple[str, ...] = ()
+    merged_into: str | None = None
+    absorbed: tuple[str, ...] = ()
+    """Members whom this one absorbed, and whom those had."""

@@ -12,11 +12,12 @@ from contracts.adjustments import (
     OperatorTied,
     TieOperator,
 )
+from contracts.merging import MembersMerged
 from contracts.messages import Command
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.adjusting import applied, refuse_changed, refuse_exceeding, refuse_gone, refuse_operator
-from workers.rewards.adjustment_documents import Adjustment, Operator
+from workers.rewards.adjustment_documents import Adjustment, Operator, OperatorsOf
 from workers.rewards.documents import Account, Card
 from workers.rewards.worker import worker
 
@@ -71,13 +72,44 @@ def end_adjustment(
 
 @worker.handles(TieOperator)
 def tie_operator(
-    command: TieOperator, operator: Annotated[Operator | None, Key("operator_id")], context: Context
+    command: TieOperator,
+    operator: Annotated[Operator | None, Key("operator_id")],
+    member: Annotated[OperatorsOf | None, Key("member_id")],
+    context: Context,
 ) -> Changes:
     if command.operator_id == context.actor.id:
         raise Refused("own_tie")
 
-    yield (operator or Operator(id=command.operator_id)).evolve(member_id=command.member_id)
-    yield OperatorTied(operator_id=command.operator_id, member_id=command.member_id)
+    who = operator or Operator(id=command.operator_id)
+    tied = member if member is not None or command.member_id is None else OperatorsOf(id=command.member_id)
+    member_id = None if tied is None else tied.id
+    yield who.evolve(member_id=member_id)
+    if tied is not None:
+        yield tied.evolve(operator_ids=tuple(dict.fromkeys((*tied.operator_ids, who.id))))
+    yield OperatorTied(operator_id=who.id, member_id=member_id)
+
+
+@worker.handles(MembersMerged)
+def tie_to_survivor(
+    event: MembersMerged,
+    left: Annotated[OperatorsOf | None, Key("absorbed_id", as_is=True)],
+    held: Annotated[OperatorsOf | None, Key("member_id")],
+    earlier: Annotated[tuple[OperatorsOf, ...], Key("left.absorbed")],
+    operators: Annotated[tuple[Operator, ...], Key("left.operator_ids")],
+) -> Changes:
+    gone = left or OperatorsOf(id=event.absorbed_id)
+    stays = held or OperatorsOf(id=event.member_id)
+    if gone.merged_into is not None or gone.id == stays.id:
+        return
+
+    mine = [each for each in operators if each.member_id == gone.id]
+    yield stays.evolve(
+        operator_ids=tuple(dict.fromkeys((*stays.operator_ids, *(each.id for each in mine)))),
+        absorbed=(*stays.absorbed, gone.id, *gone.absorbed),
+    )
+    yield gone.evolve(operator_ids=(), absorbed=(), merged_into=stays.id)
+    yield tuple(each.evolve(merged_into=stays.id) for each in earlier)
+    yield tuple(each.evolve(member_id=stays.id) for each in mine)
 
 
 def waiting_on(account: Account | None, adjustment: Adjustment, context: Context) -> Account:

@@ -12,9 +12,10 @@ from workers import Context
 from workers.rewards.caps import cap_moves, local_day
 from workers.rewards.counters import counted
 from workers.rewards.coupon_use import OVER, coupons_back
-from workers.rewards.documents import Account, Cause, Earning, LedgerEntry, Lot, Posted, Purchase, Terms
+from workers.rewards.documents import Account, Cause, Earning, LedgerEntry, Lot, Purchase, Terms
 from workers.rewards.earning import still_earned, what_is_left
 from workers.rewards.ledger import Tally, balances, settled
+from workers.rewards.purchase_parts import Posted
 from workers.rewards.reckoning import reckonings, tier_moves
 
 COUNTING: Final = (PurchaseState.PENDING, PurchaseState.CONFIRMED, PurchaseState.REFUNDED)

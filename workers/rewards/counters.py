@@ -15,6 +15,7 @@ class Move(NamedTuple):
     period: str
     amount: int
     kept_until: date | None
+    coupon_codes: tuple[str, ...] = ()
 
 
 def counted(account: Account, moves: Iterable[Move], today: date) -> tuple[Counter, ...]:
@@ -28,7 +29,11 @@ def counted(account: Account, moves: Iterable[Move], today: date) -> tuple[Count
         held = counts.get((move.what, move.period))
         amount = move.amount if held is None else held.amount + move.amount
         counts[move.what, move.period] = Counter(
-            what=move.what, period=move.period, amount=max(0, amount), kept_until=move.kept_until
+            what=move.what,
+            period=move.period,
+            amount=max(0, amount),
+            kept_until=move.kept_until,
+            coupon_codes=move.coupon_codes or (() if held is None else held.coupon_codes),
         )
     return tuple(each for each in counts.values() if each.amount)
 
@@ -40,6 +45,20 @@ def summed(mine: Sequence[Counter], other: Sequence[Counter]) -> tuple[Counter, 
         held = counts.get((each.what, each.period))
         amount = each.amount if held is None else held.amount + each.amount
         counts[each.what, each.period] = Counter(
-            what=each.what, period=each.period, amount=amount, kept_until=each.kept_until
+            what=each.what,
+            period=each.period,
+            amount=amount,
+            kept_until=each.kept_until,
+            coupon_codes=each.coupon_codes if held is None else (*held.coupon_codes, *each.coupon_codes),
         )
     return tuple(counts.values())
+
+
+def given_twice(mine: Sequence[Counter], other: Sequence[Counter]) -> tuple[tuple[str, ...], ...]:
+    """The coupons that came of what is given once and was given on both sides, by what they came of."""
+    given = {(each.what, each.period): each.coupon_codes for each in mine if each.coupon_codes}
+    return tuple(
+        (*given[each.what, each.period], *each.coupon_codes)
+        for each in other
+        if each.coupon_codes and (each.what, each.period) in given
+    )

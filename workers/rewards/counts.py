@@ -13,6 +13,8 @@ class Counter(Part):
     amount: int
     kept_until: date | None = None
     """The last day on which it is remembered; None: for ever."""
+    coupon_codes: tuple[str, ...] = ()
+    """Of what is given once: the coupons that it came to, several where accounts became one."""
 
 
 class HeldTier(Part):

@@ -16,18 +16,12 @@ from contracts.messages import Actor
 from contracts.programme.rewards import Rate
 from contracts.rewards import PurchaseLine, PurchaseState, RefundLine, RewardState, UnitBalance
 from runtime.documents import Document, Index, Part
+from workers.rewards.card_parts import CategoryChange
 from workers.rewards.counts import Counter, HeldTier
+from workers.rewards.purchase_parts import Posted
 
 MOST_CATEGORY_CHANGES: Final = 20
 """Remembered of a card: an offline receipt from before all of them earns by the oldest category that is known."""
-
-
-class CategoryChange(Part):
-    """A card's going from a category into another."""
-
-    version: int
-    at: datetime
-    earlier: str
 
 
 class Card(Document):
@@ -54,6 +48,8 @@ class Card(Document):
     """When something can be spent with it again, after its member came to be reached elsewhere."""
     news: int = 0
     """The card's own version of which the newest event about it told."""
+    holder_news: int = 0
+    """The same, of whose it is."""
     category_news: int = 0
     """The same, of its category."""
     category_changes: tuple[CategoryChange, ...] = ()
@@ -66,7 +62,7 @@ class Card(Document):
     @property
     def is_unheard_of(self) -> bool:
         """Whether no event told anything of it yet."""
-        news = self.category_news or self.suspension_news or self.spends_at is not None
+        news = self.category_news or self.suspension_news or self.holder_news or self.spends_at is not None
         return self.state is None and self.account_id is None and not self.heirs and not news
 
     def told(self, version: int | None, state: CardState, blocked_at: datetime | None = None) -> Self:
@@ -144,6 +140,8 @@ class Account(Document):
 
     card_number: str | None
     """The card that it was opened for."""
+    led: tuple[str, ...] = ()
+    """Cards that came to lead here besides."""
     opened_at: datetime
     holdings: tuple[Holding, ...] = ()
     expires_at: datetime | None = None
@@ -176,6 +174,11 @@ class Account(Document):
     """The account that everything in it went to; nothing leads here any more but what was bought before."""
     absorbed: tuple[str, ...] = ()
     """The accounts that went into it."""
+
+    @property
+    def cards(self) -> tuple[str, ...]:
+        """The cards that lead here."""
+        return self.led if self.card_number is None else (self.card_number, *self.led)
 
     def owns(self, account_id: str | None) -> bool:
         """Whether what is of an account is of this one: it is this one, or went into it."""
@@ -223,13 +226,6 @@ class Refund(Part):
     undone_by: Actor | None = None
 
 
-class Posted(Part):
-    """The ledger entry that a purchase made for a unit; what takes it back points to it."""
-
-    unit: str
-    entry_id: str
-
-
 class Purchase(Document):
     """A receipt, by its business key: what was bought, what that earned and why, what of it came back."""
 
@@ -275,6 +271,11 @@ class Purchase(Document):
     """What came back with it when it was over."""
     balances: tuple[UnitBalance, ...] = ()
     """What the till was told that the account holds; a repeat is told the same."""
+
+    @property
+    def versions(self) -> int:
+        """How many contents its receipt has had, the present one counted."""
+        return 1 + len(self.superseded)
 
 
 class Reward(Document):

@@ -1,16 +1,32 @@
-"""How a card that took another's place comes to lead to that one's account, with all that its own had collected."""
+"""How a card comes to collect in another's account, with all that its own had collected.
 
+That is so for a card that took another's place, and for all cards of members who became one. Whoever hears of it notes
+the card as an heir of the other, and `JoinAccount` does it, at once or when there is an account to join. In any order,
+an account that was left leads to one that isn't left, in one step, and so do all cards: each joining turns round
+whatever led to the account that goes.
+"""
+
+from collections.abc import Sequence
 from typing import Annotated
 
-from contracts.cards import CardReplaced, CardState
-from contracts.rewards import AccountClosed, BalanceMoved, JoinAccount, ResumePurchase, UnitChange
+from contracts.cards import CardMerged, CardReplaced, CardState
+from contracts.coupons import KeepOneCoupon
+from contracts.joining import AccountRedirected, AccountShared
+from contracts.rewards import (
+    AccountClosed,
+    BalanceMoved,
+    JoinAccount,
+    ResumePurchase,
+    UnitChange,
+)
 from runtime.decisions import Key
 from workers import Changes, Context
-from workers.rewards.counters import summed
+from workers.rewards.counters import given_twice, summed
 from workers.rewards.documents import Account, Card, Cause
+from workers.rewards.joining_documents import Joining, before
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.reckoning import all_reckonings, joined_tiers
-from workers.rewards.spending import held_too
+from workers.rewards.spending import held_alike, held_too, newly_held
 from workers.rewards.worker import worker
 
 
@@ -20,8 +36,6 @@ def hand_on_account(
     card: Annotated[Card | None, Key("card_number")],
     successor: Annotated[Card | None, Key("new_card_number")],
     first: Annotated[Card | None, Key("first_card_number")],
-    account: Annotated[Account | None, Key("first.account_id")],
-    own: Annotated[Account | None, Key("successor.account_id")],
     context: Context,
 ) -> Changes:
     known = card or Card(id=event.card_number)
@@ -30,13 +44,41 @@ def hand_on_account(
     )
     heir = successor or Card(id=event.new_card_number)
     yield from held_too(replaced)
-    if account is not None:
-        yield replaced
-        yield from joined(heir, account, own, context)
-        return
-
     began = replaced if event.first_card_number == event.card_number else first or Card(id=event.first_card_number)
-    yield replaced, heir, began.evolve(heirs=(*began.heirs, heir.id))
+    yield replaced, heir
+    yield from shared(began, heir)
+
+
+@worker.handles(CardMerged)
+def share_account(
+    event: CardMerged,
+    card: Annotated[Card | None, Key("card_number")],
+    pool: Annotated[Card | None, Key("pool_number")],
+    context: Context,
+) -> Changes:
+    known = held_by(card or Card(id=event.card_number), context.version, event.member_id)
+    yield known
+    yield from pooled(known, event.pool_number, pool)
+
+
+def held_by(card: Card, version: int | None, member_id: str) -> Card:
+    """The card as the member's whom an event tells, unless newer ones told of another."""
+    if version is not None and version <= card.holder_news:
+        return card
+    return card.evolve(member_id=member_id, holder_news=card.holder_news if version is None else version)
+
+
+def pooled(card: Card, pool_number: str | None, pool: Card | None) -> Changes:
+    """Let a card collect in the account of the pool's card, if its holder has such a pool."""
+    if pool_number is not None and pool_number != card.id:
+        yield from shared(pool or Card(id=pool_number), card)
+
+
+def shared(first: Card, heir: Card) -> Changes:
+    """Let a card lead to another's account: next, or as soon as there is one."""
+    yield first.evolve(heirs=tuple(dict.fromkeys((*first.heirs, heir.id))))
+    if first.account_id is not None:
+        yield JoinAccount(card_number=heir.id, first_card_number=first.id)
 
 
 @worker.handles(JoinAccount)
@@ -46,30 +88,63 @@ def join_account(
     first: Annotated[Card | None, Key("first_card_number")],
     account: Annotated[Account | None, Key("first.account_id")],
     own: Annotated[Account | None, Key("card.account_id")],
+    led: Annotated[tuple[Card, ...], Key("own.cards")],
+    closed: Annotated[tuple[Account, ...], Key("own.absorbed")],
     context: Context,
 ) -> Changes:
     number = command.card_number
     if first is None or account is None or number not in first.heirs:
         return
 
-    yield first.evolve(heirs=tuple(each for each in first.heirs if each != number))
-    yield from joined(card or Card(id=number), account, own, context)
+    before = (*led, card or Card(id=number), first)
+    alike = held_alike(before, context.now)
+    yield from newly_held(before, alike, account)
+    yield alike[first.id].evolve(heirs=tuple(each for each in first.heirs if each != number))
+    yield from joined(alike[number], account, own, [alike[each.id] for each in led], closed, context)
 
 
-def joined(card: Card, account: Account, own: Account | None, context: Context) -> Changes:
-    """Let a card lead to an account: what waited for the card goes on there, what it had collected itself moves there.
+def joined(
+    card: Card,
+    account: Account,
+    own: Account | None,
+    led: Sequence[Card],
+    closed: Sequence[Account],
+    context: Context,
+) -> Changes:
+    """Let a card lead to an account: what waited for it goes on there, what its own account has moves there.
 
-    Every card of a chain joins the account of the chain's first, never that of the one before it. So an account that
-    was left leads to one that is not left, in whatever order the replacements are heard of.
+    Args:
+        card: with all that the message says of it.
+        account: where it is to lead; it may lead there already.
+        own: the account that it led to so far, if any.
+        led: the cards that lead to `own`, this one among them.
+        closed: the accounts that went into `own`.
+        context: the message's.
     """
-    yield card.evolve(account_id=account.id, waiting=())
+    leaves = None if own is None or own.merged_into is not None or own.id == account.id else own
+    heirs = tuple(dict.fromkeys((*card.heirs, *unlisted(leaves, closed, card))))
+    yield card.evolve(account_id=account.id, waiting=(), heirs=heirs)
     for purchase_id in card.waiting:
         yield ResumePurchase(card_number=card.id, purchase_id=purchase_id)
-    if own is not None and own.id != account.id:
-        yield from moved(card, own, account, context)
+    for heir in heirs:
+        yield JoinAccount(card_number=heir, first_card_number=card.id)
+    if leaves is not None:
+        yield tuple(each.evolve(account_id=account.id) for each in led if each.id != card.id)
+        yield from moved(card, leaves, account, closed, context)
+    elif card.id not in account.cards:
+        yield account.evolve(led=(*account.led, card.id))
+        yield AccountShared(account_id=account.id, card_number=card.id)
 
 
-def moved(card: Card, left: Account, account: Account, context: Context) -> Changes:
+def unlisted(leaves: Account | None, closed: Sequence[Account], card: Card) -> tuple[str, ...]:
+    """Other cards that lead to an account which was joined when accounts didn't list their cards yet."""
+    if leaves is None:
+        return ()
+    listed = {card.id, *leaves.cards}
+    return tuple(each.card_number for each in closed if each.card_number is not None and each.card_number not in listed)
+
+
+def moved(card: Card, left: Account, account: Account, closed: Sequence[Account], context: Context) -> Changes:
     """Move everything from one account into another, by two entries for each unit that name one another."""
     shortfall = context.programme.rewards.shortfall
     out: list[Tally] = []
@@ -86,14 +161,15 @@ def moved(card: Card, left: Account, account: Account, context: Context) -> Chan
 
     changed = settled(account, into).evolve(
         absorbed=(*account.absorbed, left.id, *left.absorbed),
+        led=tuple(number for number in dict.fromkeys((*account.led, *left.cards)) if number != account.card_number),
         counters=summed(account.counters, left.counters),
         tiers=joined_tiers(account, left, context),
     )
-    closed = settled(left, out).evolve(merged_into=account.id, counters=(), tiers=())
+    ended = settled(left, out).evolve(merged_into=account.id, led=(), counters=(), tiers=())
     shared = {"card_number": card.id, "member_id": card.member_id}
-    yield changed, closed
+    yield changed, ended, kept_before(left, account, context)
     yield AccountClosed(
-        account_id=left.id, merged_into=account.id, balances=balances(closed, context.now, shortfall), **shared
+        account_id=left.id, merged_into=account.id, balances=balances(ended, context.now, shortfall), **shared
     )
     yield BalanceMoved(
         account_id=account.id,
@@ -102,4 +178,19 @@ def moved(card: Card, left: Account, account: Account, context: Context) -> Chan
         balances=balances(changed, context.now, shortfall),
         **shared,
     )
+    yield from redirected(closed, account)
     yield all_reckonings(changed, context)
+    for codes in given_twice(account.counters, left.counters):
+        yield KeepOneCoupon(account_id=account.id, coupon_codes=codes)
+
+
+def kept_before(left: Account, account: Account, context: Context) -> Joining:
+    """What both accounts held before they became one."""
+    return Joining(id=left.id, account=before(account), left=before(left), actor=context.actor, joined_at=context.now)
+
+
+def redirected(closed: Sequence[Account], account: Account) -> Changes:
+    """Let the accounts that had gone into one that goes now lead to where it goes."""
+    for each in closed:
+        yield each.evolve(merged_into=account.id)
+        yield AccountRedirected(account_id=each.id, card_number=each.card_number, merged_into=account.id)

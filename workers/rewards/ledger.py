@@ -115,7 +115,7 @@ class Tally:
     def take_over(self, other: Holding, now: datetime) -> None:
         """Put in all that another account held: lots keep their dates; a debt takes what there is, the rest is owed."""
         for lot in other.lots:
-            self.credit(lot.terms, lot.amount)
+            self.credit(lot.terms, lot.amount, now=now)
         if other.debt:
             self.take_back(OWED, other.debt, now, Shortfall.DEBT, None)
         self.pending += other.pending
@@ -163,8 +163,8 @@ class Tally:
 
     @property
     def has_moved(self) -> bool:
-        """Whether there is anything to write down."""
-        return bool(self.amount or self.pending or self.held or self.forgone)
+        """Whether there is anything to write down: also as many units out of one lot as into another."""
+        return bool(self.parts or self.pending or self.held or self.forgone)
 
     def entry(
         self,

@@ -1,8 +1,8 @@
 """Surveys and games: each account so often in a period, by a counter of its own; limited prizes by a stock."""
 
+import hmac
 from collections.abc import Mapping
 from datetime import timedelta
-from hashlib import blake2b
 from typing import Annotated
 
 from contracts.pastimes import AnswerSurvey, GamePlayed, PlayGame, SurveyAnswered
@@ -43,7 +43,10 @@ def answer_survey(
 
     awarded = done_once_more(survey, account, context)
     if survey.prize is not None:
-        awarded.award(survey.prize, Cause.SURVEY_ANSWERED, survey.code, context)
+        code = awarded.award(survey.prize, Cause.SURVEY_ANSWERED, survey.code, context).coupon_code
+        codes = () if code is None else (code,)
+        once = counted(awarded.account, [done(survey, 0, context, codes)], local_day(context))
+        awarded.account = awarded.account.evolve(counters=once)
     answers = tuple(SurveyAnswer(question=code, value=value) for code, value in command.answers.items())
     response = SurveyResponse(
         id=context.new_id(),
@@ -108,9 +111,12 @@ def play_game(
 
 
 def drawn(game: Game, stock: GameStock, context: Context) -> GamePrize | None:
-    """What the message's id draws, so that redoing draws the same; a prize that is out is a blank."""
-    digest = blake2b(f"{context.id} {game.code}".encode(), digest_size=16, person=b"punchcard-draw").digest()
-    prize = game.drawn(int.from_bytes(digest) % game.total_odds)
+    """What the message's id draws, by a key that only we have, so that redoing draws the same and nobody foresees it.
+
+    A prize that is out is a blank.
+    """
+    number = hmac.digest(context.vault.key("draws"), f"{context.id} {game.code}".encode(), "sha256")
+    prize = game.drawn(int.from_bytes(number) % game.total_odds)
     is_out = prize is not None and prize.stock is not None and stock.count(prize.code) >= prize.stock
     return None if is_out else prize
 
@@ -133,10 +139,14 @@ def times(pastime: Pastime, account: Account, context: Context) -> int:
 
 def done_once_more(pastime: Pastime, account: Account, context: Context) -> Awarded:
     """The account with one more in this period's counter, ready for prizes."""
+    return awarding(account.evolve(counters=counted(account, [done(pastime, 1, context)], local_day(context))))
+
+
+def done(pastime: Pastime, amount: int, context: Context, coupon_codes: tuple[str, ...] = ()) -> Move:
+    """By how much this period's counter moves, and which coupons came of it."""
     today = local_day(context)
     kept_until = None if pastime.per is Period.EVER else pastime.per.next_day(today) - timedelta(days=1)
-    move = Move(what_is_done(pastime), name_of(pastime.per, today), 1, kept_until)
-    return awarding(account.evolve(counters=counted(account, [move], today)))
+    return Move(what_is_done(pastime), name_of(pastime.per, today), amount, kept_until, coupon_codes)
 
 
 def told(awarded: Awarded, card: Card, context: Context) -> dict[str, object]:

@@ -19,9 +19,10 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.booking import book, changes, counting_state, earned, taken_back
 from workers.rewards.caps import Allowance
-from workers.rewards.documents import Account, Card, Cause, Posted, Purchase
+from workers.rewards.documents import Account, Card, Cause, Purchase
 from workers.rewards.earning import earnings
 from workers.rewards.parking import confirmed_while_parked, parked, unparked
+from workers.rewards.purchase_parts import Posted
 from workers.rewards.receipts import (
     MOST_REVISIONS,
     digest,

@@ -61,7 +61,7 @@ class Reused:
         taken = coupon.taken
         if taken is not None and taken.amount:
             tally = Tally(self.account.holding(taken.unit))
-            tally.credit(taken.terms, taken.amount)
+            tally.credit(taken.terms, taken.amount, now=context.now)
             entry = self.moved(tally, Cause.COUPON_USED_AGAIN, context, taken.entry_id)
             if entry is not None:
                 self.entries[-1] = entry.evolve(source=coupon.id)

@@ -16,6 +16,7 @@ from workers.rewards.documents import Account, Card, Cause
 from workers.rewards.earning import midnight
 from workers.rewards.ledger import balances
 from workers.rewards.prizes import Awarded, awarding
+from workers.rewards.receipts import shown
 from workers.rewards.reckoning import reached, remembered_until, what_is_rewarded
 from workers.rewards.tier_documents import Rank, Standing, TierGift
 from workers.rewards.worker import worker
@@ -123,6 +124,7 @@ def stepped(step: Step, account: Account, standing: Standing | None, card: Card 
         gave=gifts if step.cause is TierCause.ASSIGNED else (),
         earlier=held_before(step, account, standing, context),
     )
+    held_now = balances(changed, context.now, context.programme.rewards.shortfall)
     yield changed, *awarded.entries, *awarded.coupons, with_rank(standing or Standing(id=account.id), rank)
     yield TierChanged(
         account_id=account.id,
@@ -136,7 +138,7 @@ def stepped(step: Step, account: Account, standing: Standing | None, card: Card 
         held_until=step.held_until,
         given=tuple(awarded.given),
         coupon_codes=awarded.coupon_codes,
-        balances=balances(changed, context.now, context.programme.rewards.shortfall),
+        balances=held_now if card is None else shown(card, held_now),
     )
     yield awarded.told(card)
 
@@ -177,7 +179,8 @@ def climbed(step: Step, awarded: Awarded, context: Context) -> tuple[TierGift, .
             continue
         award = awarded.award(tier.reward, Cause.TIER_REWARD, tier.code, context)
         gifts.append(TierGift(tier=tier.code, given=award.given, coupon_code=award.coupon_code))
-        once = Move(what, period, 1, remembered_until(system, today))
+        codes = () if award.coupon_code is None else (award.coupon_code,)
+        once = Move(what, period, 1, remembered_until(system, today), codes)
         awarded.account = awarded.account.evolve(counters=counted(awarded.account, [once], today))
     return tuple(gifts)
 

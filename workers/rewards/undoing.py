@@ -24,9 +24,10 @@ from workers.rewards.adjustment_documents import Operator
 from workers.rewards.booking import Returnable, Undoing, book, changes, counting_state
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.coupon_use import OVER, usable_again
-from workers.rewards.documents import Account, Card, Cause, Posted, Purchase, Refund, Reward, Took
+from workers.rewards.documents import Account, Card, Cause, Purchase, Refund, Reward, Took
 from workers.rewards.giving import take_back
 from workers.rewards.ledger import balances
+from workers.rewards.purchase_parts import Posted
 from workers.rewards.purchases import refuse_unknown
 from workers.rewards.receipts import shown
 from workers.rewards.reusing import Reused, reused
@@ -45,6 +46,8 @@ def undo_refund(
     context: Context,
 ) -> Changes:
     account = refuse_correction(command, card, account, purchase, operator, context)
+    if purchase.state is PurchaseState.CANCELLED:
+        raise Refused("purchase_already_cancelled")
     refund = refund_to_undo(command, purchase)
     without = purchase.evolve(refunds=tuple(undone(each, refund, context) for each in purchase.refunds))
     now = without.evolve(state=counting_state(without, is_confirmed=purchase.is_confirmed))

@@ -13,8 +13,8 @@ from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Rewa
 from workers.rewards.explaining import Given, UnitExplained
 from workers.rewards.lead_views import LeadViews
 from workers.rewards.ledger import balances
-from workers.rewards.ledger_views import Explanation, InvalidPage, LedgerViews, cursor_of
-from workers.rewards.offer_views import OfferViews
+from workers.rewards.ledger_views import Explanation, InvalidPage, cursor_of
+from workers.rewards.merge_views import MergeViews, Together
 from workers.rewards.page_views import AccountOnPage, Collected, PageViews
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "LedgerEntry",
     "Reconciliation",
     "RewardsViews",
+    "Together",
     "UnitExplained",
     "balances",
     "cursor_of",
@@ -70,7 +71,7 @@ class Reconciliation(NamedTuple):
         return self.accounts_off == 0 and self.entries == self.balances
 
 
-class RewardsViews(OfferViews, LedgerViews, LeadViews, PageViews):
+class RewardsViews(MergeViews, LeadViews, PageViews):
     """Read-only queries over the rewards worker's documents.
 
     Every one raises `runtime.store.Away` when MongoDB can't be reached.

@@ -43,6 +43,8 @@ POOLS: Final[Mapping[str, tuple[Any, ...]]] = {
     "answers": ({}, {}, {"favourite_drink": "latte"}),
 }
 """Values by the field's name, few enough that commands meet; a field that stands nowhere is made from its type."""
+LIKE: Final[Mapping[str, str]] = {"absorbed_id": "member_id"}
+"""Fields whose values are told under another name."""
 ANYTHING: Final = (
     *("en", "coffee", "espresso", "p-7", "harbour till-1 0001 2026-11-20", "station till-2 0002 2026-11-20"),
     *(f"{place:032x}" for place in range(4)),
@@ -191,7 +193,7 @@ class Sender:
 
     def _value(self, name: str, field: FieldInfo) -> Any:
         random = self._random
-        pool = POOLS.get(name) or self.heard.get(name)
+        pool = POOLS.get(name) or self.heard.get(LIKE.get(name, name))
         if pool and random.random() > REFUSED:
             return random.choice(pool[-40:] if len(pool) > 40 else pool)
         return self._of_type(name, field.annotation, list(field.metadata))

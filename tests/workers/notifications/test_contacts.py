@@ -72,7 +72,7 @@ def heard(*news: tuple[Event, int]) -> tuple[Contact | None, list[Message]]:
         if handler in (welcome_member, note_new_email):
             kept |= {"waiting": waiting}
         said = decide(handler, event, context=at(programme(), message_id=f"e-{number}", version=version), **kept)
-        contact = next(iter(said.all(Contact)), contact)
+        contact = next(reversed(said.all(Contact)), contact)
         waiting = None if said.erased else next(iter(said.all(Waiting)), waiting)
         queued += said.all(Message)
     return contact, queued
@@ -104,19 +104,49 @@ class TestAnyOrder:
             "Anna",
             "en",
         )
-        assert contact.is_registered
+        assert contact.is_known
         assert sorted(each.template for each in queued) == ["mailed", "moved_from", "moved_to", "welcome"]
         assert {each.recipient for each in queued} <= {OLD, NEW}
+
+
+class TestOfAnAbsorbedMember:
+    """News that come late, of a member whom another absorbed meanwhile."""
+
+    gone = Contact(id="ana", merged_into="ben")
+    ben = Contact(id="ben", phone="+4915112345001", language="en")
+
+    def test_both_numbers_hear_of_a_new_phone_but_nobody_is_written_to_there(self) -> None:
+        said = decide(write_to_new_phone, MOVED, context=at(programme(), version=2), contact=self.gone)
+        assert said.all(Contact) == []
+        assert [each.recipient for each in said.all(Message)] == [OLD, NEW]
+
+    def test_the_survivor_is_told_of_a_new_email_and_keeps_their_own(self) -> None:
+        said = decide(note_new_email, MAILED, context=at(programme(), version=2), contact=self.gone, heir=self.ben)
+        assert said.all(Contact) == []
+        assert [each.recipient for each in said.all(Message)] == ["+4915112345001"]
+
+    def test_the_survivor_keeps_their_own_name(self) -> None:
+        said = decide(address_anew, RENAMED, context=at(programme(), version=4), contact=self.gone)
+        assert said.documents == []
 
 
 class TestUnregistered:
     def test_is_sent_nothing_yet(self) -> None:
         contact, queued = heard((MAILED, 3))
         assert contact is not None
-        assert (contact.is_registered, contact.phone, queued) == (False, "", [])
+        assert (contact.is_known, contact.phone, queued) == (False, "", [])
         with refused("unknown_contact"):
             message = heard((JOINED, 1))[1][0].evolve(due_at=None)
             decide(resend_message, ResendMessage(message_id=message.id), message=message, contact=contact, context=at())
 
+    def test_known_by_a_merge_alone_is_still_awaited_after_later_news(self) -> None:
+        merged = Contact(id="ana", absorbed=("ben",))
+        contact = decide(write_to_new_phone, MOVED, context=at(programme(), version=2), contact=merged).document(
+            Contact
+        )
+        assert (contact.phone, contact.is_known, contact.absorbed) == (NEW, False, ("ben",))
+        joined = decide(welcome_member, JOINED, context=at(programme(), version=1), known=contact).document(Contact)
+        assert (joined.phone, joined.is_known, joined.absorbed) == (NEW, True, ("ben",))
+
     def test_old_documents_are_registered(self) -> None:
-        assert ANA.is_registered
+        assert ANA.is_known

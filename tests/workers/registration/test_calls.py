@@ -20,6 +20,7 @@ from contracts.calls import (
     RecordConsentToLook,
 )
 from contracts.catalogue import COMMANDS
+from contracts.identification import IdentificationMethod
 from contracts.messages import Actor, ActorKind
 from contracts.programme.calls import CallReason, CallRules
 from contracts.registration import Channel, MemberRegistered
@@ -30,7 +31,7 @@ from tests.contracts.golden.examples import example
 from tests.decisions import NOON, decide, refused
 from tests.workers.registration.people import ANA, APP, BEN, OPERATOR, at, joining, member
 from workers.registration.call_documents import Call, Desk
-from workers.registration.callers import refuse_outside_call
+from workers.registration.callers import refuse_outside_call, refuse_unidentified
 from workers.registration.calls import close_call, end_call, open_call, record_consent_to_look
 from workers.registration.documents import Member
 from workers.registration.joining import register_member
@@ -129,6 +130,12 @@ class TestRecordConsentToLook:
     def test_is_refused_about_a_second_member(self) -> None:
         with refused("call_of_another_member"):
             decide(record_consent_to_look, self.agreeing, call=talking(member_id=BEN), member=member(), context=by())
+
+    def test_is_asked_again_of_who_was_absorbed_meanwhile(self) -> None:
+        earlier = talking(member_id=BEN, consented_at=NOON)
+        survivor = member(absorbed=(BEN,))
+        said = decide(record_consent_to_look, self.agreeing, call=earlier, member=survivor, context=by())
+        assert said.document(Call).may_look_at(ANA)
 
     def test_is_refused_in_a_call_of_another_operator(self) -> None:
         with refused("call_of_another_operator"):
@@ -229,6 +236,20 @@ class TestOutsideCall:
         with refused(code):
             refuse_outside_call(CALL, call, by(actor), member())
 
+    def test_takes_a_call_about_somebody_whom_the_member_absorbed_meanwhile(self) -> None:
+        refuse_outside_call(CALL, talking(member_id=BEN), by(CALLING), member(absorbed=(BEN,)))
+
+    def test_of_two_members_one_is_who_calls(self) -> None:
+        for caller in (ANA, BEN):
+            refuse_outside_call(CALL, talking(member_id=caller), by(CALLING), member(), member(BEN))
+        with refused("call_of_another_member"):
+            refuse_outside_call(CALL, talking(member_id="cid"), by(CALLING), member(), member(BEN))
+
+    def test_who_was_identified_before_they_were_absorbed_is_asked_again(self) -> None:
+        earlier = talking(member_id=BEN, identified_by=IdentificationMethod.PASSWORD)
+        with refused("caller_not_identified"):
+            refuse_unidentified(earlier, member(absorbed=(BEN,)))
+
 
 CARE = sorted(name for name, command in COMMANDS.items() if issubclass(command, CareCommand))
 
@@ -240,7 +261,8 @@ class TestEveryCareCommand:
     def answer(self, name: str, actor: Actor, call: Call | None = None, call_id: str | None = None) -> str:
         command = example(COMMANDS[name]).model_copy(update={"member_id": ANA, "call_id": call_id})
         view = View()
-        view.loaded((Member, ANA), member())
+        for member_id in (ANA, getattr(command, "absorbed_id", ANA)):
+            view.loaded((Member, member_id), member(member_id))
         if call is not None:
             view.loaded((Call, CALL), call)
         while True:

@@ -53,13 +53,14 @@ def confirmed(is_right: bool = True, **documents: Any) -> Told:
     code = VAULT.code(CodePurpose.CHANGE_CONTACT, challenge.code_id, OTHER_PHONE)
     typed = code if is_right else f"{(int(code) + 1) % 1_000_000:06d}"
     command = with_seals(ConfirmPhoneChange(member_id=ANA, call_id=CALL, code=typed), "m-1", VAULT)
-    known = {"member": KNOWN, "call": proven(), "change": change, "challenge": challenge, "context": by()}
-    return decide(confirm_phone_change, command, **{**known, **documents})
+    known = {"member": KNOWN, "absorbed": (), "call": proven(), "change": change, "challenge": challenge}
+    return decide(confirm_phone_change, command, **{**known, "context": by(), **documents})
 
 
 def emailed(email: str = "ana@example.com", **documents: Any) -> Told:
     command = ChangeEmail(member_id=ANA, call_id=CALL, email=email)
-    return decide(change_email, command, **{"member": KNOWN, "call": proven(), "context": by(), **documents})
+    known = {"member": KNOWN, "absorbed": (), "call": proven(), "context": by()}
+    return decide(change_email, command, **{**known, **documents})
 
 
 NOT_PROVEN = [
@@ -97,7 +98,7 @@ class TestChangePhone:
 
     def test_tells_the_operator_that_a_phone_is_in_use(self) -> None:
         with refused("phone_already_registered"):
-            asked(claim=PhoneClaim(id=OTHER_PHONE, member_id=BEN), holder=member(BEN))
+            asked(claim=PhoneClaim(id=OTHER_PHONE, member_id=BEN))
 
     def test_is_refused_where_it_is_theirs_already(self) -> None:
         with refused("contact_unchanged"):
@@ -149,11 +150,20 @@ class TestConfirmPhoneChange:
 
     def test_is_refused_where_the_phone_was_taken_meanwhile(self) -> None:
         with refused("phone_already_registered"):
-            confirmed(claim=PhoneClaim(id=OTHER_PHONE, member_id=BEN), holder=member(BEN))
+            confirmed(claim=PhoneClaim(id=OTHER_PHONE, member_id=BEN))
 
-    def test_takes_one_that_is_their_own_already(self) -> None:
+    def test_takes_one_of_somebody_whom_they_absorbed(self) -> None:
         own = PhoneClaim(id=OTHER_PHONE, member_id="ana-as-she-was", version=3)
-        assert confirmed(claim=own, holder=KNOWN).document(PhoneClaim) == own.evolve(member_id=ANA)
+        merged = KNOWN.evolve(absorbed=("ana-as-she-was",))
+        assert confirmed(member=merged, claim=own).document(PhoneClaim) == own.evolve(member_id=ANA)
+        with refused("phone_already_registered"):
+            confirmed(claim=own)
+
+    def test_keeps_the_one_they_leave_where_an_absorbed_record_names_it(self) -> None:
+        merged = KNOWN.evolve(absorbed=("as-she-was",))
+        same, other = (member("as-she-was", phone=phone, merged_into=ANA) for phone in (PHONE, "+4915112345111"))
+        assert Erase(PhoneClaim, PHONE) not in confirmed(member=merged, absorbed=(same,)).erased
+        assert Erase(PhoneClaim, PHONE) in confirmed(member=merged, absorbed=(other,)).erased
 
     def test_is_refused_where_nothing_waits_or_its_time_is_over(self) -> None:
         with refused("code_expired"):
@@ -184,8 +194,16 @@ class TestChangeEmail:
         assert isinstance(said.events[0], EmailChanged)
         assert said.events[0].spends_at is None
 
+    def test_keeps_the_one_they_leave_where_an_absorbed_record_names_it(self) -> None:
+        merged = KNOWN.evolve(absorbed=("as-she-was",))
+        same, other = (
+            member("as-she-was", email=email, merged_into=ANA) for email in ("ANA@example.org", "x@example.org")
+        )
+        assert emailed(member=merged, absorbed=(same,)).erased == []
+        assert emailed(member=merged, absorbed=(other,)).erased == [Erase(EmailClaim, "ana@example.org")]
+
     def test_in_another_spelling_keeps_the_claim(self) -> None:
-        said = emailed("ANA@example.org", claim=EmailClaim(id="ana@example.org", member_id=ANA), holder=KNOWN)
+        said = emailed("ANA@example.org", claim=EmailClaim(id="ana@example.org", member_id=ANA))
         assert said.document(Member).email == "ANA@example.org"
         assert (said.all(EmailClaim), said.erased) == ([], [])
         assert isinstance(said.events[0], EmailChanged)
@@ -193,7 +211,7 @@ class TestChangeEmail:
 
     def test_tells_the_operator_that_an_email_is_in_use(self) -> None:
         with refused("email_already_registered"):
-            emailed(claim=EmailClaim(id="ana@example.com", member_id=BEN), holder=member(BEN))
+            emailed(claim=EmailClaim(id="ana@example.com", member_id=BEN))
 
     def test_is_refused_where_it_is_theirs_already(self) -> None:
         with refused("contact_unchanged"):
@@ -206,7 +224,7 @@ class TestChangeEmail:
 
     def test_by_the_back_office_needs_no_call(self) -> None:
         command = ChangeEmail(member_id=ANA, email="ana@example.com")
-        assert decide(change_email, command, member=KNOWN, context=by(SYSTEM)).events
+        assert decide(change_email, command, member=KNOWN, absorbed=(), context=by(SYSTEM)).events
 
 
 class TestDropPhoneChange:

@@ -207,7 +207,7 @@ def one_error(draw: st.DrawFn, word: str) -> str:
 
 
 class TestAnyMember:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(st.lists(st.tuples(NAMES, NAMES), min_size=1, max_size=20), st.tuples(NAMES, NAMES), st.data())
     def test_is_found_by_any_allowed_disfigurement_of_their_name(
         self, names: list[tuple[str, str]], typed: tuple[str, str], drawn: st.DataObject
@@ -222,7 +222,7 @@ class TestAnyMember:
         assert len(shown.hits) <= 5
         assert shown.is_cut or wanted.id in [hit.member.id for hit in shown.hits]
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(st.lists(st.integers(0, 9_999_999), min_size=1, max_size=30, unique=True), st.data())
     def test_is_found_by_their_phone_in_any_form(self, numbers: list[int], drawn: st.DataObject) -> None:
         people = [person(place, None, None, phone=f"+491511{number:07d}") for place, number in enumerate(numbers)]
@@ -237,7 +237,7 @@ class TestAnyMember:
 
         assert shown.is_cut or wanted.id in [hit.member.id for hit in shown.hits]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(st.lists(st.tuples(NAMES, NAMES), min_size=1, max_size=12), st.text(max_size=12), st.text(max_size=12))
     def test_is_never_shown_beyond_the_bound_whatever_is_typed(
         self, names: list[tuple[str, str]], name: str, phone: str

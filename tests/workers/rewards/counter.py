@@ -1,5 +1,7 @@
 """Cards, receipts and a small programme that the tests of the rewards worker play with, and a ledger run in memory."""
 
+from bisect import bisect_left
+from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,8 +14,8 @@ from contracts.programme.adjustments import Exceeding
 from contracts.programme.rewards import RewardRules, Shortfall
 from contracts.rewards import PurchaseLine, RecordPurchase, RefundLine, RefundPurchase
 from runtime.decisions import Context, Decision, NotLoaded, aggregate_version, decide
-from runtime.documents import Document, View
-from tests.decisions import NOON, TILL, context
+from runtime.documents import Document, Erase, View
+from tests.decisions import NOON, TILL, VAULT, context
 from workers.rewards import worker
 from workers.rewards.adjustment_documents import Adjustment
 from workers.rewards.documents import Account, Card, Holding, LedgerEntry, Lot, Purchase, Terms
@@ -138,17 +140,27 @@ class Shop:
         self.programme = programme
         self.now = now
         self.view = View()
-        self.slots: set[tuple[type[Document], str]] = set()
+        self.ids: dict[type[Document], list[str]] = {}
         self.versions: dict[tuple[str, str], int] = {}
+        self.sums: dict[tuple[str, str], tuple[int, int, int]] = {}
         self.count = 0
 
-    def say(self, message: Message, actor: Actor = TILL, version: int | None = None) -> list[Event | Command]:
-        """Handle a message, and then the commands to itself that came of it; `version` is that of an event's card."""
+    def say(
+        self, message: Message, actor: Actor = TILL, version: int | None = None, at: datetime | None = None
+    ) -> list[Event | Command]:
+        """Handle a message, and then the commands to itself that came of it.
+
+        Args:
+            message: what is said.
+            actor: by whom.
+            version: that of an event's card.
+            at: when it was said, if that is earlier.
+        """
         self.count += 1
         envelope = Envelope(
             id=f"m-{self.count}",
             type=type(message).__name__,
-            time=self.now,
+            time=at or self.now,
             actor=actor,
             correlation_id="m",
             version=version,
@@ -156,8 +168,8 @@ class Shop:
             causation_id="m" if isinstance(message, Command) and message.actors == OURS else None,
         )
         decision = self._decided(message, envelope)
-        self.view.take(decision.documents, decision.erased)
-        self.slots |= decision.documents.keys()
+        self.refuse_rewriting([*decision.documents.values(), *decision.erased])
+        self._take(decision)
         self._check_versions(decision)
         self.check()
         said = list(decision.messages)
@@ -170,16 +182,32 @@ class Shop:
         handler = worker.handlers[type(message).__name__]
         while True:
             try:
-                return decide(handler, message, Context(envelope, self.now, self.programme), self.view)
+                return decide(handler, message, Context(envelope, self.now, self.programme, VAULT), self.view)
             except NotLoaded as missing:
                 for slot in missing.slots:
                     self.view.loaded(slot, None)
 
-    def wait(self, time: timedelta) -> list[Event | Command]:
-        """Let time pass, and handle what comes due, as the runtime's timers do."""
+    def _take(self, decision: Decision) -> None:
+        self.view.take(decision.documents, decision.erased)
+        for (kind, document_id), document in decision.documents.items():
+            ids = self.ids.setdefault(kind, [])
+            place = bisect_left(ids, document_id)
+            if ids[place : place + 1] != [document_id]:
+                ids.insert(place, document_id)
+            if isinstance(document, LedgerEntry):
+                amount, pending, held = self.sums.get((document.account_id, document.unit), (0, 0, 0))
+                sums = (amount + document.amount, pending + document.pending, held + document.held)
+                assert document.balance_after == sums[0], "not the balance after"
+                assert sum(part.amount for part in document.parts) == document.amount, "parts that don't add up"
+                self.sums[document.account_id, document.unit] = sums
+
+    def wait(self, time: timedelta, *, only: Collection[type[Document]] | None = None) -> list[Event | Command]:
+        """Let time pass, and handle what comes due, as the runtime's timers do; those of some documents if named."""
         self.now += time
         said: list[Event | Command] = []
         for timer in worker.timers:
+            if only is not None and timer.document not in only:
+                continue
             for document in self.all(timer.document):
                 due_at = getattr(document, timer.field)
                 if due_at is not None and due_at <= self.now:
@@ -188,7 +216,7 @@ class Shop:
 
     def all(self, document_class: type[D]) -> list[D]:
         """Every document of a class."""
-        found = (self.view.at(slot) for slot in sorted(self.slots, key=str) if slot[0] is document_class)
+        found = (self.view.at((document_class, each)) for each in self.ids.get(document_class, ()))
         return [document for document in found if isinstance(document, document_class)]
 
     def only(self, document_class: type[D]) -> D:
@@ -199,6 +227,15 @@ class Shop:
     def holding(self, unit: str) -> Holding:
         """What the only account holds of a unit."""
         return self.only(Account).holding(unit)
+
+    def refuse_rewriting(self, changes: Iterable[Document | Erase]) -> None:
+        """No entry of the ledger is written twice, and none erased."""
+        for change in changes:
+            if isinstance(change, Erase):
+                assert change.document is not LedgerEntry, "an entry of the ledger is deleted"
+            elif isinstance(change, LedgerEntry):
+                known = self.view.knows((LedgerEntry, change.id)) and self.view.at((LedgerEntry, change.id))
+                assert not known, "an entry of the ledger is edited"
 
     def _check_versions(self, decision: Decision) -> None:
         """An account's events are as many as its versions: no gap, none twice."""
@@ -218,17 +255,14 @@ class Shop:
 
     def check(self) -> None:
         """The ledger adds up: entries are the balance, lots less debt are too, and nothing is below zero."""
-        entries = self.all(LedgerEntry)
         for each in self.all(Account):
             for unit in self.programme.rewards.units:
-                mine = [entry for entry in entries if entry.account_id == each.id and entry.unit == unit]
                 held = each.holding(unit)
-                assert sum(entry.amount for entry in mine) == held.balance
-                assert sum(entry.pending for entry in mine) == held.pending >= 0
-                assert sum(entry.held for entry in mine) == held.held >= 0
+                sums = self.sums.get((each.id, unit), (0, 0, 0))
+                assert sums == (held.balance, held.pending, held.held), "entries that aren't the balance"
+                assert min(held.pending, held.held, held.debt) >= 0
                 assert sum(lot.amount for lot in held.lots) - held.debt == held.balance
                 assert all(lot.amount > 0 for lot in held.lots)
-                assert held.debt >= 0
                 ends = [lot.terms.expires_at or datetime.max.replace(tzinfo=UTC) for lot in held.lots]
                 assert ends == sorted(ends)
 

@@ -53,7 +53,7 @@ HARD: Final = RewardRules.model_validate(
 
 
 class Busy(Shop):
-    """A shop that doesn't add up its whole ledger after each message: a long history would take for ever."""
+    """A shop that doesn't add up its account after each message: a long history would take for ever."""
 
     def __init__(self) -> None:
         super().__init__(PROGRAMME.model_copy(update={"rewards": HARD}))
@@ -67,10 +67,7 @@ class Busy(Shop):
     @property
     def account(self) -> Account:
         """The only account, as it is now."""
-        (slot,) = [slot for slot in self.slots if slot[0] is Account]
-        found = self.view.at(slot)
-        assert isinstance(found, Account)
-        return found
+        return self.only(Account)
 
     @property
     def bytes(self) -> int:

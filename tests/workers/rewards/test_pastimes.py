@@ -17,6 +17,7 @@ from contracts.programme.pastimes import Game
 from contracts.programme.rewards import RewardRules
 from contracts.rewards import UnitChange
 from runtime.decisions import Refused
+from runtime.vault import Vault
 from tests.decisions import NOON, TILL, context, decide, refused
 from tests.workers.rewards.counter import ANA, APP, NUMBER, OTHER, PROGRAMME, RULES, Shop, account, by, card
 from tests.workers.rewards.offers import CAMPAIGNS, DAY, offer_rules, offer_shop, only, use
@@ -171,6 +172,19 @@ class TestPlayGame:
         for number in range(50):
             redone = [context(message_id=f"m-{number}", now=NOON + times * DAY) for times in (0, 1)]
             assert len({drawn(fair, GameStock(id="wheel"), each) for each in redone}) == 1
+
+    def test_draws_what_nobody_foresees_who_has_not_the_secret(self) -> None:
+        fair = Game.model_validate({**GAME, "blanks": 50, "prizes": [{**GAME["prizes"][0], "odds": 50}]})
+
+        def won(vault: Vault) -> list[bool]:
+            plays = [context(message_id=f"m-{number}") for number in range(200)]
+            for each in plays:
+                each.vault = vault
+            return [drawn(fair, GameStock(id="wheel"), each) is not None for each in plays]
+
+        first, other = won(Vault(b"one secret of the platform's own")), won(Vault(b"another, of another deployment's"))
+        assert first == won(Vault(b"one secret of the platform's own"))
+        assert 60 < sum(one is two for one, two in zip(first, other, strict=True)) < 140
 
     def test_draws_by_the_odds_of_the_programme(self) -> None:
         prizes = [{"code": "one", "odds": 10, "prize": POINTS}, {"code": "two", "odds": 30, "prize": POINTS}]
