@@ -1,5 +1,6 @@
 """Reads about calls: the one that an operator has open, those about a member, and what was done in one."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
@@ -31,7 +32,7 @@ EXPLAINED: Final[dict[str, set[str]]] = {
 @router.get("/calls/open", tags=["calls"])
 async def open_call(visit: CallVisit) -> CallShown:
     """The call that who asks has open."""
-    found = there(await visit.doors.registration.open_call(visit.operator_id), "call")
+    found = there(await visit.doors.registration.open_call(visit.operator_id, datetime.now(UTC)), "call")
     return CallShown.model_validate(found)
 
 

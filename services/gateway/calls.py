@@ -1,6 +1,7 @@
 """Calls: in which one an operator does what they ask for, as the header `Punchcard-Call` names it."""
 
 import re
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -41,7 +42,7 @@ class OpenCalls:
             Problem: 409, it is over, somebody else's, or there is none.
             Away: MongoDB can't be reached.
         """
-        call = await self._views.open_call(caller.actor.id, call_id)
+        call = await self._views.open_call(caller.actor.id, datetime.now(UTC), call_id)
         if call is None:
             raise Problem(HTTPStatus.CONFLICT, "call_not_open", f"{HEADER}: this operator has no such call open.")
         return call

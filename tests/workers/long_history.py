@@ -19,9 +19,10 @@ from tests.decisions import NOON, TILL
 from workers.audit.documents import Entry
 from workers.cards import documents as cards
 from workers.notifications.documents import Contact, Message
-from workers.registration.call_documents import Call
+from workers.registration.call_documents import Call, Desk, Ticket
 from workers.registration.documents import KnownCard, Member
 from workers.registration.merge_documents import Merge, Side
+from workers.registration.password_documents import Password
 from workers.rewards.adjustment_documents import Adjustment, Operator
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card, Cause, Earning, LedgerEntry, Purchase, Reward, Terms
@@ -29,6 +30,7 @@ from workers.rewards.pastime_documents import SurveyResponse
 
 PROGRAMME: Final = Programme.read(Path("programme.yaml"))
 CARD, OLD_CARD = "4111111111111111", "5500005555555559"
+OPEN_CALL = "0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c"
 MANY: Final = 100
 """Documents of each kind that the one member, card, account has; others have as many again."""
 
@@ -240,6 +242,10 @@ def history() -> dict[str, list[Document]]:
             KnownCard(id=CARD, state=CardState.ACTIVE),
             *(member(number) for number in range(MANY)),
             *(call(number, each) for each in ("m1", "m2") for number in range(MANY)),
+            call(MANY, "m1").evolve(id=OPEN_CALL, state=CallState.OPEN, ends_at=NOON + timedelta(hours=1)),
+            Desk(id="olga", call_id=OPEN_CALL),
+            Ticket(id=OPEN_CALL, ticket_id="T-1", operator_id="olga"),
+            Password(id="m1", salt="s", hash="h"),
             *(merge(number, each) for each in ("m1", "m2") for number in range(3)),
         ],
         "notifications": [

@@ -1,7 +1,7 @@
 """What others may read about members."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from contracts.card_life import Act, may
@@ -100,13 +100,13 @@ class RegistrationViews(SearchViews):
         """The call with an id."""
         return await self._reader.get(Call, call_id)
 
-    async def open_call(self, operator_id: str, call_id: str | None = None) -> Call | None:
-        """The call that an operator has open now; with an id only if it is that one."""
+    async def open_call(self, operator_id: str, now: datetime, call_id: str | None = None) -> Call | None:
+        """The call that an operator has open; with an id only if it is that one."""
         if call_id is None:
             desk = await self._reader.get(Desk, operator_id)
             call_id = None if desk is None else desk.call_id
         call = None if call_id is None else await self._reader.get(Call, call_id)
-        is_theirs = call is not None and call.operator_id == operator_id and call.is_open_at(datetime.now(UTC))
+        is_theirs = call is not None and call.operator_id == operator_id and call.is_open_at(now)
         return call if is_theirs else None
 
     async def ticket(self, call_id: str) -> Ticket | None:
