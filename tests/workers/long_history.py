@@ -30,6 +30,7 @@ from workers.rewards.pastime_documents import SurveyResponse
 
 PROGRAMME: Final = Programme.read(Path("programme.yaml"))
 CARD, OLD_CARD = "4111111111111111", "5500005555555559"
+LATER = NOON + timedelta(hours=1)
 OPEN_CALL = "0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c"
 MANY: Final = 100
 """Documents of each kind that the one member, card, account has; others have as many again."""
@@ -242,7 +243,7 @@ def history() -> dict[str, list[Document]]:
             KnownCard(id=CARD, state=CardState.ACTIVE),
             *(member(number) for number in range(MANY)),
             *(call(number, each) for each in ("m1", "m2") for number in range(MANY)),
-            call(MANY, "m1").evolve(id=OPEN_CALL, state=CallState.OPEN, ends_at=NOON + timedelta(hours=1)),
+            call(MANY, "m1").evolve(id=OPEN_CALL, state=CallState.OPEN, ends_at=LATER, due_at=LATER),
             Desk(id="olga", call_id=OPEN_CALL),
             Ticket(id=OPEN_CALL, ticket_id="T-1", operator_id="olga"),
             Password(id="m1", salt="s", hash="h"),

@@ -16,6 +16,7 @@ class Call(Document):
         Index(("due_at",), sparse=True),
         Index(("operator_id", "opened_at")),
         Index(("member_id", "opened_at")),
+        Index(("member_id", "due_at")),
     )
 
     operator_id: str

@@ -16,6 +16,7 @@ from workers.registration.search_views import FoundMembers, Hit, SearchViews
 
 __all__ = [
     "Call",
+    "Favourites",
     "FoundMembers",
     "Hit",
     "Match",
@@ -117,6 +118,11 @@ class RegistrationViews(SearchViews):
         """The calls about a member and those whom they absorbed, newest first."""
         about = {"member_id": {"$in": [member_id, *absorbed]}}
         return await self._reader.find(Call, about, sort=(("opened_at", -1),), limit=limit)
+
+    async def open_calls_of(self, member_id: str, now: datetime, *, absorbed: Sequence[str] = ()) -> list[Call]:
+        """The calls about a member that operators have open."""
+        about = {"member_id": {"$in": [member_id, *absorbed]}, "due_at": {"$gt": now}}
+        return await self._reader.find(Call, about, sort=(("due_at", 1),))
 
     async def salted(self, member_id: str) -> Password | None:
         """How a member's password is salted and stretched; None where they have none."""
