@@ -15,7 +15,7 @@ from runtime.decisions import Context, NotLoaded, Refused, Worker, decide
 from runtime.documents import Slot, View
 from runtime.journal import JournalRecord, Outgoing, Place
 from runtime.mongo import Away, Conflict, Unfit
-from runtime.retrying import until_done
+from runtime.retrying import Waits, until_done
 from runtime.sayings import Scribe
 from runtime.settings import Settings
 from runtime.store import Store, Transaction
@@ -29,7 +29,7 @@ LEAST_ROOM: Final = 20
 """Records that a batch may have whatever conflicts it meets, and by how many it grows without one."""
 DUPLICATES_BEFORE_FAILING: Final = 5
 """How often one message alone may meet an existing key before that counts as its handler's bug."""
-WAITS: Final = {"first_wait_seconds": 0.01, "longest_wait_seconds": 5.0}
+WAITS: Final = Waits(0.01, 5.0)
 
 
 @dataclass(slots=True)
@@ -150,7 +150,7 @@ class Batches(Generic[P]):
             await self._attempt(self._unfinished(arrivals, settled, known), settled)
 
         try:
-            await until_done(attempt, Conflict, Away, **WAITS, is_hopeless=is_hopeless, note=self._note_absence)
+            await until_done(attempt, Conflict, Away, waits=WAITS, is_hopeless=is_hopeless, note=self._note_absence)
         except (Conflict, Unfit) as error:
             if len(arrivals) > 1:
                 middle = len(arrivals) // 2

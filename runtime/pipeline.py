@@ -21,7 +21,7 @@ from runtime.arrivals import Record
 from runtime.batch import Batches, Prepared, Settled
 from runtime.mongo import Away, Conflict
 from runtime.publishing import Place, Publisher, Unsent
-from runtime.retrying import until_done
+from runtime.retrying import Waits, until_done
 from runtime.settings import Settings
 from runtime.store import Store
 from runtime.telemetry import Telemetry
@@ -29,7 +29,7 @@ from runtime.wire import Consumer, Unowned
 
 PATIENCE_SECONDS: Final = 1.0
 """How long a poll may wait for room before the partitions are paused and polling goes on without records."""
-WAITS: Final = {"first_wait_seconds": 0.05, "longest_wait_seconds": 5.0}
+WAITS: Final = Waits(0.05, 5.0)
 MOST_UNCLOSED: Final = 64
 """Published batches that wait to be closed; beyond that publishing waits, too."""
 CLOSE_SECONDS: Final = 0.05
@@ -259,7 +259,7 @@ class Pipeline:
         async def send() -> None:
             await step([settled for batch in batches for settled in self._still_ours(batch)])
 
-        await until_done(send, Unsent, KafkaError, **WAITS, note=self._note_absence)
+        await until_done(send, Unsent, KafkaError, waits=WAITS, note=self._note_absence)
         self._telemetry.kafka_is_away = False
 
     def _note_absence(self, error: Exception, attempt: int) -> None:
@@ -294,7 +294,7 @@ class Pipeline:
             with self._telemetry.step("mark"):
                 await self._store.mark_dispatched(places)
 
-        await until_done(mark, Away, Conflict, **WAITS)
+        await until_done(mark, Away, Conflict, waits=WAITS)
 
     async def _commit(self, ours: Sequence[Settled]) -> None:
         offsets: dict[Place, int] = {}

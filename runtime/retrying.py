@@ -1,16 +1,22 @@
 """Steps that are taken again while somebody is away."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+
+class Waits(NamedTuple):
+    """Waits in seconds: the longest after the first failure, each next one may be twice as long, and of all."""
+
+    first: float
+    longest: float
 
 
 async def until_done(
     step: Callable[[], Awaitable[None]],
     *away: type[Exception],
-    first_wait_seconds: float,
-    longest_wait_seconds: float,
+    waits: Waits,
     is_hopeless: Callable[[Exception], bool] | None = None,
     note: Callable[[Exception, int], None] | None = None,
 ) -> None:
@@ -21,8 +27,7 @@ async def until_done(
     Args:
         step: What is done.
         away: Why it may fail without being wrong.
-        first_wait_seconds: The longest wait after the first failure; each next one may be twice as long.
-        longest_wait_seconds: And no wait is longer.
+        waits: How long is waited, at random up to so much.
         is_hopeless: Asked after every failure: true to raise it and give up.
         note: Told of every failure after which is waited, and of how many there were.
 
@@ -45,7 +50,7 @@ async def until_done(
 
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(away),
-        wait=wait_random_exponential(multiplier=first_wait_seconds, max=longest_wait_seconds),
+        wait=wait_random_exponential(multiplier=waits.first, max=waits.longest),
         stop=stop,
         before_sleep=before_sleep,
         reraise=True,
