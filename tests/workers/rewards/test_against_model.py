@@ -55,6 +55,7 @@ class TestMutants:
         [
             "the_last_to_expire_is_spent_first",
             "a_receipt_that_is_said_again_counts_twice",
+            "a_debt_is_not_paid_by_the_next_earnings",
         ],
     )
     def test_are_caught_by_chance(self, name: str) -> None:
