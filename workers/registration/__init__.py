@@ -1,6 +1,38 @@
 """Registration: who is a member, how they joined, and what they agreed to."""
 
-from workers.registration import blocking, codes, favourites, joining, linking, merging, verification
+from workers.registration import (
+    blocking,
+    calls,
+    codes,
+    contact_changes,
+    courier,
+    favourites,
+    identification,
+    joining,
+    linking,
+    merging,
+    passwords,
+    profiles,
+    tickets,
+    verification,
+)
 from workers.registration.worker import worker
 
-__all__ = ["blocking", "codes", "favourites", "joining", "linking", "merging", "verification", "worker"]
+worker.beside(courier.run)
+
+__all__ = [
+    "blocking",
+    "calls",
+    "codes",
+    "contact_changes",
+    "favourites",
+    "identification",
+    "joining",
+    "linking",
+    "merging",
+    "passwords",
+    "profiles",
+    "tickets",
+    "verification",
+    "worker",
+]
