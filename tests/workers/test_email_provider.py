@@ -74,9 +74,17 @@ class TestEmailProvider:
         assert mailbox.recipients == ["änä@example.org"]
 
     async def test_lets_nobody_write_headers(self, mailbox: Mailbox) -> None:
-        with pytest.raises(ValueError, match="may not contain linefeed"):
+        with pytest.raises(ProviderRefused, match="email_unwritable"):
             await provider(mailbox).send(email(subject="Hello\nBcc: eve@example.org"))
         assert mailbox.mails == []
+
+    @pytest.mark.parametrize(
+        "recipient", ["eve,ana@example.org", "ana>eve@example.org", "<eve>ana@example.org", '"ana@b.example']
+    )
+    async def test_writes_to_nobody_else_than_the_address_says(self, mailbox: Mailbox, recipient: str) -> None:
+        with pytest.raises(ProviderRefused, match="email_unwritable"):
+            await provider(mailbox).send(email(recipient=recipient))
+        assert mailbox.recipients == []
 
     async def test_refuses_for_good_what_the_server_refuses_for_good(self, mailbox: Mailbox) -> None:
         for place in ("to_recipient", "to_mail"):

@@ -92,14 +92,29 @@ class EmailProvider(SmtpProvider):
             ProviderAway: it could not be handed over now.
             ProviderRefused: it never will be.
         """
-        mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = message.sender, message.recipient, message.subject
         address = parseaddr(message.sender)[1]
-        mail["Date"], mail["Message-ID"] = message.queued_at, f"<{message.id}@{address.rpartition('@')[2]}>"
-        mail["Auto-Submitted"], mail["Content-Language"] = "auto-generated", message.language
-        mail.set_content(message.text)
+        if parseaddr(message.recipient)[1] != message.recipient:
+            raise ProviderRefused("email_unwritable")  # somebody else's, or several, once a server has read it
+        try:
+            mail = written(message, address.rpartition("@")[2])
+        except ValueError as error:
+            raise ProviderRefused("email_unwritable") from error
         await self.hand_over(mail, address, message.recipient)
         return None
+
+
+def written(message: Message, domain: str) -> EmailMessage:
+    """A message as an email.
+
+    Raises:
+        ValueError: something of it would end a header and begin another.
+    """
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = message.sender, message.recipient, message.subject
+    mail["Date"], mail["Message-ID"] = message.queued_at, f"<{message.id}@{domain}>"
+    mail["Auto-Submitted"], mail["Content-Language"] = "auto-generated", message.language
+    mail.set_content(message.text)
+    return mail
 
 
 class NoProvider:
