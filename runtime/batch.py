@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
-
 from runtime.arrivals import Arrival, Decoder, Problem, Record
 from runtime.decisions import Context, NotLoaded, Refused, Worker, decide
 from runtime.documents import Slot, View
 from runtime.journal import JournalRecord, Outgoing, Place
 from runtime.mongo import Away, Conflict, Unfit
+from runtime.retrying import Waits, until_done
 from runtime.sayings import Scribe
 from runtime.settings import Settings
 from runtime.store import Store, Transaction
@@ -30,7 +29,7 @@ LEAST_ROOM: Final = 20
 """Records that a batch may have whatever conflicts it meets, and by how many it grows without one."""
 DUPLICATES_BEFORE_FAILING: Final = 5
 """How often one message alone may meet an existing key before that counts as its handler's bug."""
-LONGEST_WAIT_SECONDS: Final = 5.0
+WAITS: Final = Waits(0.01, 5.0)
 
 
 @dataclass(slots=True)
@@ -131,9 +130,8 @@ class Batches(Generic[P]):
         """Redo until it stands: conflicts and absences again from the journal on, lasting reasons in halves."""
         conflicts = duplicates = 0
 
-        def is_hopeless(state: RetryCallState) -> bool:
+        def is_hopeless(error: Exception) -> bool:
             nonlocal conflicts, duplicates
-            error = state.outcome.exception() if state.outcome else None
             if not isinstance(error, Conflict):
                 return False
             conflicts += 1
@@ -144,20 +142,15 @@ class Batches(Generic[P]):
                 return conflicts >= CONFLICTS_BEFORE_HALVING
             return duplicates >= DUPLICATES_BEFORE_FAILING
 
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type((Conflict, Away)),
-            wait=wait_random_exponential(multiplier=0.01, max=LONGEST_WAIT_SECONDS),
-            stop=is_hopeless,
-            before_sleep=self._note_absence,
-            reraise=True,
-        )
+        async def attempt() -> None:
+            nonlocal finished
+            known, finished = finished, None
+            if known is None:
+                known = await self._look_up(arrivals)
+            await self._attempt(self._unfinished(arrivals, settled, known), settled)
+
         try:
-            async for attempt in retrying:
-                with attempt:
-                    known, finished = finished, None
-                    if known is None:
-                        known = await self._look_up(arrivals)
-                    await self._attempt(self._unfinished(arrivals, settled, known), settled)
+            await until_done(attempt, Conflict, Away, waits=WAITS, is_hopeless=is_hopeless, note=self._note_absence)
         except (Conflict, Unfit) as error:
             if len(arrivals) > 1:
                 middle = len(arrivals) // 2
@@ -171,8 +164,7 @@ class Batches(Generic[P]):
         finally:
             self._telemetry.database_is_away = False
 
-    def _note_absence(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
+    def _note_absence(self, error: Exception, _: int) -> None:
         self._telemetry.database_is_away = isinstance(error, Away)
 
     async def _look_up(self, arrivals: list[Arrival]) -> dict[str, JournalRecord]:
