@@ -99,6 +99,8 @@ class SmtpProvider:
             await client.mail(sender)
             await client.rcpt(recipient)
             return
+        if client.is_ehlo_or_helo_needed:
+            await client.ehlo()
         if not client.supports_extension("smtputf8"):
             raise ProviderRefused("provider_without_smtputf8")
         await client.mail(sender, options=["SMTPUTF8"], encoding="utf-8")

@@ -71,7 +71,7 @@ class Mailbox:
         login: LoginPassword = said[-1]
         known = (login.login.decode(), login.password.decode())
         self.logins.append(known)
-        return AuthResult(success=known == self.logins[0])
+        return AuthResult(success=known == self.logins[0], handled=False)
 
 
 @asynccontextmanager

@@ -112,8 +112,8 @@ def written(message: Message, domain: str) -> EmailMessage:
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = message.sender, message.recipient, message.subject
     mail["Date"], mail["Message-ID"] = message.queued_at, f"<{message.id}@{domain}>"
-    mail["Auto-Submitted"], mail["Content-Language"] = "auto-generated", message.language
     mail.set_content(message.text)
+    mail["Auto-Submitted"], mail["Content-Language"] = "auto-generated", message.language
     return mail
 
 

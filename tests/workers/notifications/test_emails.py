@@ -11,9 +11,9 @@ from contracts.notifications import MessageChannel, ResendMessage
 from contracts.passwords import PURPOSE, PasswordRenewed, RenewalWay
 from contracts.profiles import EmailChanged
 from contracts.programme.notifications import NotificationRules, Template
-from contracts.tiers import TierChanged
 from tests.decisions import NOON, VAULT, decide, refused
 from tests.workers.notifications.programmes import ANA, PROGRAMME, RULES, at
+from tests.workers.notifications.test_tiers import CHANGED
 from workers.notifications.contacts import note_new_email
 from workers.notifications.courier import Courier
 from workers.notifications.delivery import resend_message
@@ -108,19 +108,9 @@ class TestNotice:
         assert [each.channel for each in blocked(ANA, without_address=True)] == [SMS]
 
     def test_of_a_mailing_comes_through_the_channels_that_the_member_wants(self) -> None:
-        event = TierChanged(
-            account_id="a-1",
-            card_number="4000000000000002",
-            member_id="ana",
-            system="status",
-            tier="gold",
-            earlier_tier=None,
-            is_higher=True,
-            until=None,
-        )
         for off, through in ((SMS, [EMAIL]), (EMAIL, [SMS]), (None, [SMS, EMAIL])):
             said = () if off is None else (Choice(mailing="status", channel=off, is_on=False, chosen_at=NOON),)
-            told = decide(tell_of_tier, event, contact=ANA.evolve(choices=said), context=by()).all(Message)
+            told = decide(tell_of_tier, CHANGED, contact=ANA.evolve(choices=said), context=by()).all(Message)
             assert [each.channel for each in told] == through
 
 
