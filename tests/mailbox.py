@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -26,9 +26,8 @@ class Mailbox:
     logins: list[tuple[str, str]] = field(default_factory=list)
     sessions: list[bool] = field(default_factory=list)
     """Of each email, whether it came over TLS."""
-    to_recipient: str = TAKEN
-    to_sender: str = TAKEN
-    to_mail: str = TAKEN
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """To a `sender`, a `recipient`, a `mail`, where it isn't that all is well."""
     hangs_up: bool = False
     """Whether it goes away instead of an answer to an email, which it took."""
 
@@ -38,29 +37,29 @@ class Mailbox:
         """Answer to a sender."""
         envelope.mail_from = address
         envelope.mail_options.extend(options)
-        return self.to_sender
+        return self.answers.get("sender", TAKEN)
 
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Answer to a recipient."""
         envelope.rcpt_tos.append(address)
-        return self.to_recipient
+        return self.answers.get("recipient", TAKEN)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Answer to an email."""
         content = envelope.content
         assert isinstance(content, bytes)
-        if self.to_mail == TAKEN:
+        if "mail" not in self.answers:
             mail = message_from_bytes(content, policy=policy.default)
             assert isinstance(mail, EmailMessage)
             self.mails.append(mail)
             self.recipients += envelope.rcpt_tos
             self.sessions.append(session.ssl is not None)
         if self.hangs_up:
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
-        return self.to_mail
+        return self.answers.get("mail", TAKEN)
 
     def texts_to(self, recipient: str) -> list[str]:
         """What emails to somebody say."""

@@ -87,19 +87,19 @@ class TestEmailProvider:
         assert mailbox.recipients == []
 
     async def test_refuses_for_good_what_the_server_refuses_for_good(self, mailbox: Mailbox) -> None:
-        for place in ("to_recipient", "to_mail"):
-            box = Mailbox(port=0, **{place: "550 no such mailbox"})
+        for place in ("recipient", "mail"):
+            box = Mailbox(answers={place: "550 no such mailbox"})
             async with listening(box):
                 with pytest.raises(ProviderRefused, match="provider_answered_550"):
                     await provider(box).send(email())
 
-    @pytest.mark.parametrize("place", ["to_recipient", "to_mail", "to_sender"])
+    @pytest.mark.parametrize("place", ["recipient", "mail", "sender"])
     async def test_holds_nothing_against_an_email_where_the_server_is_busy(self, place: str) -> None:
-        async with listening(Mailbox(**{place: "451 later"})) as box:
+        async with listening(Mailbox(answers={place: "451 later"})) as box:
             assert await away(box) == ("provider_answered_451", False)
 
     async def test_holds_nothing_against_an_email_where_we_are_not_welcome(self) -> None:
-        async with listening(Mailbox(to_sender="550 who are you")) as box:
+        async with listening(Mailbox(answers={"sender": "550 who are you"})) as box:
             assert await away(box) == ("provider_answered_550", False)
 
     async def test_knows_that_nothing_was_taken_where_nobody_listens(self) -> None:
