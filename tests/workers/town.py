@@ -9,7 +9,7 @@ from contracts.messages import Actor, ActorKind, Command, Envelope, Event, Messa
 from contracts.programme import Programme
 from runtime.decisions import Context, NotLoaded, Refused, aggregate_version, decide
 from runtime.documents import Document, View
-from tests.decisions import NOON
+from tests.decisions import NOON, VAULT
 from workers import cards, notifications, registration, rewards
 
 D = TypeVar("D", bound=Document)
@@ -74,7 +74,7 @@ class Town:
         handler = worker.handlers[type(letter.message).__name__]
         while True:
             try:
-                decision = decide(handler, letter.message, Context[Any](envelope, NOON, self.programme), view)
+                decision = decide(handler, letter.message, Context[Any](envelope, NOON, self.programme, VAULT), view)
             except NotLoaded as missing:
                 for slot in missing.slots:
                     view.loaded(slot, None)

@@ -1,6 +1,17 @@
 """Cards: which exist, whose they are, and whether they work."""
 
-from workers.cards import blocking, categories, deleting, issuing, linking, merging, replacing, suspending, virtual
+from workers.cards import (
+    blocking,
+    categories,
+    deleting,
+    issuing,
+    linking,
+    merging,
+    own_cards,
+    replacing,
+    suspending,
+    virtual,
+)
 from workers.cards.worker import worker
 
 __all__ = [
@@ -10,6 +21,7 @@ __all__ = [
     "issuing",
     "linking",
     "merging",
+    "own_cards",
     "replacing",
     "suspending",
     "virtual",

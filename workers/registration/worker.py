@@ -7,13 +7,14 @@ from workers.registration.challenge_documents import Challenge, CodeSends
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneChange, PhoneClaim, Registration
 from workers.registration.favourite_documents import Favourites
 from workers.registration.merge_documents import Merge
+from workers.registration.operator_documents import Operator
 from workers.registration.password_documents import Failures, Password
 
 worker = Worker[Programme](
     "registration",
     documents=(
         *(Member, Registration, Merge, PhoneClaim, EmailClaim, PhoneChange, KnownCard),
-        *(Challenge, CodeSends, Favourites),
+        *(Challenge, CodeSends, Favourites, Operator),
         *(Call, Desk, Ticket, Password, Failures),
     ),
 )
