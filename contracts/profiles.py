@@ -125,6 +125,9 @@ class PhoneChanged(ContactEvent):
 
 
 class EmailChanged(ContactEvent):
-    """A member has another email, and is told by phone."""
+    """A member has another email, and is told by phone and at both emails."""
 
     email: Personal[Email]
+    earlier_email: Personal[Email | None] = None
+    first_name: Personal[Text | None] = None
+    language: Language | None = None
