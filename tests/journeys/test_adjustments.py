@@ -1,12 +1,16 @@
 """Adjustments on real servers: a file sent twice moves nothing twice, and caps hold for many at once and by a file."""
 
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 from contracts.adjustments import AdjustBalance, AdjustmentState
-from contracts.cards import IssueCard
-from contracts.messages import Actor, ActorKind, CommandEnded, Outcome
+from contracts.cards import ChangeCardCategory, IssueCard
+from contracts.merging import MergeMembers
+from contracts.messages import Actor, ActorKind, Command, CommandEnded, Outcome
+from contracts.operators import TieOperator
 from contracts.programme import Programme
+from contracts.registration import RegisterMember
 from contracts.values import luhn_digit
 from runtime.settings import Settings
 from runtime.store import Library
@@ -60,5 +64,46 @@ async def test_a_file_sent_again_changes_nothing_and_a_days_cap_holds_for_many_a
         rows = adjustment_rows(read_table(file, COLUMNS, NEEDED), Programme.read(Path("programme.yaml")), BOB.id)
         outcomes = write_outcomes(tmp_path / "out.csv", rows, await sent(settings, rows, BOB))
         assert outcomes == {"done": 1, "needs approval": 1}
+        await nobody_works_on_their_own(settings, CARDS[0])
         assert (await ledger_matches_balances(library.worker("rewards"))).adds_up
     library.close()
+
+
+async def nobody_works_on_their_own(settings: Settings, number: str) -> None:
+    """Bob says that Olga is the member whose card this is: no worker lets her do anything with it from then on."""
+    tried = count()
+
+    async def asked(command: Command, actor: Actor) -> CommandEnded:
+        (answer,) = (await sent(settings, [Row(0, "", f"own-{next(tried)}", command)], actor)).values()
+        return answer
+
+    joining = RegisterMember.model_validate(
+        {
+            "channel": "call",
+            "phone": "+4915112345678",
+            "first_name": "Olga",
+            "last_name": "Orlova",
+            "card_number": number,
+            "consents": [
+                {"kind": kind, "text_version": version, "given_at": "2026-11-22T09:00:00Z"}
+                for kind, version in (("personal_data", "2026-09"), ("offer", "2026-01"))
+            ],
+        }
+    )
+    (joined, *_) = (await asked(joining, OLGA)).events
+    assert joined.type == "MemberRegistered"
+    member_id = str(joined.body["member_id"])
+    asking = (
+        MergeMembers(member_id=member_id, absorbed_id="somebody"),
+        ChangeCardCategory(card_number=number, category="employee"),
+        AdjustBalance(card_number=number, operator_id=OLGA.id, unit="stamps", amount=1, reason="goodwill"),
+    )
+    assert (await asked(TieOperator(operator_id=OLGA.id, member_id=member_id), OLGA)).code == "own_tie"
+    assert (await asked(TieOperator(operator_id=OLGA.id, member_id=member_id), BOB)).outcome is Outcome.DONE
+    for command in asking:
+
+        async def refused(command: Command = command) -> str | None:
+            return (await asked(command, OLGA)).code
+
+        await eventually(refused, lambda code: code == "own_account", f"the refusal of {type(command).__name__}")
+    assert (await asked(asking[1], BOB)).outcome is Outcome.DONE
