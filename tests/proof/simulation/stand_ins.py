@@ -79,6 +79,7 @@ def stood_in(world: World) -> Iterator[None]:
         "runtime.store.datetime": Clock,
         "runtime.edge.datetime": Clock,
         "runtime.batch.datetime": Clock,
+        "runtime.persons.token_bytes": random.Random(f"{world.seed} keys").randbytes,
         "runtime.serve.time": SimpleNamespace(monotonic=monotonic),
         "runtime.pipeline.monotonic": monotonic,
         "runtime.wire.monotonic": monotonic,
