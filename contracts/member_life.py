@@ -1,7 +1,7 @@
 """What can be said about a member who may take part no more, or again."""
 
 from contracts.messages import ANYBODY, Command, Event
-from contracts.values import Code, Instant, MemberId, Text
+from contracts.values import Code, Instant, MemberId, Personal, Text
 
 
 class BlockMember(
@@ -11,7 +11,7 @@ class BlockMember(
 
     member_id: MemberId
     reason: Code
-    comment: Text | None = None
+    comment: Personal[Text] | None = None
 
 
 class UnblockMember(
@@ -21,7 +21,7 @@ class UnblockMember(
 
     member_id: MemberId
     reason: Code
-    comment: Text | None = None
+    comment: Personal[Text] | None = None
 
 
 class MemberBlocked(Event, worker="registration", key="member_id", about=("Member", "member_id")):

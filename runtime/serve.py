@@ -23,6 +23,7 @@ from contracts.messages import Actor, ActorKind, Command
 from contracts.topics import commands_topic, events_topic, results_topic
 from runtime.admin import AdminError, create_topics
 from runtime.batch import Batches
+from runtime.clearing import Clearing
 from runtime.decisions import Due, Worker
 from runtime.documents import Document
 from runtime.edge import stamped
@@ -181,7 +182,10 @@ class Process:
             self.store.reader, self._publish, self.store.take_leases, self._settings, self._programme, self._stop
         )
         timers = [self._fire(each) for each in self._worker.timers]
-        return [*timers, *(each(deps) for each in self._worker.companions), self._watch(), self._look_for_servers()]
+        own = [self._watch(), self._look_for_servers()]
+        if self._settings.slot == 0:
+            own.append(Clearing(self._settings, self._worker.name, self.telemetry.log).run())
+        return [*timers, *(each(deps) for each in self._worker.companions), *own]
 
     async def _publish(
         self,

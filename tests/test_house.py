@@ -18,7 +18,7 @@ ROOMS = ("contracts", "runtime", "workers", "services", "tests")
 MESSAGES: dict[str, type[Message]] = {**COMMANDS, **EVENTS}
 BESIDE = {
     **dict.fromkeys(("adjustments", "corrections", "coupons", "joining", "pastimes", "tiers"), "rewards"),
-    **dict.fromkeys(("codes", "favourites", "member_life", "merging", "verification"), "registration"),
+    **dict.fromkeys(("codes", "favourites", "member_life", "merging", "removal", "verification"), "registration"),
     "subscriptions": "notifications",
 }
 """Contract modules that aren't named after their messages' worker, because it has many."""

@@ -1,6 +1,17 @@
 """Cards: which exist, whose they are, and whether they work."""
 
-from workers.cards import blocking, categories, deleting, issuing, linking, merging, replacing, suspending, virtual
+from workers.cards import (
+    blocking,
+    categories,
+    deleting,
+    issuing,
+    linking,
+    merging,
+    replacing,
+    retiring,
+    suspending,
+    virtual,
+)
 from workers.cards.worker import worker
 
 __all__ = [
@@ -11,6 +22,7 @@ __all__ = [
     "linking",
     "merging",
     "replacing",
+    "retiring",
     "suspending",
     "virtual",
     "worker",

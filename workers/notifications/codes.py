@@ -3,21 +3,26 @@
 Texts to who became no member go with the registration: nobody looks at them there, and a phone stands in them.
 """
 
+from typing import Annotated
+
 from contracts.codes import CODE_LIFE, CodeRequested
 from contracts.notifications import MessageChannel
 from contracts.verification import RegistrationLapsed
+from runtime.decisions import Key
 from runtime.documents import Erase
 from workers import Changes, Context
-from workers.notifications.documents import CODE_MASK, Message
+from workers.notifications.documents import CODE_MASK, Contact, Message
 from workers.notifications.texts import LONGEST_NAME, message_id_of, queued_event, spoken, written
 from workers.notifications.worker import worker
 
 
 @worker.handles(CodeRequested)
-def text_code(event: CodeRequested, context: Context) -> Changes:
+def text_code(event: CodeRequested, contact: Annotated[Contact | None, Key("subject_id")], context: Context) -> Changes:
     rules = context.programme.notifications
     template = rules.template_on(f"CodeRequested.{event.purpose}")
     if template is None or event.phone is None or event.expires_at <= context.now:
+        return
+    if contact is not None and contact.is_removed:
         return
 
     language = spoken(rules, template, event.language)

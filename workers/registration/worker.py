@@ -6,8 +6,12 @@ from workers.registration.challenge_documents import Challenge, CodeSends
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneClaim, Registration
 from workers.registration.favourite_documents import Favourites
 from workers.registration.merge_documents import Merge
+from workers.registration.removal_documents import RemovedMember
 
 worker = Worker[Programme](
     "registration",
-    documents=(Member, Registration, Merge, PhoneClaim, EmailClaim, KnownCard, Challenge, CodeSends, Favourites),
+    documents=(
+        *(Member, Registration, Merge, RemovedMember, PhoneClaim, EmailClaim, KnownCard),
+        *(Challenge, CodeSends, Favourites),
+    ),
 )

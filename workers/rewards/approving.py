@@ -17,7 +17,7 @@ from contracts.messages import Command
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.adjusting import applied, refuse_changed, refuse_exceeding, refuse_gone, refuse_operator
-from workers.rewards.adjustment_documents import Adjustment, Operator, OperatorsOf
+from workers.rewards.adjustment_documents import Adjustment, AdjustmentComment, Operator, OperatorsOf
 from workers.rewards.documents import Account, Card
 from workers.rewards.worker import worker
 
@@ -29,6 +29,7 @@ def approve_adjustment(
     adjustment: Annotated[Adjustment, Key("adjustment_id")],
     account: Annotated[Account | None, Key("card.account_id")],
     operator: Annotated[Operator | None, Key("operator_id")],
+    written: Annotated[AdjustmentComment | None, Key("adjustment_id")],
     context: Context,
 ) -> Changes:
     refuse_operator(command.operator_id, operator, card, context)
@@ -37,7 +38,8 @@ def approve_adjustment(
     refuse_changed(account, adjustment.unit, command.expected_balance, context)
     refuse_exceeding(account, adjustment.unit, adjustment.amount, context)
 
-    yield from applied(adjustment.evolve(second=context.actor), card, account, context)
+    comment = None if written is None else written.text
+    yield from applied(adjustment.evolve(second=context.actor), card, account, context, comment=comment)
 
 
 @worker.handles(DeclineAdjustment)
