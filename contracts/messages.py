@@ -56,7 +56,7 @@ class Message(BaseModel):
     worker: ClassVar[str]
     """The worker that owns it: a command's receiver, an event's author."""
     key: ClassVar[str]
-    """The field whose order matters: it becomes the Kafka key."""
+    """The field whose order matters: it becomes the Kafka key; what a worker asks itself has the key of its cause."""
     schema_version: ClassVar[int] = 1
     personal: ClassVar[frozenset[str]] = frozenset()
     sealed: ClassVar[frozenset[str]] = frozenset()

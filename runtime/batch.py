@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 CONFLICTS_BEFORE_HALVING: Final = 2
 LEAST_ROOM: Final = 20
+"""Records that a batch may have whatever conflicts it meets, and by how many it grows without one."""
 DUPLICATES_BEFORE_FAILING: Final = 5
 """How often one message alone may meet an existing key before that counts as its handler's bug."""
 LONGEST_WAIT_SECONDS: Final = 5.0

@@ -23,6 +23,7 @@ from contracts.rewards import PurchaseLine
 from runtime.settings import Settings
 from runtime.store import Library
 from tests.bench.commands import Shop, card_number
+from tests.bench.examined import examined
 from tests.bench.grown import Beside, Grown, Read
 from tests.bench.history import FIRST, OldAccount, free_cards, members, old_account, put, workload
 from tests.bench.script import Workload
@@ -213,7 +214,7 @@ class Growth:
                 taken.append(1e3 * (time.perf_counter() - began))
         with MongoClient[dict[str, Any]](most.settings.mongo_url.get_secret_value()) as client:
             for taken, (beside, name, ask) in zip(times, asks, strict=True):
-                documents, keys = await _examined(client, ask)
+                documents, keys = await examined(client, ask)
                 beside.reads[name] = Read(tuple(taken), documents, keys)
         for library in libraries.values():
             library.close()
@@ -235,20 +236,3 @@ class Growth:
         await asyncio.to_thread(client.drop_database, place.settings.database("registration"))
         client.close()
         await self._run(place, Workload("rewards", "rewards", {}, [], [])).clean()
-
-
-async def _examined(client: MongoClient[dict[str, Any]], ask: Callable[[], Awaitable[object]]) -> tuple[int, int]:
-    """Documents and keys that MongoDB looks at for a read: the least of some, as it has other things to do, too."""
-    found: list[tuple[int, int]] = []
-    for _ in range(3):
-        before = await _counted(client)
-        await ask()
-        after = await _counted(client)
-        found.append((after[0] - before[0], after[1] - before[1]))
-    return min(found)
-
-
-async def _counted(client: MongoClient[dict[str, Any]]) -> tuple[int, int]:
-    status = await asyncio.to_thread(client.admin.command, "serverStatus")
-    counters = status["metrics"]["queryExecutor"]
-    return int(counters["scannedObjects"]), int(counters["scanned"])

@@ -7,7 +7,7 @@ member after MongoDB was started anew, with an empty cache.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -25,6 +25,7 @@ from runtime.mongo import CODEC, from_raw, to_raw
 from runtime.settings import Settings
 from runtime.store import Library, Store
 from tests.bench.commands import Shop, asked, card_number, happened
+from tests.bench.examined import examined
 from tests.bench.history import FIRST, members, put
 from tests.bench.names import People
 from tests.bench.script import PLACEHOLDER, Rehearsal
@@ -339,7 +340,7 @@ class Searches:
             for name, ask in self._asks():
                 self._say(f"what is read: {name}", 0, 0)
                 for member, number in people:
-                    documents, keys = await _examined(client, partial(self._search, ask(member, number)))
+                    documents, keys = await examined(client, partial(self._search, ask(member, number)))
                     found.kinds[name].documents.append(documents)
                     found.kinds[name].keys.append(keys)
 
@@ -351,20 +352,3 @@ def _of_kind(kind: Search, member: Member, _: int) -> Wanted:
 def _shown(wanted: Wanted | str) -> str:
     """A search as tables show it: the names are invented."""
     return wanted if isinstance(wanted, str) else " + ".join(str(each) for each in wanted if each is not None)
-
-
-async def _examined(client: MongoClient[dict[str, Any]], ask: Callable[[], Awaitable[object]]) -> tuple[int, int]:
-    """Documents and keys that MongoDB looks at for a search: the least of some, as it has other things to do, too."""
-    found: list[tuple[int, int]] = []
-    for _ in range(2):
-        before = await _counted(client)
-        await ask()
-        after = await _counted(client)
-        found.append((after[0] - before[0], after[1] - before[1]))
-    return min(found)
-
-
-async def _counted(client: MongoClient[dict[str, Any]]) -> tuple[int, int]:
-    status = await asyncio.to_thread(client.admin.command, "serverStatus")
-    counters = status["metrics"]["queryExecutor"]
-    return int(counters["scannedObjects"]), int(counters["scanned"])

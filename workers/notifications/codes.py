@@ -6,13 +6,12 @@ Texts to who became no member go with the registration: nobody looks at them the
 from typing import Annotated
 
 from contracts.codes import CODE_LIFE, CodeRequested
-from contracts.notifications import MessageChannel
 from contracts.verification import RegistrationLapsed
 from runtime.decisions import Key
 from runtime.documents import Erase
 from workers import Changes, Context
 from workers.notifications.documents import CODE_MASK, Contact, Message
-from workers.notifications.texts import LONGEST_NAME, message_id_of, queued_event, spoken, written
+from workers.notifications.texts import drafted, queued_event
 from workers.notifications.worker import worker
 
 
@@ -25,32 +24,10 @@ def text_code(event: CodeRequested, contact: Annotated[Contact | None, Key("subj
     if contact is not None and contact.is_removed:
         return
 
-    language = spoken(rules, template, event.language)
-    nameless = rules.nameless.get(language, rules.nameless[rules.default_language])
-    words = {
-        "first_name": (event.first_name or nameless)[:LONGEST_NAME],
-        "programme": context.programme.name,
-        "code": CODE_MASK,
-        "minutes": str(int(CODE_LIFE.total_seconds() // 60)),
-    }
-    message = Message(
-        id=message_id_of(event.subject_id, template, context.id),
-        member_id=event.subject_id,
-        channel=MessageChannel.SMS,
-        template=template,
-        language=language,
-        cause=context.id,
-        correlation_id=context.correlation_id,
-        sender=rules.sender,
-        recipient=event.phone,
-        text=written(rules, template, language, words),
-        code_id=event.code_id,
-        code_purpose=event.purpose.value,
-        queued_at=context.now,
-        due_at=context.now,
-        expires_at=event.expires_at,
-        status_at=context.now,
-    )
+    to = Contact(id=event.subject_id, phone=event.phone, first_name=event.first_name, language=event.language)
+    words = {"code": CODE_MASK, "minutes": str(int(CODE_LIFE.total_seconds() // 60))}
+    text = drafted(template, to, words, context.id, event.expires_at, context)
+    message = text.evolve(code_id=event.code_id, code_purpose=event.purpose.value)
     yield message, queued_event(message)
 
 

@@ -1,7 +1,7 @@
 """From an event to the message that tells a member of it."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final
 
@@ -47,34 +47,46 @@ def queued(notice: Notice, contact: Contact, context: Context) -> tuple[Message,
     if mailing is not None and not contact.wants(mailing, MessageChannel.SMS, by_default=rules.mailings_are_on):
         return ()
 
-    language = spoken(rules, template, contact.language)
-    nameless = rules.nameless.get(language, rules.nameless[rules.default_language])
     words = {
-        "first_name": (contact.first_name or nameless)[:LONGEST_NAME],
-        "programme": context.programme.name,
         "card": notice.subject,
         "reward": notice.subject,
         "offer": notice.subject,
         "tier": notice.subject,
         "coupon": notice.code,
     }
-    message = Message(
-        id=message_id_of(contact.id, template, notice.cause),
-        member_id=contact.id,
+    message = drafted(template, contact, words, notice.cause, expires_at, context)
+    return message, queued_event(message)
+
+
+def drafted(
+    template: str,
+    to: Contact,
+    words: Mapping[str, str],
+    cause: str,
+    expires_at: datetime,
+    context: Context,
+) -> Message:
+    """A template's text to somebody, in their language, due now; names and the programme go in besides the words."""
+    rules = context.programme.notifications
+    language = spoken(rules, template, to.language)
+    nameless = rules.nameless.get(language, rules.nameless[rules.default_language])
+    addressed = {"first_name": (to.first_name or nameless)[:LONGEST_NAME], "programme": context.programme.name}
+    return Message(
+        id=message_id_of(to.id, template, cause),
+        member_id=to.id,
         channel=MessageChannel.SMS,
         template=template,
         language=language,
-        cause=notice.cause,
+        cause=cause,
         correlation_id=context.correlation_id,
         sender=rules.sender,
-        recipient=contact.phone,
-        text=written(rules, template, language, words),
+        recipient=to.phone,
+        text=written(rules, template, language, {**addressed, **words}),
         queued_at=context.now,
         due_at=context.now,
         expires_at=expires_at,
         status_at=context.now,
     )
-    return message, queued_event(message)
 
 
 def queued_event(message: Message) -> MessageQueued:
