@@ -27,7 +27,9 @@ READS: Final = frozenset(
 OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.actors <= OUR_PROCESSES) | {"RecordLook"}
 """Commands that our own processes give each other: only a system's key may send them from outside."""
 
-SECOND_PERSON: Final = frozenset({"ApproveAdjustment", "DeclineAdjustment", "TieOperator", "MergeMembers"})
+SECOND_PERSON: Final = frozenset(
+    {"ApproveAdjustment", "DeclineAdjustment", "TieOperator", "MergeMembers", "RemoveMember"}
+)
 """What a key of an operator may do only if it names it: the stronger right, of the second person for one."""
 
 FROM_FORM: Final = "RegisterMember:paper_form"
