@@ -31,6 +31,7 @@ class CodePurpose(StrEnum):
 
     VERIFY_PHONE = "verify_phone"
     CHANGE_CONTACT = "change_contact"
+    IDENTIFY_CALLER = "identify_caller"
     MERGE_MEMBERS = "merge_members"
 
 

@@ -4,18 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.messages import ANYBODY, Command, Event
+from contracts.calls import CareCommand
+from contracts.messages import Event
 from contracts.values import MemberId, Reference
 
 Products = Annotated[tuple[Reference, ...], Field(max_length=50)]
 
 
-class ChangeFavourites(
-    Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.favourite_editors"
-):
+class ChangeFavourites(CareCommand, right="registration.favourite_editors"):
     """Choose a member's favourite products anew: these and no others; none, and they have none."""
 
-    member_id: MemberId
     products: Products
 
 

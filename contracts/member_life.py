@@ -1,25 +1,20 @@
 """What can be said about a member who may take part no more, or again."""
 
-from contracts.messages import ANYBODY, Command, Event
+from contracts.calls import CareCommand
+from contracts.messages import Event
 from contracts.values import Code, Instant, MemberId, Personal, Text
 
 
-class BlockMember(
-    Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.blocking.blockers"
-):
+class BlockMember(CareCommand, right="registration.blocking.blockers"):
     """Stop a member from taking part: none of their cards earns, spends or identifies them."""
 
-    member_id: MemberId
     reason: Code
     comment: Personal[Text] | None = None
 
 
-class UnblockMember(
-    Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.blocking.unblockers"
-):
+class UnblockMember(CareCommand, right="registration.blocking.unblockers"):
     """Let a blocked member take part again: their cards are what they are by themselves."""
 
-    member_id: MemberId
     reason: Code
     comment: Personal[Text] | None = None
 

@@ -1,15 +1,14 @@
 """What can be said about making one member of two: with a code that the other one was sent, or by a stronger right."""
 
+from contracts.calls import CareCommand
 from contracts.codes import TryCode
-from contracts.messages import ANYBODY, Command, Event
+from contracts.messages import Event
 from contracts.values import Instant, MemberId, Reference
 
 
-class MergeCommand(Command, worker="registration", key="member_id", actors=ANYBODY):
-    """Something to do with two members who are to be one."""
+class MergeCommand(CareCommand):
+    """Something to do with two members who are to be one: `member_id` stays, or whoever absorbed them by now."""
 
-    member_id: MemberId
-    """Who stays; where they were absorbed themselves by now, whoever absorbed them."""
     absorbed_id: MemberId
     """Whose cards, balances and history become theirs."""
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.calls import CallId
 from contracts.messages import ANYBODY, OURS, Command, Event
 from contracts.persons import PersonalEvent
 from contracts.values import (
@@ -76,6 +77,8 @@ class RegisterMember(Command, worker="registration", key="card_number", actors=A
     """Without one, the programme's first."""
     consents: Annotated[tuple[Consent, ...], Field(max_length=50)]
     answers: Personal[Answers] = {}  # noqa: RUF012 - pydantic gives every message its own
+    call_id: CallId | None = None
+    """Of an operator: the call in which the person joins."""
 
     @property
     def comparable_email(self) -> str | None:

@@ -1,15 +1,13 @@
 """What can be said about a member who is removed: all that is personal goes, and nothing that stays leads to them."""
 
-from contracts.messages import ANYBODY, Command, Event
+from contracts.calls import CareCommand
+from contracts.messages import Event
 from contracts.values import Code, Instant, MemberId, Reference
 
 
-class RemoveMember(
-    Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.removal.removers"
-):
+class RemoveMember(CareCommand, right="registration.removal.removers"):
     """Remove a member for good, with whom they absorbed: nobody can take it back, and they may join as a stranger."""
 
-    member_id: MemberId
     reason: Code
     """Theirs or ours: one of the programme's."""
 

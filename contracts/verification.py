@@ -1,5 +1,6 @@
 """What can be said about verifying a phone: when joining, and as a member."""
 
+from contracts.calls import CareCommand
 from contracts.codes import TryCode
 from contracts.messages import ANYBODY, OURS, Command, Event
 from contracts.values import Instant, MemberId, Reference
@@ -34,16 +35,13 @@ class EndRegistration(Command, worker="registration", key="registration_id", act
     registration_id: Reference
 
 
-class SendPhoneCode(Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.verifiers"):
+class SendPhoneCode(CareCommand, right="registration.verifiers"):
     """Have a code sent to a member's phone that is not verified yet; `CodeRequested` names the challenge."""
 
-    member_id: MemberId
 
-
-class ConfirmPhone(Command, worker="registration", key="member_id", actors=ANYBODY, right="registration.verifiers"):
+class ConfirmPhone(CareCommand, right="registration.verifiers"):
     """Try the code that was sent to a member's phone; a wrong one counts and is answered by `CodeRejected`."""
 
-    member_id: MemberId
     challenge_id: Reference
     code: TryCode
 

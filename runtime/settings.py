@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     sms_port: int = Field(8025, ge=0, le=65_535)
     """Where the stand-in for an SMS provider listens."""
     sms_url: str = "http://127.0.0.1:8025"
+    tickets_url: str | None = None
+    """Where the ticket system is, `https://…`; without one no tickets are closed."""
+    tickets_secret: SecretStr | None = None
+    """What requests to the ticket system are signed with."""
     programme_file: Path = Path("programme.yaml")
     keys_file: Path = Path(".punchcard/keys.yaml")
     """API keys of the gateway, hashed, each with its scopes."""
@@ -85,6 +89,12 @@ class Settings(BaseSettings):
                 f"journal_days ({self.journal_days}) must exceed retention_days ({self.retention_days}): "
                 "a record that is still in its topic must still be in the journal"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _tickets_are_signed(self) -> Self:
+        if self.tickets_url is not None and self.tickets_secret is None:
+            raise ValueError("tickets_url needs tickets_secret: the ticket system has to know who asks")
         return self
 
     @cached_property

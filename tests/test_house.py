@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("contracts", "runtime", "workers", "services", "tests")
 MESSAGES: dict[str, type[Message]] = {**COMMANDS, **EVENTS}
 BESIDE = {
-    **dict.fromkeys(("adjustments", "corrections", "coupons", "joining", "pastimes", "tiers"), "rewards"),
-    **dict.fromkeys(("codes", "favourites", "member_life", "merging", "removal", "verification"), "registration"),
+    **dict.fromkeys(("adjustments", "corrections", "coupons", "joining", "pastimes", "spending", "tiers"), "rewards"),
+    **dict.fromkeys(("calls", "codes", "favourites", "identification", "member_life", "merging"), "registration"),
+    **dict.fromkeys(("passwords", "profiles", "removal", "verification"), "registration"),
     "subscriptions": "notifications",
 }
 """Contract modules that aren't named after their messages' worker, because it has many."""

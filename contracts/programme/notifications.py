@@ -24,11 +24,20 @@ PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
     "CouponResent": frozenset({"first_name", "programme", "coupon", "offer"}),
     "TierChanged": frozenset({"first_name", "programme", "tier"}),
     "CouponShared": frozenset({"first_name", "programme", "coupon", "offer"}),
+    "PasswordRenewed.link": frozenset({"first_name", "programme", "link", "minutes"}),
+    "PasswordRenewed.generated": frozenset({"first_name", "programme", "password"}),
+    "PasswordSet": frozenset({"first_name", "programme"}),
+    "PhoneChanged.earlier": frozenset({"first_name", "programme", "phone"}),
+    "PhoneChanged.new": frozenset({"first_name", "programme"}),
+    "EmailChanged": frozenset({"first_name", "programme"}),
     **{
         f"CodeRequested.{purpose}": frozenset({"first_name", "programme", "code", "minutes"}) for purpose in CodePurpose
     },
 }
 """The events that members can be told of, and what a text about each may name; codes have a text for each purpose."""
+
+NEEDED: Final[Mapping[str, str]] = {"PasswordRenewed.link": "link", "PasswordRenewed.generated": "password"}
+"""What a text can't do without."""
 
 
 class Template(BaseModel):
@@ -56,8 +65,9 @@ class Template(BaseModel):
             if unknown:
                 allowed = ", ".join(sorted(PLACEHOLDERS[self.event]))
                 raise ValueError(f"{language}: {{{min(unknown)}}} is not known on {self.event}, which has {allowed}")
-            if self.event.startswith("CodeRequested.") and "code" not in placeholders(text):
-                raise ValueError(f"{language}: a text that sends a code must say {{code}}")
+            needed = "code" if self.event.startswith("CodeRequested.") else NEEDED.get(self.event)
+            if needed is not None and needed not in placeholders(text):
+                raise ValueError(f"{language}: a text that sends a {needed} must say {{{needed}}}")
         return self
 
 

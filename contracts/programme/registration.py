@@ -7,7 +7,10 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.messages import ActorKind
+from contracts.programme.calls import CallRules
+from contracts.programme.identification import IdentificationRules, PasswordRules
 from contracts.programme.periods import Period
+from contracts.programme.profiles import ProfileRules
 from contracts.programme.questions import (
     ChoiceQuestion,
     ChoicesQuestion,
@@ -134,6 +137,10 @@ class RegistrationRules(_Rules):
     minimum_age: int | None = Field(None, ge=1, le=120)
     repeat_notice_hours: int = Field(24, ge=0)
     """How long a member is not told again that somebody tried to join with their phone or email."""
+    calls: CallRules = CallRules()
+    identification: IdentificationRules = IdentificationRules()
+    passwords: PasswordRules = PasswordRules()
+    profiles: ProfileRules = ProfileRules()
     merging: MergeRules = MergeRules()
     search: SearchRules = SearchRules()
 

@@ -16,6 +16,7 @@ from runtime.store import Away, JournalRecord, Library
 from runtime.vault import NO_VAULT, Vault
 from services.gateway.answers import PATH, unavailable
 from services.gateway.asgi import AsgiScope, Receive, Send
+from services.gateway.call_reads import router as calls
 from services.gateway.choice_reads import router as choices
 from services.gateway.commands import Asks, Commands, where
 from services.gateway.describe import described
@@ -28,6 +29,7 @@ from services.gateway.merge_reads import router as merging
 from services.gateway.metrics import Metrics
 from services.gateway.offer_reads import router as offers
 from services.gateway.page import rendered
+from services.gateway.passwords import Passwords
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid_fields
 from services.gateway.reads import Doors, router
 from services.gateway.search import router as searching
@@ -98,7 +100,8 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
         openapi_url=None,
     )
     looks = Looks(edge, metrics)
-    rest.state.doors = Doors(library, keys, looks, programme)
+    doors = Doors(library, keys, looks, programme)
+    rest.state.doors = doors
     rest.include_router(searching)
     rest.include_router(router)
     rest.include_router(members)
@@ -106,11 +109,16 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     rest.include_router(offers)
     rest.include_router(merging)
     rest.include_router(ledger)
+    rest.include_router(calls)
     rest.include_router(choices)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
     _add_errors(rest)
-    commands = Commands(edge, LibraryJournals(library), keys, metrics, vault=vault, region=programme.region)
+    passwords = Passwords(doors.registration, programme.registration.passwords)
+    journals = LibraryJournals(library)
+    commands = Commands(
+        edge, journals, keys, metrics, calls=doors.calls, passwords=passwords, vault=vault, region=programme.region
+    )
     return Gateway(commands, rest, looks, metrics)
 
 

@@ -12,7 +12,7 @@ import structlog
 from pydantic import ValidationError
 
 from contracts.catalogue import COMMANDS
-from contracts.messages import WORKERS, Actor, Command, CommandEnded
+from contracts.messages import WORKERS, Actor, ActorKind, Command, CommandEnded
 from contracts.values import REGION
 from runtime.edge import Away as KafkaAway
 from runtime.store import Away as MongoAway
@@ -20,15 +20,18 @@ from runtime.store import JournalRecord, ended
 from runtime.vault import NO_VAULT, Vault, digest_of, with_seals
 from services.gateway.answers import PATH, Answer, done_or_problem, pending, reused, shown, unavailable, unknown_command
 from services.gateway.asgi import AsgiScope, ClientGone, Receive, Send, answer, read_json
+from services.gateway.calls import HEADER, OpenCalls, named_call
 from services.gateway.keys import Caller, Keys
 from services.gateway.memory import Memory, Sent
 from services.gateway.metrics import Metrics
+from services.gateway.passwords import Passwords
 from services.gateway.preferences import Headers, Wait, id_for, trace_of, wait_of
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid
 from services.gateway.scopes import scope_beyond
 
 log = structlog.get_logger(__name__)
 
+HEADER_NAME: Final = HEADER.lower().encode()
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -85,9 +88,13 @@ class Commands:
         keys: Keys,
         metrics: Metrics,
         *,
+        calls: OpenCalls,
+        passwords: Passwords,
         vault: Vault = NO_VAULT,
         region: str | None = None,
     ) -> None:
+        self._calls = calls
+        self._passwords = passwords
         self._edge = edge
         self._journals = journals
         self._keys = keys
@@ -126,6 +133,9 @@ class Commands:
         raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail, headers={"Allow": "GET, POST"})
 
     async def _post(self, caller: Caller, command_class: type[Command], body: bytes, headers: Headers) -> Answer:
+        command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
+        if "proof" in command_class.model_fields:
+            body = await self._proven(command_class, body, command_id)
         try:
             command = command_class.__pydantic_validator__.validate_json(body, extra="forbid", context=self._local)
         except ValidationError as error:
@@ -133,7 +143,7 @@ class Commands:
         more_needed = scope_beyond(command)
         if more_needed is not None:
             caller.must_have(more_needed)
-        command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
+        command, call_id = in_call(command, caller, headers)
         command = with_seals(command, command_id, self._vault)
         sent = Sent(caller.actor, command_class.__name__, digest_of(command, self._vault))
         before = self._memory.get(command_id)
@@ -141,18 +151,47 @@ class Commands:
             raise reused(command_id)
         if not self._edge.ready:
             raise unavailable(command_id)  # nothing is sent, so nothing is remembered: the key is free for another body
-        self._memory.note(command_id, sent)
-
         wait = wait_of(headers)
         more = {"Preference-Applied": wait.applied} if wait.applied else {}
+        if call_id is not None and "call_id" not in command_class.model_fields:
+            done_before = await self._in_open_call(caller, call_id, command, command_id, sent)
+            if done_before is not None:
+                return done_or_problem(done_before, more)
+        self._memory.note(command_id, sent)
+
         asked_at = time.monotonic()
-        outcome = await self._send(command, command_id, caller.actor, wait, trace_of(headers))
+        outcome = await self._send(command, command_id, caller.within(call_id), wait, trace_of(headers))
         if outcome is None and (is_repeatable or wait.seconds > 0):
             outcome = await self._ended_before(command, command_id, sent)
             if outcome is not None and wait.seconds > 0:
                 self._metrics.answers_from_journal.inc()
                 self._edge.missed(asked_at)
         return pending(command_id, sent.type, more) if outcome is None else done_or_problem(outcome, more)
+
+    async def _in_open_call(
+        self, caller: Caller, call_id: str, command: Command, command_id: str, sent: Sent
+    ) -> CommandEnded | None:
+        """Let pass what is done in an open call; what was done before it was over has the same answer for ever.
+
+        Raises:
+            Problem: 409, the call is over, and nothing was done; 503, nobody can say.
+        """
+        try:
+            await self._calls.must_be_open(caller, call_id)
+        except MongoAway:
+            raise unavailable(command_id) from None
+        except Problem:
+            done_before = await self._ended_before(command, command_id, sent)
+            if done_before is None:
+                raise
+            return done_before
+        return None
+
+    async def _proven(self, command_class: type[Command], body: bytes, command_id: str) -> bytes:
+        try:
+            return await self._passwords.proven(command_class, body, command_id)
+        except MongoAway:
+            raise unavailable(command_id) from None
 
     async def _send(
         self, command: Command, command_id: str, actor: Actor, wait: Wait, traceparent: str | None
@@ -195,7 +234,8 @@ class Commands:
         except MongoAway:
             raise unavailable() from None
         for record in found:
-            outcome = ended(record) if record is not None and record.actor == caller.actor else None
+            is_theirs = record is not None and record.actor.model_copy(update={"call_id": None}) == caller.actor
+            outcome = ended(record) if record is not None and is_theirs else None
             if outcome is not None:
                 return HTTPStatus.OK, shown(outcome), {}
         if sent is None:
@@ -216,6 +256,27 @@ def command_named(name: str) -> type[Command]:
     near = [by_letters[each] for each in get_close_matches(name[:100].lower(), by_letters, n=3)]
     detail = f"There is no such command; did you mean {' or '.join(near)}?" if near else "There is no such command."
     raise Problem(HTTPStatus.NOT_FOUND, "unknown_command_type", detail, near=near)
+
+
+def in_call(command: Command, caller: Caller, headers: Headers) -> tuple[Command, str | None]:
+    """A command with the call in which it is done, named by the body or the header, and that call.
+
+    Where a command has a place for its call, its worker looks at that; the actor names it to all others.
+
+    Raises:
+        Problem: 400, the header is no call's id; 422, it names another call than the body.
+    """
+    call_id = named_call(caller, headers.get(HEADER_NAME))
+    own: str | None = getattr(command, "call_id", None)
+    if caller.actor.kind is not ActorKind.OPERATOR or (own is None and call_id is None):
+        return command, None
+    if own is None and "call_id" in type(command).model_fields:
+        return command.model_copy(update={"call_id": call_id}), call_id
+    if own is not None and call_id not in (None, own):
+        problems = [{"field": "call_id", "rule": f"must be the call of the header {HEADER}"}]
+        detail = f"call_id: must be the call of the header {HEADER}"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, problems=problems)
+    return command, own or call_id
 
 
 def where(error: BaseException) -> str:

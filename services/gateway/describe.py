@@ -130,6 +130,8 @@ def _describe_reads(paths: Described) -> None:
 def _command(name: str, command_class: type[Command], schemas: Described) -> Described:
     schema = command_class.model_json_schema(ref_template=_REF)
     schemas |= schema.pop("$defs", {})
+    if "proof" in command_class.model_fields:
+        schema = _with_password(schema)
     schemas[name] = {**schema, "additionalProperties": False}
     body: Described = {"schema": {"$ref": _REF.format(model=name)}}
     if name in EXAMPLES:
@@ -154,6 +156,17 @@ def _command(name: str, command_class: type[Command], schemas: Described) -> Des
             },
             **_problems(*(set(_PROBLEMS) - {"404"})),
         },
+    }
+
+
+def _with_password(schema: Described) -> Described:
+    """Callers send a password, and the gateway makes the proof of it; one who makes it themselves sends that."""
+    made = {"proof", "salt", "terms"}
+    password = {"type": "string", "description": "Instead of proof, salt and terms, which are made of it."}
+    return {
+        **schema,
+        "properties": {**schema["properties"], "password": password},
+        "required": [name for name in schema["required"] if name not in made],
     }
 
 

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 CARD: Final = "2000000000008"
 ADJUSTMENT: Final = "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"
+CALL: Final = "0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c"
 COUPON: Final = "7KQ4-2M9X-TB3C-8RWJ"
 MEMBER: Final = "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"
 OTHER_MEMBER: Final = "0192f0c1a2b37c4d8e9f001122334455"
@@ -32,6 +33,33 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         ],
         "answers": {"favourite_drink": "cappuccino"},
     },
+    "OpenCall": {"operator_id": "olga", "direction": "inbound"},
+    "RecordConsentToLook": {"operator_id": "olga", "call_id": CALL, "member_id": MEMBER},
+    "IdentifyByPassword": {"operator_id": "olga", "call_id": CALL, "member_id": MEMBER, "proof": "5e" * 32},
+    "IdentifyByDetails": {
+        "operator_id": "olga",
+        "call_id": CALL,
+        "member_id": MEMBER,
+        "first_name": "Ana",
+        "last_name": "Alvarez",
+        "card_number": CARD,
+    },
+    "SendIdentificationCode": {"operator_id": "olga", "call_id": CALL, "member_id": MEMBER},
+    "IdentifyByCode": {"operator_id": "olga", "call_id": CALL, "member_id": MEMBER, "code": "123456"},
+    "ChangeProfile": {"member_id": MEMBER, "home_store": "harbour", "answers": {"favourite_drink": "tea"}},
+    "ChangePhone": {"member_id": MEMBER, "call_id": CALL, "phone": "+4915112345679"},
+    "ConfirmPhoneChange": {"member_id": MEMBER, "call_id": CALL, "code": "123456"},
+    "ChangeEmail": {"member_id": MEMBER, "call_id": CALL, "email": "ana@example.com"},
+    "RenewPassword": {"member_id": MEMBER, "way": "link"},
+    "SetPassword": {
+        "member_id": MEMBER,
+        "token": "abcdefghijklmnopqrstuvwxyz",
+        "salt": "5a" * 16,
+        "terms": {"memory_kib": 65536, "passes": 3, "lanes": 4},
+        "proof": "5e" * 32,
+    },
+    "AttachTicket": {"operator_id": "olga", "call_id": CALL, "ticket_id": "DESK-4711"},
+    "CloseCall": {"operator_id": "olga", "call_id": CALL, "reason": "lost_card"},
     "BlockMember": {"member_id": MEMBER, "reason": "abuse"},
     "UnblockMember": {"member_id": MEMBER, "reason": "cleared"},
     "ChangeFavourites": {"member_id": MEMBER, "products": ["cappuccino", "beans-250"]},

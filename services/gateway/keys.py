@@ -70,6 +70,10 @@ class Caller:
     actor: Actor
     scopes: frozenset[str]
 
+    def within(self, call_id: str | None) -> Actor:
+        """The same actor, in a call."""
+        return self.actor if call_id is None else self.actor.model_copy(update={"call_id": call_id})
+
     def must_have(self, scope: str) -> None:
         """Let pass who has the scope.
 

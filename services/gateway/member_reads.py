@@ -5,9 +5,12 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from contracts.programme import Programme
 from contracts.values import MemberId
 from services.gateway.member_shapes import FavouritesShown, SubscriptionShown
 from services.gateway.reads import MemberVisit, there
+from workers.notifications.views import Contact
+from workers.registration.views import Favourites
 
 router: Final = APIRouter(prefix="/v1")
 
@@ -18,8 +21,22 @@ async def favourites(member_id: MemberId, visit: MemberVisit) -> FavouritesShown
     member = there(await visit.doors.registration.member(member_id), "member")
     found = await visit.doors.registration.favourites(member.id)
     visit.looked_at_member(member.id, "favourites")
-    rules = visit.doors.programme.registration.favourites
-    today = datetime.now(UTC).astimezone(visit.doors.programme.zone).date()
+    return favourites_shown(found, visit.doors.programme)
+
+
+@router.get("/members/{member_id}/subscriptions", tags=["members"])
+async def subscriptions(member_id: MemberId, visit: MemberVisit) -> list[SubscriptionShown]:
+    """Every mailing of the programme through each of its channels, and whether it comes to the member."""
+    member = there(await visit.doors.registration.member(member_id), "member")
+    contact = await visit.doors.notifications.contact(member.id)
+    visit.looked_at_member(member.id, "subscriptions")
+    return subscriptions_shown(contact, visit.doors.programme)
+
+
+def favourites_shown(found: Favourites, programme: Programme) -> FavouritesShown:
+    """What is shown of a member's favourite products: how many there can be, while the programme offers it."""
+    rules = programme.registration.favourites
+    today = datetime.now(UTC).astimezone(programme.zone).date()
     if rules is None or not rules.is_on(today):
         return FavouritesShown(
             products=found.products,
@@ -39,13 +56,9 @@ async def favourites(member_id: MemberId, visit: MemberVisit) -> FavouritesShown
     )
 
 
-@router.get("/members/{member_id}/subscriptions", tags=["members"])
-async def subscriptions(member_id: MemberId, visit: MemberVisit) -> list[SubscriptionShown]:
-    """Every mailing of the programme through each of its channels, and whether it comes to the member."""
-    member = there(await visit.doors.registration.member(member_id), "member")
-    contact = await visit.doors.notifications.contact(member.id)
-    visit.looked_at_member(member.id, "subscriptions")
-    rules = visit.doors.programme.notifications
+def subscriptions_shown(contact: Contact | None, programme: Programme) -> list[SubscriptionShown]:
+    """Every mailing through each of its channels; by the programme's default where the member has said nothing."""
+    rules = programme.notifications
     shown: list[SubscriptionShown] = []
     for mailing in rules.mailings:
         for channel in mailing.channels:

@@ -1,14 +1,17 @@
 """The shape of a member's page: everything that is known of them, in the words of the single reads."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel
 
 from contracts.rewards import UnitBalance
+from services.gateway.call_shapes import CallShown
 from services.gateway.ledger_shapes import AdjustmentShown, adjustment_shown
+from services.gateway.member_shapes import FavouritesShown, SubscriptionShown
 from services.gateway.offer_shapes import CouponShown, SurveyResponseShown, TierShown
 from services.gateway.shapes import CardShown, MemberShown, MessageShown, PurchaseShown, RewardShown, Timeline
+from workers.registration.views import Call
 from workers.rewards.views import AccountOnPage, Collected
 
 
@@ -34,6 +37,15 @@ class AccountShown(BaseModel):
         )
 
 
+class Care(NamedTuple):
+    """What a member chose, and the calls about them."""
+
+    favourites: FavouritesShown
+    subscriptions: Sequence[SubscriptionShown]
+    open_calls: Sequence[Call]
+    calls: Sequence[Call]
+
+
 class PageShown(BaseModel):
     """A member with everything: who they are, their cards, what they collected, what they were sent, their history."""
 
@@ -48,6 +60,13 @@ class PageShown(BaseModel):
     surveys: tuple[SurveyResponseShown, ...]
     adjustments: tuple[AdjustmentShown, ...]
     messages: tuple[MessageShown, ...]
+    favourites: FavouritesShown
+    subscriptions: tuple[SubscriptionShown, ...]
+    """Every mailing through each of its channels."""
+    open_calls: tuple[CallShown, ...]
+    """That operators have open about the member now."""
+    calls: tuple[CallShown, ...]
+    """The newest first, open ones among them."""
     history: Timeline
 
     @classmethod
@@ -57,6 +76,7 @@ class PageShown(BaseModel):
         cards: Sequence[CardShown],
         found: Collected,
         messages: Sequence[object],
+        care: Care,
         history: Timeline,
     ) -> Self:
         """The page, put together."""
@@ -70,5 +90,9 @@ class PageShown(BaseModel):
             surveys=tuple(map(SurveyResponseShown.model_validate, found.survey_responses)),
             adjustments=tuple(map(adjustment_shown, found.adjustments)),
             messages=tuple(map(MessageShown.model_validate, messages)),
+            favourites=care.favourites,
+            subscriptions=tuple(care.subscriptions),
+            open_calls=tuple(map(CallShown.model_validate, care.open_calls)),
+            calls=tuple(map(CallShown.model_validate, care.calls)),
             history=history,
         )

@@ -1,6 +1,7 @@
 """Reads: members, cards, balances, purchases, messages and timelines, through the workers' views alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
@@ -17,10 +18,11 @@ from contracts.rewards import RewardState
 from contracts.undoing import UNDOING
 from contracts.values import CardNumber, Code, MemberId, Reference
 from runtime.store import Library
+from services.gateway.calls import HEADER, OpenCalls, named_call
 from services.gateway.keys import Caller, Keys
 from services.gateway.looks import NOBODY, Looks
 from services.gateway.problems import Problem
-from services.gateway.scopes import READ_CARD, READ_MEMBER, READ_MESSAGES, READ_TIMELINE
+from services.gateway.scopes import READ_CARD, READ_MEMBER, READ_MESSAGES, READ_TIMELINE, SEARCH_MEMBERS
 from services.gateway.shapes import (
     BalanceShown,
     CardShown,
@@ -38,6 +40,8 @@ from workers.registration.views import RegistrationViews
 from workers.rewards.views import NEWEST_PURCHASE, OLDEST_PURCHASE, RewardsViews
 
 T = TypeVar("T")
+OF_MEMBERS: Final = frozenset({"member_id", "card_number", "account_id"})
+"""What in an address says that something of a member is shown there."""
 WITHHELD: Final = {"member_id": None, "replaces": None, "replaced_by": None, "newest": None}
 """What a till isn't told of a lost card: its holder, and the number that works instead."""
 
@@ -75,6 +79,7 @@ class Doors:
         self.cards = CardsViews(library.worker("cards"))
         self.audit = AuditViews(library.worker("audit"))
         self.notifications = NotificationViews(library.worker("notifications"))
+        self.calls = OpenCalls(self.registration, programme.registration.calls)
         self.keys = keys
         self.looks = looks
 
@@ -85,6 +90,11 @@ class Visit:
     def __init__(self, doors: Doors, caller: Caller) -> None:
         self.doors = doors
         self._caller = caller
+
+    @property
+    def operator_id(self) -> str:
+        """Who reads."""
+        return self._caller.actor.id
 
     @property
     def is_office(self) -> bool:
@@ -116,16 +126,20 @@ class Visit:
             self.doors.looks.note(self._caller, card_number, what)
 
 
-def visiting(scope: str) -> Callable[[Request], Visit]:
-    """A dependency that lets in who has the scope, if looks can be noted."""
+def visiting(scope: str) -> Callable[[Request], Awaitable[Visit]]:
+    """A dependency that lets in who has the scope, if looks can be noted; to members only as calls let them."""
 
-    def visit(request: Request) -> Visit:
+    async def visit(request: Request) -> Visit:
         doors: Doors = request.app.state.doors
         authorization = request.headers.get("authorization")
         caller = doors.keys.caller(authorization.encode("latin-1") if authorization else None)
         caller.must_have(scope)
         doors.looks.must_be_possible()
-        return Visit(doors, caller)
+        header = request.headers.get(HEADER)
+        call_id = named_call(caller, None if header is None else header.encode("latin-1"))
+        if call_id is not None or scope == SEARCH_MEMBERS or OF_MEMBERS & request.path_params.keys():
+            await doors.calls.must_let_look(caller, call_id, request.path_params.get("member_id"))
+        return Visit(doors, replace(caller, actor=caller.within(call_id)))
 
     return visit
 

@@ -8,9 +8,11 @@ from contracts.messages import OURS as OUR_PROCESSES
 from contracts.messages import ActorKind, Command
 from contracts.registration import Channel, RegisterMember
 
+READ_CALL: Final = "read:call"
 READ_CARD: Final = "read:card"
 READ_MEMBER: Final = "read:member"
 READ_COUPON: Final = "read:coupon"
+READ_KNOWLEDGE: Final = "read:knowledge"
 READ_LEDGER: Final = "read:ledger"
 PREVIEW_MERGE: Final = "preview:merge"
 READ_PAGE: Final = "read:page"
@@ -19,8 +21,8 @@ READ_MESSAGES: Final = "read:messages"
 SEARCH_MEMBERS: Final = "search:members"
 READS: Final = frozenset(
     {
-        *(PREVIEW_MERGE, READ_CARD, READ_COUPON, READ_LEDGER, READ_MEMBER),
-        *(READ_PAGE, READ_TIMELINE, READ_MESSAGES, SEARCH_MEMBERS),
+        *(PREVIEW_MERGE, READ_CALL, READ_CARD, READ_COUPON, READ_KNOWLEDGE, READ_LEDGER),
+        *(READ_MEMBER, READ_MESSAGES, READ_PAGE, READ_TIMELINE, SEARCH_MEMBERS),
     }
 )
 
@@ -28,7 +30,7 @@ OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.ac
 """Commands that our own processes give each other: only a system's key may send them from outside."""
 
 SECOND_PERSON: Final = frozenset(
-    {"ApproveAdjustment", "DeclineAdjustment", "TieOperator", "MergeMembers", "RemoveMember"}
+    {"ApproveAdjustment", "DeclineAdjustment", "IdentifyByDetails", "MergeMembers", "RemoveMember", "TieOperator"}
 )
 """What a key of an operator may do only if it names it: the stronger right, of the second person for one."""
 
@@ -73,6 +75,9 @@ _APP: Final = (
             "BlockCard",
             "LinkCard",
             "IssueVirtualCard",
+            "ChangeProfile",
+            "RenewPassword",
+            "SetPassword",
             "RedeemReward",
             "ShareCoupon",
             "AnswerSurvey",

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from runtime.settings import Settings
+from tests.journeys.caring import is_cared_for_in_a_call
 from tests.journeys.merging import is_merged_with_another
 from tests.journeys.running import Punchcard, eventually, everything
-from tests.journeys.test_journey import APP, OPERATOR, TILL, card_number, held, join, receipt
+from tests.journeys.test_journey import APP, OPERATOR, PHONE, TILL, card_number, held, join, receipt
 
 
 @pytest.fixture
@@ -17,7 +18,9 @@ async def punchcard(settings: Settings) -> AsyncIterator[Punchcard]:
 
 
 class TestALostCard:
-    async def test_is_replaced_by_one_that_has_what_both_collected(self, punchcard: Punchcard) -> None:
+    async def test_is_replaced_by_one_that_has_what_both_collected(
+        self, punchcard: Punchcard, settings: Settings
+    ) -> None:
         old, new = card_number(1), card_number(2)
         member_id = await join(punchcard, old)
         await punchcard.done(TILL, "RecordPurchase", **receipt(old, 1))
@@ -59,6 +62,7 @@ class TestALostCard:
         )
         assert "MemberRegistered" in {line["what"] for line in lines["lines"]}
         await self.has_a_virtual_one_beside_it(punchcard, new, member_id)
+        await is_cared_for_in_a_call(punchcard, settings, member_id, new, PHONE)
         await is_merged_with_another(punchcard, new, member_id)
         assert punchcard.dead_letters() == {}
 

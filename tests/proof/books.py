@@ -26,7 +26,9 @@ IDENTIFIED: Final = msgspec.json.Decoder(Identified)
 
 COLLECTIONS: Final = {"Card": "cards", "Account": "accounts", "Message": "messages", "Member": "members"}
 """Where documents of a class stand, as far as their versions are reckoned."""
-QUIET: Final = frozenset({("registration", "Member"), ("notifications", "Contact"), ("rewards", "Operator")})
+QUIET: Final = frozenset(
+    {("registration", "Member"), ("notifications", "Contact"), ("rewards", "Card"), ("rewards", "Operator")}
+)
 """Aggregates that also change without a word, so that their events' versions have gaps."""
 MORTAL: Final = frozenset({("registration", "Registration"), ("registration", "Challenge"), ("rewards", "Purchase")})
 """Aggregates that end and may begin anew, and change without a word: their events' versions say little."""

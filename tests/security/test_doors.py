@@ -42,6 +42,7 @@ class Route:
         known = {"member_id": "member-1", "card_number": CARD, "id": "019ab000-0000-7000-8000-000000000002"}
         known |= {"coupon_code": COUPON, "reward_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e", "offer": "coffee"}
         known |= {"account_id": "account-1", "receipt_number": "17", "entry_id": "5c1f0f6a2b8e5d0c9a7e4f3b2a1d0c9e"}
+        known |= {"call_id": "0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c"}
         return self.path.format(**known)
 
 

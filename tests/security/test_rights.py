@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from tests.contracts.golden.examples import example
 from tests.journeys.running import Punchcard, eventually, everything
 from tests.journeys.test_journey import card_number, join, receipt
 
+DEMO = Programme.read(Path("programme.yaml"))
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 KINDS = tuple(ActorKind)
 NO_RIGHT = frozenset({"actor_not_allowed", "channel_not_allowed", "channel_not_open"})
@@ -56,7 +58,7 @@ def body_of(name: str, **changes: Any) -> Command:
     )
 
 
-def by(kind: ActorKind, causation_id: str | None = None) -> Context[Programme]:
+def by(kind: ActorKind, causation_id: str | None = None, programme: Programme = DEMO) -> Context[Programme]:
     now = datetime.now(UTC)
     envelope = Envelope(
         id="m-1",
@@ -66,7 +68,7 @@ def by(kind: ActorKind, causation_id: str | None = None) -> Context[Programme]:
         correlation_id="m-1",
         causation_id=causation_id,
     )
-    return Context(envelope, now, Programme.read(Path("programme.yaml")))
+    return Context(envelope, now, programme)
 
 
 def answer_to(command: Command, context: Context[Programme]) -> str:
@@ -114,6 +116,29 @@ class TestContract:
     ) -> None:
         is_refused = answer_to(body_of(name), by(kind, causation_id="m-0")) == "actor_not_allowed"
         assert is_refused or ActorKind.WORKER in COMMANDS[name].actors
+
+
+def without(rules: Any, right: str) -> Any:
+    """The rules in which nobody has a right."""
+    first, _, rest = right.partition(".")
+    return rules.model_copy(update={first: without(getattr(rules, first), rest) if rest else ()})
+
+
+@pytest.mark.parametrize("name", sorted(name for name, each in COMMANDS.items() if each.right is not None))
+class TestRight:
+    """Whoever the contract lets ask: the worker asks the programme, before it looks at anything else."""
+
+    def test_is_refused_by_the_worker_to_whom_the_programme_does_not_give_it(self, name: str) -> None:
+        right = str(COMMANDS[name].right)
+        given = attrgetter(right)(DEMO)
+        for kind in COMMANDS[name].actors:
+            refusal = answer_to(body_of(name), by(kind))
+            assert (refusal == "actor_not_allowed") == (kind not in given), kind
+
+    def test_is_nobody_s_where_the_programme_gives_it_to_nobody(self, name: str) -> None:
+        nobody_s = without(DEMO, str(COMMANDS[name].right))
+        for kind in COMMANDS[name].actors:
+            assert answer_to(body_of(name), by(kind, programme=nobody_s)) == "actor_not_allowed"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A member's page: everything in one read, of so many queries however much there is."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from contracts.audit import RecordLook
+from contracts.calls import CallState
 from contracts.cards import CardDeleted, CardState
 from contracts.messages import ActorKind
 from contracts.notifications import MessageChannel
@@ -22,14 +24,16 @@ from tests.services.test_offer_reads import Desk, Shelf
 from tests.workers.cards import deck
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.registration.people import EMAIL, PHONE, member
+from tests.workers.registration.test_calls import talking
 from tests.workers.rewards.counter import ANA, NUMBER, OTHER, adjust, coffees, receipt
 from tests.workers.rewards.offers import issue
 from tests.workers.rewards.test_tiers import anas, tier_shop
-from workers.notifications.documents import Message
+from workers.notifications.documents import Choice, Contact, Message
+from workers.registration.favourite_documents import Favourites
 
 EVERYTHING = {
     *("member", "cards", "accounts", "purchases", "rewards", "coupons", "surveys"),
-    *("adjustments", "messages", "history"),
+    *("adjustments", "messages", "favourites", "subscriptions", "open_calls", "calls", "history"),
 }
 
 
@@ -71,7 +75,8 @@ def message(number: int) -> Document:
 class Place:
     """A desk, the shelf behind it, and what was asked and noted."""
 
-    def __init__(self, desk: Desk, edge: FakeEdge, app: Any, queries: list[str]) -> None:
+    def __init__(self, desk: Desk, edge: FakeEdge, app: Any, queries: list[str], programme: Programme) -> None:
+        self.programme = programme
         self.desk, self.edge, self.app, self.queries = desk, edge, app, queries
         self.shelf = desk.shelf
 
@@ -95,7 +100,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     edge = FakeEdge()
     app = create_app(edge, shelf, Keys(file), programme)  # type: ignore[arg-type]  # stand for an Edge and a Library
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
-        yield Place(Desk(shelf, client, keys), edge, app, queries)
+        yield Place(Desk(shelf, client, keys), edge, app, queries, programme)
 
 
 class TestPage:
@@ -135,7 +140,7 @@ class TestPage:
 
         assert len(shown["purchases"]) == 3
         assert sorted(place.queries) == sorted(little)
-        assert len(little) <= 13
+        assert len(little) <= 17
 
     async def test_shows_the_newest_of_each_kind_only(self, place: Place) -> None:
         for number in range(3):
@@ -145,6 +150,42 @@ class TestPage:
 
         assert (len(shown["purchases"]), len(shown["history"]["lines"])) == (2, 2)
         assert shown["history"]["before"] is not None
+
+    async def test_shows_what_the_member_chose(self, place: Place) -> None:
+        (mailing, *_) = place.programme.notifications.mailings
+        off = Choice(mailing=mailing.code, channel=mailing.channels[0], is_on=False, chosen_at=NOON)
+        place.shelf.readers["notifications"].put(Contact(id=ANA, phone=PHONE, language="en", choices=(off,)))
+        place.shelf.readers["registration"].put(Favourites(id=ANA, products=("latte",), changed_at=NOON))
+
+        shown = await place.page()
+
+        assert shown["favourites"] == await place.page(f"/v1/members/{ANA}/favourites")
+        assert shown["favourites"]["products"] == ["latte"]
+        assert shown["subscriptions"] == await place.page(f"/v1/members/{ANA}/subscriptions")
+        chosen = [each for each in shown["subscriptions"] if each["chosen_at"] is not None]
+        assert [(each["mailing"], each["is_on"]) for each in chosen] == [(mailing.code, False)]
+
+    async def test_shows_the_last_calls_and_those_that_are_open_however_long_ago_they_began(self, place: Place) -> None:
+        soon = datetime.now(UTC) + timedelta(minutes=5)
+        still, over = ("0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c", "1b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c")
+        member_of = place.shelf.readers["registration"]
+        member_of.put(member(ANA, card_numbers=(NUMBER,), absorbed=("ben",)))
+        member_of.put(talking(id=still, member_id="ben", ends_at=soon, due_at=soon))
+        for number in range(3):
+            closed = {"state": CallState.CLOSED, "due_at": None, "opened_at": NOON + timedelta(minutes=number)}
+            member_of.put(talking(id=f"{over[:-1]}{number}", member_id=ANA, **closed))
+        member_of.put(talking(id=f"{over[:-1]}9", member_id="cid", ends_at=soon, due_at=soon))
+
+        shown = await place.page(f"/v1/members/{ANA}/page?recent=2")
+
+        assert [each["id"] for each in shown["open_calls"]] == [still]
+        assert [each["id"][-1] for each in shown["calls"]] == ["2", "1"]
+
+    async def test_a_call_whose_time_is_over_is_not_open(self, place: Place) -> None:
+        over = datetime.now(UTC) - timedelta(seconds=1)
+        place.shelf.readers["registration"].put(talking(member_id=ANA, ends_at=over, due_at=over))
+        shown = await place.page()
+        assert (shown["open_calls"], len(shown["calls"])) == ([], 1)
 
     async def test_hides_what_a_deleted_card_collected(self, place: Place) -> None:
         place.shelf.say(receipt(coffees(3)), TILL)

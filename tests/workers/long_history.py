@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from contracts.adjustments import AdjustmentState
+from contracts.calls import CallDirection, CallState
 from contracts.cards import CardKind, CardState
 from contracts.coupons import CouponState, Gift, GiftKind
 from contracts.messages import wire_time
@@ -18,8 +19,10 @@ from tests.decisions import NOON, TILL
 from workers.audit.documents import Entry
 from workers.cards import documents as cards
 from workers.notifications.documents import Contact, Message
+from workers.registration.call_documents import Call, Desk, Ticket
 from workers.registration.documents import KnownCard, Member
 from workers.registration.merge_documents import Merge, Side
+from workers.registration.password_documents import Password
 from workers.rewards.adjustment_documents import Adjustment, Operator
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card, Cause, Earning, LedgerEntry, Purchase, Reward, Terms
@@ -27,6 +30,8 @@ from workers.rewards.pastime_documents import SurveyResponse
 
 PROGRAMME: Final = Programme.read(Path("programme.yaml"))
 CARD, OLD_CARD = "4111111111111111", "5500005555555559"
+LATER = NOON + timedelta(hours=1)
+OPEN_CALL = "0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c"
 MANY: Final = 100
 """Documents of each kind that the one member, card, account has; others have as many again."""
 
@@ -187,6 +192,19 @@ def line(number: int, subject: str) -> Entry:
     )
 
 
+def call(number: int, member_id: str) -> Call:
+    """A call about a member, long closed."""
+    return Call(
+        id=f"{member_id}-call-{number}",
+        operator_id="olga",
+        member_id=member_id,
+        direction=CallDirection.INBOUND,
+        state=CallState.CLOSED,
+        opened_at=at(number),
+        ends_at=at(number),
+    )
+
+
 def merge(number: int, member_id: str) -> Merge:
     """A merge into a member."""
     gone = Side(member_id=f"{member_id}-x{number}", card_numbers=(), absorbed=())
@@ -224,6 +242,11 @@ def history() -> dict[str, list[Document]]:
         "registration": [
             KnownCard(id=CARD, state=CardState.ACTIVE),
             *(member(number) for number in range(MANY)),
+            *(call(number, each) for each in ("m1", "m2") for number in range(MANY)),
+            call(MANY, "m1").evolve(id=OPEN_CALL, state=CallState.OPEN, ends_at=LATER, due_at=LATER),
+            Desk(id="olga", call_id=OPEN_CALL),
+            Ticket(id=OPEN_CALL, ticket_id="T-1", operator_id="olga"),
+            Password(id="m1", salt="s", hash="h"),
             *(merge(number, each) for each in ("m1", "m2") for number in range(3)),
         ],
         "notifications": [

@@ -17,6 +17,7 @@ from contracts.notifications import DeferMessage, MessageChannel, MessageStatus,
 from contracts.registration import Channel, MemberRegistered
 from contracts.topics import commands_topic, events_topic
 from runtime.batch import Batches
+from runtime.breaker import Breaker
 from runtime.mongo import from_raw
 from runtime.publishing import Unsent
 from runtime.settings import Settings
@@ -29,7 +30,6 @@ from tests.runtime.machine import message as machine_message
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.notifications.programmes import PROGRAMME, at, message
 from workers.notifications import worker
-from workers.notifications.breaker import Breaker
 from workers.notifications.courier import COURIER, Courier, SmsProvider
 from workers.notifications.delivery import defer_message, record_delivery
 from workers.notifications.documents import CODE_MASK, Message

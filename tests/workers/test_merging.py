@@ -1,9 +1,10 @@
 """Any chain of merges and late messages ends at one survivor with the sum, in whatever order workers hear of it."""
 
 from collections import Counter, defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,8 @@ from contracts.cards import (
 )
 from contracts.member_life import BlockMember, UnblockMember
 from contracts.merging import MembersMerged, MergeMembers
-from contracts.messages import Command
+from contracts.messages import Actor, ActorKind, Command
+from contracts.profiles import ChangeEmail, EmailChanged
 from contracts.registration import Channel, Consent, RegisterMember
 from contracts.rewards import PurchaseRecorded, RecordPurchase, RedeemReward, RewardIssued
 from contracts.values import luhn_digit
@@ -28,7 +30,7 @@ from tests.workers.town import OPERATOR, Town
 from workers.cards.documents import Card, LinkedCards
 from workers.notifications.documents import Contact
 from workers.notifications.documents import Message as Text
-from workers.registration.documents import KnownCard, Member, MemberState, PhoneClaim
+from workers.registration.documents import EmailClaim, KnownCard, Member, MemberState, PhoneClaim
 from workers.registration.merge_documents import Merge
 from workers.rewards.documents import Account, LedgerEntry, Reward
 from workers.rewards.documents import Card as RewardsCard
@@ -53,6 +55,7 @@ def join(town: Town, place: int) -> str:
     command = RegisterMember(
         channel=Channel.CALL,
         phone=phone(place),
+        email=f"{'abcd'[place]}@example.org",
         first_name=f"P{place}",
         last_name="Person",
         card_number=NUMBERS[place] if place < GIVEN else None,
@@ -184,12 +187,28 @@ def the_state_before_is_kept(town: Town) -> None:
     assert {each.id for each in town.all("registration", PhoneClaim).values()} == {phone(n) for n in range(PEOPLE)}
 
 
+def addresses_lead_to_who_they_were_given_by(town: Town) -> None:
+    members, claims = town.all("registration", Member), town.all("registration", EmailClaim)
+    named = {each.comparable_email: each.merged_into or each.id for each in members.values() if each.comparable_email}
+    roots = {each.id: members[each.member_id].merged_into or each.member_id for each in claims.values()}
+    assert roots == named
+
+
+def spending_waits_for_all_cards_of_an_account(town: Town) -> None:
+    waits: dict[str | None, set[datetime | None]] = defaultdict(set)
+    for card in town.all("rewards", RewardsCard).values():
+        waits[card.account_id].add(card.spends_at)
+    assert {account_id: each for account_id, each in waits.items() if len(each) > 1} == {}
+
+
 def one_survivor_with_the_sum(town: Town, people: list[str]) -> None:
     aliases_lead_to_the_survivor(town, people)
     cards_are_the_survivor_s(town, people)
     balances_are_summed(town, people)
     the_ledger_adds_up(town)
     the_state_before_is_kept(town)
+    addresses_lead_to_who_they_were_given_by(town)
+    spending_waits_for_all_cards_of_an_account(town)
 
 
 def doing(town: Town, people: list[str], what: str, chance: Any) -> list[Command]:
@@ -206,15 +225,17 @@ def doing(town: Town, people: list[str], what: str, chance: Any) -> list[Command
         "replace": [lost, ReplaceCard(card_number=number, new_card_number=other)],
         "delete": [DeleteCard(card_number=number)],
         "restore": [RestoreCard(card_number=number)],
+        "move": [ChangeEmail(member_id=member_id, email=f"{chance.choice('abcdef')}@example.org")],
         "block": [BlockMember(member_id=member_id, reason="fraud")],
         "unblock": [UnblockMember(member_id=member_id, reason="cleared")],
     }
     return commands.get(what, [])
 
 
+ASKERS: Final = {"buy": TILL, "redeem": TILL, "move": Actor(kind=ActorKind.SYSTEM, id="office")}
 WHAT: Final = (
     *("merge", "merge", "merge", "buy", "buy", "redeem", "hear", "hear"),
-    *("link", "virtual", "replace", "delete", "restore", "block", "unblock"),
+    *("move", "move", "link", "virtual", "replace", "delete", "restore", "block", "unblock"),
 )
 
 
@@ -230,7 +251,7 @@ class TestAnyChainOfMergesAndLateMessages:
                         town.deliver(chance.randrange(len(town.underway)), again=chance.random() < 0.2)
             else:
                 for command in doing(town, people, what, chance):
-                    town.ask(command, TILL if what in ("buy", "redeem") else OPERATOR)
+                    town.ask(command, ASKERS.get(what, OPERATOR))
         while town.underway:
             town.deliver(chance.randrange(len(town.underway)))
 
@@ -254,6 +275,29 @@ class TestAnyChainOfMergesAndLateMessages:
         (common,) = [each for each in town.all("rewards", Account).values() if each.absorbed and not each.merged_into]
         assert (common.holding("stamps").balance, common.holding("stamps").held) == (11, 10)
         assert {root_of(town, each) for each in people} == {cid}
+
+
+class TestSpendingWaits:
+    """Who took a member over and merges them away doesn't spend what was theirs with a card of their own."""
+
+    @pytest.mark.parametrize("order", ["moved, merged", "merged, moved", "moved, merged, heard of the merge first"])
+    def test_with_every_card_that_comes_to_collect_with_theirs(self, order: str) -> None:
+        town, people = opened()
+        ana, ben = people[:2]
+        town.settle()
+        moving = ChangeEmail(member_id=ana, email="ana@example.org")
+        merging = MergeMembers(member_id=ben, absorbed_id=ana)
+        for command in (merging, moving) if order == "merged, moved" else (moving, merging):
+            assert town.ask(command, ASKERS["move"]) == "done"
+            if order == "moved, merged":
+                town.settle()
+        while later := [each for each in town.underway if not isinstance(each.message, EmailChanged)]:
+            town.deliver(town.underway.index(later[0]))
+        town.settle()
+
+        assert town.ask(bought(town, NUMBERS[1], 12), TILL) == "done"
+        for number in NUMBERS[:2]:
+            assert town.ask(RedeemReward(card_number=number, reward="coffee"), TILL) == "spending_waits"
 
 
 class TestLateNews:

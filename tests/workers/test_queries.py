@@ -27,7 +27,7 @@ from runtime.settings import Settings
 from runtime.store import CODEC, Library, Store, connect, to_raw
 from tests.decisions import NOON
 from tests.servers import Servers
-from tests.workers.long_history import CARD, OLD_CARD, PROGRAMME, at, card, entry, history, member
+from tests.workers.long_history import CARD, OLD_CARD, OPEN_CALL, PROGRAMME, at, card, entry, history, member
 from workers.audit.views import AuditViews
 from workers.cards.views import CardsViews
 from workers.notifications.views import NotificationViews
@@ -74,6 +74,7 @@ KEYS_ONLY: Final = {
 
 SAMPLES: Final[Mapping[str, Any]] = {
     "account_id": "a-1",
+    "call_id": OPEN_CALL,
     "card": card(1, "m1").evolve(id=OLD_CARD, first_number=OLD_CARD),
     "card_number": CARD,
     "card_numbers": [CARD, OLD_CARD],

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from contracts.notifications import DeferMessage, MessageStatus, RecordDelivery
+from runtime.breaker import Breaker
 from tests.workers.test_courier import due
-from workers.notifications.breaker import Breaker
 from workers.notifications.courier import ProviderAway, ProviderRefused, SmsProvider, report_id
 
 

@@ -22,7 +22,7 @@ from workers.audit.worker import worker
 
 SUBJECTS: Final = (
     *("member_id", "absorbed_id", "card_number", "account_id", "purchase_id", "message_id", "subject"),
-    *("reward_id", "coupon_code", "replaced_by", "reward", "campaign", "survey", "game"),
+    *("call_id", "reward_id", "coupon_code", "replaced_by", "reward", "campaign", "survey", "game"),
 )
 """Fields that say what a message is about; an offer's code, too, so that all that happened with it is one read."""
 LISTS: Final = ("reward_ids", "reward_codes", "coupon_codes")
@@ -56,7 +56,13 @@ def record_removal(message: MemberRemoved, chain: Chain | None, context: Context
 
 
 def linked(message: Message, subjects: tuple[str, ...], chain: Chain | None, context: Context) -> Iterator[Any]:
-    """The entry for a message, tied to the end of its chain, and the chain's new head."""
+    """The entry for a message, tied to the end of its chain, and the chain's new head.
+
+    What was done in a call is about the call, too, so that all of it is one read.
+    """
+    call_id = context.actor.call_id
+    if call_id is not None and call_id not in subjects:
+        subjects = (*subjects, call_id)
     name = chain.id if chain is not None else chain_of(message)
     sequence = chain.length + 1 if chain is not None else 1
     number = entry_id(name, sequence)

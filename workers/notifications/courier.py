@@ -1,83 +1,31 @@
 """The courier: carries queued messages to their provider, outside of all decisions, and reports as commands.
 
-It keeps nothing of its own. What it may do twice is safe to do twice: a lease makes it rare, the provider knows a
-message again by its idempotency key (the message's id), and the report has an id that follows from message and attempt.
+The provider knows a message again by its idempotency key (the message's id), and the report has an id that follows from
+message and attempt: `runtime/rounds.py` says why nothing more is needed.
 """
 
-import asyncio
-import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential,
-    wait_random,
-)
 
 from contracts.codes import CodeForm
-from contracts.messages import Actor, ActorKind
+from contracts.messages import Actor, ActorKind, Command
 from contracts.notifications import DeferMessage, MessageChannel, MessageStatus, RecordDelivery
 from contracts.values import Reference
-from runtime.documents import Document
-from runtime.publishing import Unsent
+from runtime.breaker import Breaker
+from runtime.provider import REQUEST_SECONDS, HttpProvider, ProviderAway, ProviderRefused
+from runtime.rounds import Finds, Publish, Rounds, TakeLeases
 from runtime.serve import Beside
-from runtime.store import Away
 from runtime.vault import NO_VAULT, Vault
-from workers.notifications.breaker import Breaker
 from workers.notifications.documents import OPEN, Message
 
-D = TypeVar("D", bound=Document)
-
 COURIER: Final = Actor(kind=ActorKind.WORKER, id="notifications-courier")
-POLL_SECONDS: Final = 0.2
-CARRIERS: Final = 32
-"""Messages on the way to a provider at once."""
-PAGE: Final = 200
-"""Messages looked for beyond those at hand."""
-MOST_AT_HAND: Final = 2_000
-"""Messages whose report the worker has yet to take in; beyond that the courier waits for it."""
-REQUEST_SECONDS: Final = 10.0
-REQUESTS: Final = 3
-"""Requests in one attempt."""
-ATTEMPT_SECONDS: Final = 35.0
-"""Longer than one attempt can take, its waits included."""
-LEASE_SECONDS: Final = 60.0
-"""Longer than an attempt and its turn can take; what was lost with a process is taken up after that."""
-NOT_TAKEN: Final = (401, 403, 404, 429, 503)
-"""Answers that say nothing against a message: the provider is busy, or our account or address there is wrong."""
-AWAY: Final = (Away, Unsent)
-"""The database or the broker is away: wait, and do it again."""
-AWAY_SECONDS: Final = 1.0
 STATUSES: Final = [status.value for status in OPEN]
 
-
-class Finds(Protocol):
-    """Finds documents outside of transactions."""
-
-    async def find(
-        self,
-        document_class: type[D],
-        filter: Mapping[str, Any],
-        *,
-        sort: Sequence[tuple[str, int]] = (),
-        limit: int = 100,
-    ) -> list[D]:
-        """Documents that a MongoDB filter matches."""
-
-
-Publish = Callable[..., Awaitable[object]]
-"""`publish(command, id=…, actor=…, correlation_id=…)`: the broker has it when it returns."""
-TakeLeases = Callable[[Sequence[str], float], Awaitable[set[str]]]
-"""Takes names for so many seconds and returns those that nobody else holds."""
+__all__ = ["COURIER", "Courier", "ProviderAway", "ProviderRefused", "SmsProvider", "attempt_name", "report_id", "run"]
 
 
 class Provider(Protocol):
@@ -94,23 +42,6 @@ class Provider(Protocol):
         """
 
 
-class ProviderAway(Exception):
-    """The provider can't take a message now; `is_taken` is None where it may have taken it all the same."""
-
-    def __init__(self, code: str, *, is_taken: bool | None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.is_taken = is_taken
-
-
-class ProviderRefused(Exception):
-    """The provider will never take this message."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 class Accepted(BaseModel):
     """What an SMS provider answers when it takes a message."""
 
@@ -119,13 +50,8 @@ class Accepted(BaseModel):
     reference: Reference
 
 
-class SmsProvider:
-    """An SMS provider over HTTP: a few requests with back-off for each attempt, and a breaker over all of them."""
-
-    def __init__(self, client: httpx.AsyncClient, breaker: Breaker | None = None, *, first_wait: float = 0.1) -> None:
-        self.breaker = breaker or Breaker()
-        self._client = client
-        self._first_wait = first_wait
+class SmsProvider(HttpProvider):
+    """An SMS provider over HTTP."""
 
     async def send(self, message: Message) -> str | None:
         """Hand a message over and return the provider's reference for it.
@@ -134,58 +60,20 @@ class SmsProvider:
             ProviderAway: it could not be handed over now.
             ProviderRefused: it never will be.
         """
-        is_doubtful = False
-        requests = AsyncRetrying(
-            stop=stop_after_attempt(REQUESTS),
-            wait=wait_exponential(self._first_wait, max=2) + wait_random(0, self._first_wait),
-            retry=retry_if_exception(lambda error: isinstance(error, ProviderAway) and not self._is_resting()),
-            reraise=True,
-        )
-        try:
-            async for request in requests:
-                with request:
-                    try:
-                        return await self._request(message)
-                    except ProviderAway as away:
-                        is_doubtful = is_doubtful or away.is_taken is None
-                        raise
-        except ProviderAway as away:
-            raise ProviderAway(away.code, is_taken=None if is_doubtful else False) from away
-        raise AssertionError("tenacity ends with an answer or an exception")
-
-    def _is_resting(self) -> bool:
-        return self.breaker.is_resting(time.monotonic())
-
-    async def _request(self, message: Message) -> str | None:
         body = {"to": message.recipient, "text": message.text, "from": message.sender}
-        try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                response = await self._client.post("/messages", json=body, headers={"Idempotency-Key": message.id})
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise self._away("provider_unreachable", is_taken=False) from error
-        except (httpx.HTTPError, TimeoutError) as error:  # an answer that can't be decoded is none, too
-            raise self._away("provider_silent", is_taken=None) from error
-
-        code = f"provider_answered_{response.status_code}"
-        if response.status_code in NOT_TAKEN:
-            raise self._away(code, is_taken=False)
-        if response.is_server_error:
-            raise self._away(code, is_taken=None)
-        self.breaker.worked()
-        if not response.is_success:
-            raise ProviderRefused(code)
+        headers = {"Idempotency-Key": message.id}
+        response = await self.asked(lambda: self.client.post("/messages", json=body, headers=headers))
         try:
             return Accepted.model_validate_json(response.content).reference
         except ValidationError:
             return None  # taken all the same, only without a reference that we can read
 
-    def _away(self, code: str, *, is_taken: bool | None) -> ProviderAway:
-        self.breaker.broke(time.monotonic())
-        return ProviderAway(code, is_taken=is_taken)
 
-
-class Courier:
+class Courier(Rounds[Message]):
     """Finds messages that are due, carries each to its channel's provider, and reports how it went."""
+
+    document = Message
+    actor = COURIER
 
     def __init__(
         self,
@@ -195,131 +83,49 @@ class Courier:
         providers: Mapping[MessageChannel, Provider],
         vault: Vault = NO_VAULT,
     ) -> None:
+        super().__init__(reader, publish, take_leases)
         self._vault = vault
-        self._reader = reader
-        self._publish = publish
-        self._take_leases = take_leases
         self._providers = providers
-        self._due: asyncio.Queue[Message | None] = asyncio.Queue()
-        self._at_hand: dict[str, float] = {}
-        """Attempts that are on their way or reported but not yet taken in by the worker, and when they were found."""
-        self._leases: dict[str, float] = {}
-        """Until when attempts are ours."""
-        self._ready: deque[Message] = deque()
-        """Messages whose attempt is ours and that wait for a carrier."""
-        self._turn = asyncio.Lock()
 
-    async def run(self, stop: asyncio.Event, poll_seconds: float = POLL_SECONDS) -> None:
-        """Carry until told to stop, then end what is on its way; while the servers are away, wait for them."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(CARRIERS):
-                group.create_task(self._carry_on())
-            while not stop.is_set():
-                try:
-                    await self._look()
-                except AWAY:
-                    await _wait(stop, AWAY_SECONDS)
-                await _wait(stop, poll_seconds)
-            self._drop_queue()
-
-    async def _look(self) -> None:
-        """Put what is due and not at hand in the queue."""
-        now = time.monotonic()
-        self._at_hand = {name: at for name, at in self._at_hand.items() if now - at < LEASE_SECONDS}
-        self._leases = {name: until for name, until in self._leases.items() if until > now}
+    def wanted(self, now: float) -> Mapping[str, Any] | None:
+        """Messages that may be tried, towards providers that don't rest."""
         channels = [channel.value for channel, each in self._providers.items() if not each.breaker.is_resting(now)]
-        if not channels or self._due.qsize() >= PAGE or len(self._at_hand) >= MOST_AT_HAND:
-            return
+        return {"status": {"$in": STATUSES}, "channel": {"$in": channels}} if channels else None
 
-        limit = PAGE + len(self._at_hand)
-        found = await self._reader.find(
-            Message,
-            {"status": {"$in": STATUSES}, "due_at": {"$lte": datetime.now(UTC)}, "channel": {"$in": channels}},
-            sort=(("due_at", 1),),
-            limit=limit,
-        )
-        new = [message for message in found if attempt_name(message) not in self._at_hand]
-        if len(found) < limit:
-            still_due = {attempt_name(message) for message in found}
-            self._at_hand = {name: at for name, at in self._at_hand.items() if name in still_due}
-        for message in new:
-            self._at_hand[attempt_name(message)] = now
-            self._due.put_nowait(message)
+    def attempt_of(self, errand: Message) -> str:
+        """Names the next attempt to send a message."""
+        return attempt_name(errand)
 
-    async def _next(self) -> Message | None:
-        """A message that is ours to carry; None when there is an end to it."""
-        async with self._turn:
-            while not self._ready:
-                several = [await self._due.get()]
-                while len(several) < CARRIERS and not self._due.empty():
-                    several.append(self._due.get_nowait())
-                found = [message for message in several if message is not None]
-                if len(found) < len(several):
-                    self._due.put_nowait(None)  # the end is for every carrier
-                if not found:
-                    return None
-                await self._lease(found)
-            return self._ready.popleft()
+    def correlation_of(self, errand: Message) -> str:
+        """The command at the root of a message."""
+        return errand.correlation_id
 
-    async def _lease(self, found: Sequence[Message]) -> None:
-        """Make those attempts ours that aren't yet and are nobody's, in one round trip."""
-        now = time.monotonic()
-        names = [attempt_name(message) for message in found]
-        wanted = [name for name in names if name not in self._leases]
+    def breaker_of(self, errand: Message) -> Breaker:
+        """The breaker of a message's provider."""
+        return self._providers[errand.channel].breaker
+
+    def too_late(self, errand: Message) -> Command | None:
+        """Says of a message that it isn't worth sending any more."""
+        if errand.expires_at > datetime.now(UTC):
+            return None
+        return RecordDelivery(message_id=errand.id, status=MessageStatus.EXPIRED)
+
+    async def done(self, errand: Message) -> Command:
+        """Hand a message over, and say how it went."""
         try:
-            taken = await self._take_leases(wanted, LEASE_SECONDS) if wanted else set()
-        except AWAY:
-            for name in names:
-                self._at_hand.pop(name, None)
-            raise
-        self._leases.update(dict.fromkeys(taken, now + LEASE_SECONDS))
-        # What is somebody else's stays at hand: it isn't asked for again before that lease can have run out.
-        self._ready.extend(message for name, message in zip(names, found, strict=True) if name in self._leases)
-
-    def _drop_queue(self) -> None:
-        while not self._due.empty():
-            self._due.get_nowait()
-        self._due.put_nowait(None)
-
-    async def _carry_on(self) -> None:
-        while True:
-            try:
-                message = await self._next()
-            except AWAY:
-                await asyncio.sleep(AWAY_SECONDS)
-                continue
-            if message is None:
-                return
-            try:
-                await self.carry(message)
-            except AWAY:
-                # It is carried again, at the latest when its lease runs out: the provider knows it by its key.
-                await asyncio.sleep(AWAY_SECONDS)
-                self._at_hand.pop(attempt_name(message), None)
-
-    async def carry(self, message: Message) -> None:
-        """Carry one message, if its provider is well and it is still ours for long enough, and report how it went."""
-        provider = self._providers[message.channel]
-        now = time.monotonic()
-        is_ours = self._leases.get(attempt_name(message), 0.0) - now > ATTEMPT_SECONDS
-        if not is_ours or not provider.breaker.lets_pass(now):
-            self._at_hand.pop(attempt_name(message), None)
-            return
-        if message.expires_at <= datetime.now(UTC):
-            provider.breaker.let_go()
-            await self._report(message, RecordDelivery(message_id=message.id, status=MessageStatus.EXPIRED))
-            return
-        await self._report(message, await self._handed_over(message, provider))
-
-    async def _handed_over(self, message: Message, provider: Provider) -> RecordDelivery | DeferMessage:
-        try:
-            reference = await provider.send(self._with_code(message))
+            reference = await self._providers[errand.channel].send(self._with_code(errand))
         except ProviderRefused as refused:
-            return RecordDelivery(message_id=message.id, status=MessageStatus.FAILED, error=refused.code)
+            return RecordDelivery(message_id=errand.id, status=MessageStatus.FAILED, error=refused.code)
         except ProviderAway as away:
-            attempt = message.attempts + 1
-            return DeferMessage(message_id=message.id, attempt=attempt, error=away.code, is_taken=away.is_taken)
-        return RecordDelivery(message_id=message.id, status=MessageStatus.SENT, provider_reference=reference)
+            attempt = errand.attempts + 1
+            return DeferMessage(message_id=errand.id, attempt=attempt, error=away.code, is_taken=away.is_taken)
+        return RecordDelivery(message_id=errand.id, status=MessageStatus.SENT, provider_reference=reference)
+
+    def report_name(self, errand: Message, report: Command) -> str:
+        """A report's id."""
+        if not isinstance(report, RecordDelivery | DeferMessage):
+            raise TypeError(type(report).__name__)
+        return report_id(errand, report)
 
     def _with_code(self, message: Message) -> Message:
         """The message as its recipient reads it: its code stands in it here alone, until it is handed over."""
@@ -333,16 +139,6 @@ class Courier:
         derived = forms[message.code_form](message.code_purpose, message.code_id, message.recipient)
         return message.with_code(derived)
 
-    async def _report(self, message: Message, report: RecordDelivery | DeferMessage) -> None:
-        tries = AsyncRetrying(
-            stop=stop_after_delay(LEASE_SECONDS),
-            wait=wait_exponential(0.1, max=5) + wait_random(0, 0.1),
-            retry=retry_if_exception_type(AWAY),
-            reraise=True,
-        )
-        name = report_id(message, report)
-        await tries(self._publish, report, id=name, actor=COURIER, correlation_id=message.correlation_id)
-
 
 def attempt_name(message: Message) -> str:
     """Names the next attempt to send a message."""
@@ -355,14 +151,6 @@ def report_id(message: Message, report: RecordDelivery | DeferMessage) -> str:
         doubt = "doubted" if report.is_taken is None else "deferred"
         return f"{message.id}/{doubt}/{report.attempt}/{report.error}"
     return "/".join(part for part in (message.id, report.status.value, str(message.attempts + 1), report.error) if part)
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
 
 
 async def run(beside: Beside) -> None:

@@ -55,6 +55,12 @@ class Contact(Document):
     first_name: Personal[str | None] = None
     language: str = ""
     choices: tuple[Choice, ...] = ()
+    is_awaited: bool = False
+    """Whether the registration is still to come, and only later news of the member did."""
+    phone_news: int = 0
+    """The member's own version of which the newest event about their phone told; the same for the others."""
+    email_news: int = 0
+    profile_news: int = 0
     merged_into: str | None = None
     absorbed: tuple[str, ...] = ()
     """Members whom this one absorbed, and whom those had."""
@@ -66,7 +72,7 @@ class Contact(Document):
     @property
     def is_known(self) -> bool:
         """Whether the member's registration came in."""
-        return bool(self.phone)
+        return bool(self.phone) and not self.is_awaited
 
     def choice(self, mailing: str, channel: MessageChannel) -> Choice | None:
         """What they have said about a mailing and a channel; None if nothing."""

@@ -28,15 +28,7 @@ def forget_member(
     context: Context,
 ) -> Changes:
     everybody = (event.member_id, *event.absorbed_ids, *event.former_ids)
-    yield (contact or Contact(id=event.member_id)).evolve(
-        phone="",
-        email=None,
-        first_name=None,
-        language="",
-        choices=(),
-        notices=(),
-        is_removed=True,
-    )
+    yield Contact(id=event.member_id, is_removed=True)
     yield tuple(
         Contact(id=each.id, merged_into=event.member_id)
         for each in absorbed

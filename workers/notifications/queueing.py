@@ -29,13 +29,7 @@ def welcome_member(
 ) -> Changes:
     if known is not None and (known.is_known or known.is_removed or known.merged_into is not None):
         return
-    contact = (known or Contact(id=event.member_id)).evolve(
-        phone=event.phone,
-        email=event.email,
-        first_name=event.first_name,
-        language=event.language,
-        notices=(),
-    )
+    contact = registered(event, known or Contact(id=event.member_id))
     welcome = Notice(event="MemberRegistered", cause=context.id, subject="", noticed_at=context.now)
     yield contact, *queued(welcome, contact, context)
 
@@ -45,6 +39,18 @@ def welcome_member(
         for notice in waiting.notices:
             yield queued(notice, contact, context)
         yield Erase(Waiting, waiting.id)
+
+
+def registered(event: MemberRegistered, known: Contact) -> Contact:
+    """How a new member is reached; later news of them, or of a merge, may have come before."""
+    return known.evolve(
+        is_awaited=False,
+        notices=(),
+        phone=known.phone if known.phone_news else event.phone,
+        email=known.email if known.email_news else event.email,
+        first_name=known.first_name if known.profile_news else event.first_name,
+        language=known.language if known.profile_news else event.language,
+    )
 
 
 @worker.handles(RegistrationRepeated)

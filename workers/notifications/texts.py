@@ -49,6 +49,7 @@ def queued(notice: Notice, contact: Contact, context: Context) -> tuple[Message,
 
     words = {
         "card": notice.subject,
+        "phone": notice.subject,
         "reward": notice.subject,
         "offer": notice.subject,
         "tier": notice.subject,

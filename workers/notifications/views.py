@@ -5,6 +5,8 @@ from collections.abc import Collection
 from runtime.store import Reader
 from workers.notifications.documents import OPEN, Contact, Message
 
+__all__ = ["Contact", "Message", "NotificationViews"]
+
 
 class NotificationViews:
     """Messages, as operators and apps may see them."""

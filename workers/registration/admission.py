@@ -26,7 +26,7 @@ def check_admission(command: RegisterMember, context: Context) -> None:
     _check_channel(command, context, rules)
     if command.language is not None and command.language not in context.programme.languages:
         raise Refused("language_not_offered", language=command.language)
-    _check_birthday(command.born_on, context, rules)
+    check_birthday(command.born_on, context, rules)
     _check_consents(command, context, rules)
     check_answers(command.answers, rules.questions, context.actor.kind)
 
@@ -47,6 +47,23 @@ def check_card(command: RegisterMember, card: KnownCard | None) -> None:
         raise Refused("card_not_to_issue", state=card.state.value)
 
 
+def check_birthday(born_on: date | None, context: Context, rules: RegistrationRules) -> None:
+    """Hold a birthday, or that none is given, against the programme.
+
+    Raises:
+        Refused: it is missing, impossible, or too late.
+    """
+    if born_on is None:
+        if rules.minimum_age is not None:
+            raise Refused("field_missing", field="born_on")
+        return
+    years = age(born_on, context.now.astimezone(context.programme.zone).date())
+    if not 0 <= years <= OLDEST_YEARS:
+        raise Refused("born_on_impossible")
+    if rules.minimum_age is not None and years < rules.minimum_age:
+        raise Refused("too_young", minimum_age=rules.minimum_age)
+
+
 def age(born_on: date, today: date) -> int:
     """Full years lived; who is born on 29 February has a birthday on 1 March in common years."""
     return today.year - born_on.year - ((today.month, today.day) < (born_on.month, born_on.day))
@@ -61,18 +78,6 @@ def _check_channel(command: RegisterMember, context: Context, rules: Registratio
     for field in channel.required:
         if getattr(command, field) is None:
             raise Refused("field_missing", field=field)
-
-
-def _check_birthday(born_on: date | None, context: Context, rules: RegistrationRules) -> None:
-    if born_on is None:
-        if rules.minimum_age is not None:
-            raise Refused("field_missing", field="born_on")
-        return
-    years = age(born_on, context.now.astimezone(context.programme.zone).date())
-    if not 0 <= years <= OLDEST_YEARS:
-        raise Refused("born_on_impossible")
-    if rules.minimum_age is not None and years < rules.minimum_age:
-        raise Refused("too_young", minimum_age=rules.minimum_age)
 
 
 def _check_consents(command: RegisterMember, context: Context, rules: RegistrationRules) -> None:

@@ -15,6 +15,19 @@ def check_answers(answers: Mapping[str, AnswerValue], questions: tuple[Question,
         Refused: an answer is missing, to no question, not this editor's to give, or breaks its question's rule; it is
             named by its question, never shown.
     """
+    check_given(answers, questions, editor)
+    for question in questions:
+        if question.is_required and editor in question.editors and question.code not in answers:
+            raise Refused("answer_missing", question=question.code)
+
+
+def check_given(answers: Mapping[str, AnswerValue], questions: tuple[Question, ...], editor: ActorKind) -> None:
+    """Hold answers against the questions that they answer, whatever isn't answered.
+
+    Raises:
+        Refused: an answer is to no question, not this editor's to give, or breaks its question's rule; it is named by
+            its question, never shown.
+    """
     by_code = {question.code: question for question in questions}
     for code, value in answers.items():
         if code not in by_code:
@@ -24,6 +37,3 @@ def check_answers(answers: Mapping[str, AnswerValue], questions: tuple[Question,
         rule = broken_rule(by_code[code], value)
         if rule is not None:
             raise Refused("answer_invalid", question=code, rule=rule)
-    for question in questions:
-        if question.is_required and editor in question.editors and question.code not in answers:
-            raise Refused("answer_missing", question=question.code)

@@ -135,6 +135,11 @@ class Member(Applicant):
         return max(each for each in (self.registered_at, self.phone_verified_at, self.proved_at) if each is not None)
 
     @property
+    def caller_sends_id(self) -> str:
+        """Where the codes are counted that were sent to show that a caller is them."""
+        return sends_id(CodePurpose.IDENTIFY_CALLER, self.phone)
+
+    @property
     def phone_sends_id(self) -> str:
         """Where the codes to their phone are counted."""
         return sends_id(CodePurpose.VERIFY_PHONE, self.phone)
@@ -164,6 +169,19 @@ class EmailClaim(Document):
     collection: ClassVar = "email_claims"
 
     member_id: str
+
+
+class PhoneChange(Document):
+    """A phone that a member wants, and whose code nobody said yet; its id is the member's."""
+
+    collection: ClassVar = "phone_changes"
+    indexes: ClassVar = (Index(("due_at",), sparse=True),)
+
+    phone: str
+    challenge_id: str
+    """Where its code waits."""
+    due_at: datetime | None = None
+    """When it is given up."""
 
 
 class KnownCard(Document):

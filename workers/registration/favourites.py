@@ -6,6 +6,8 @@ from contracts.favourites import ChangeFavourites, FavouritesChanged
 from contracts.programme.registration import FavouriteRules
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
+from workers.registration.call_documents import Call
+from workers.registration.callers import refuse_outside_call
 from workers.registration.documents import Member
 from workers.registration.favourite_documents import Favourites
 from workers.registration.worker import worker
@@ -16,8 +18,10 @@ def change_favourites(
     command: ChangeFavourites,
     member: Annotated[Member, Key("member_id")],
     favourites: Annotated[Favourites | None, Key("member.id")],
+    call: Annotated[Call | None, Key("call_id")],
     context: Context,
 ) -> Changes:
+    refuse_outside_call(command.call_id, call, context, member)
     rules = context.programme.registration.favourites
     today = context.now.astimezone(context.programme.zone).date()
     if rules is None or not rules.is_on(today):

@@ -28,6 +28,8 @@ from runtime.decisions import Key, Refused
 from runtime.documents import Document, Erase
 from workers import Changes, Context
 from workers.registration.admission import check_admission, check_card
+from workers.registration.call_documents import Call
+from workers.registration.callers import refuse_outside_call
 from workers.registration.documents import (
     Answer,
     Applicant,
@@ -49,9 +51,12 @@ def register_member(
     phone_claim: Annotated[PhoneClaim | None, Key("phone")],
     email_claim: Annotated[EmailClaim | None, Key("comparable_email")],
     card: Annotated[KnownCard | None, Key("card_number")],
+    call: Annotated[Call | None, Key("call_id")],
     context: Context,
 ) -> Changes:
     check_admission(command, context)
+    if command.channel is Channel.CALL or command.call_id is not None:
+        refuse_outside_call(command.call_id, call, context)
     check_card(command, card)
     if command.channel.is_self_service:
         yield from receive(command, card, context)

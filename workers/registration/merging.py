@@ -12,6 +12,8 @@ from contracts.merging import ConfirmMerge, MembersMerged, MergeMembers, Propose
 from runtime.decisions import Key, Refused
 from runtime.documents import Erase
 from workers import Changes, Context
+from workers.registration.call_documents import Call
+from workers.registration.callers import refuse_outside_call
 from workers.registration.challenge_documents import Challenge, CodeSends
 from workers.registration.codes import asked, counting, is_right, refuse_sleeper, rejected
 from workers.registration.documents import Member, MemberState
@@ -27,8 +29,10 @@ def merge_members(
     survivor: Annotated[Member, Key("member_id")],
     absorbed: Annotated[Member, Key("absorbed_id", as_is=True)],
     earlier: Annotated[tuple[Member, ...], Key("absorbed.absorbed")],
+    call: Annotated[Call | None, Key("call_id")],
     context: Context,
 ) -> Changes:
+    refuse_outside_call(command.call_id, call, context, survivor, absorbed)
     refuse_merge(survivor, absorbed, context)
 
     yield from merged(survivor, absorbed, earlier, context, is_confirmed=False)
@@ -40,8 +44,10 @@ def propose_merge(
     survivor: Annotated[Member, Key("member_id")],
     absorbed: Annotated[Member, Key("absorbed_id", as_is=True)],
     sends: Annotated[CodeSends | None, Key("absorbed.merge_sends_id")],
+    call: Annotated[Call | None, Key("call_id")],
     context: Context,
 ) -> Changes:
+    refuse_outside_call(command.call_id, call, context, survivor, absorbed)
     refuse_merge(survivor, absorbed, context)
     refuse_sleeper(absorbed, context)
 
@@ -56,8 +62,10 @@ def confirm_merge(
     absorbed: Annotated[Member, Key("absorbed_id", as_is=True)],
     earlier: Annotated[tuple[Member, ...], Key("absorbed.absorbed")],
     challenge: Annotated[Challenge | None, Key("challenge_id")],
+    call: Annotated[Call | None, Key("call_id")],
     context: Context,
 ) -> Changes:
+    refuse_outside_call(command.call_id, call, context, survivor, absorbed)
     tried = context.opened(command, "code")
     refuse_merge(survivor, absorbed, context)
     refuse_sleeper(absorbed, context)

@@ -11,9 +11,12 @@ from runtime.decisions import Key, Refused
 from runtime.documents import Erase
 from runtime.persons import DEAD_LETTERS, PersonKey
 from workers import Changes, Context
+from workers.registration.call_documents import Call
+from workers.registration.callers import refuse_outside_call
 from workers.registration.challenge_documents import CodeSends, sends_id
-from workers.registration.documents import EmailClaim, Member, PhoneClaim
+from workers.registration.documents import EmailClaim, Member, PhoneChange, PhoneClaim
 from workers.registration.favourite_documents import Favourites
+from workers.registration.password_documents import Failures, Password
 from workers.registration.removal_documents import RemovedMember
 from workers.registration.worker import worker
 
@@ -24,12 +27,14 @@ def remove_member(
     member: Annotated[Member | None, Key("member_id", as_is=True)],
     absorbed: Annotated[tuple[Member, ...], Key("member.absorbed")],
     removed: Annotated[RemovedMember | None, Key("member_id")],
+    call: Annotated[Call | None, Key("call_id")],
     context: Context,
 ) -> Changes:
     if removed is not None:
         raise Refused("member_already_removed")
     if member is None:
         raise Refused("unknown_member")
+    refuse_outside_call(command.call_id, call, context, member)
     if member.merged_into is not None:
         raise Refused("member_already_merged", member_id=member.merged_into)
     if command.reason not in context.programme.registration.removal.reasons:
@@ -52,6 +57,7 @@ def remove_member(
 def forgotten(member: Member) -> Changes:
     """Erase all that is kept of a member here, and the keys to what was said of them."""
     yield Erase(Member, member.id), Erase(Favourites, member.id), Erase(PersonKey, member.id)
+    yield Erase(Password, member.id), Erase(Failures, member.id), Erase(PhoneChange, member.id)
     yield Erase(PhoneClaim, member.phone)
     if member.comparable_email is not None:
         yield Erase(EmailClaim, member.comparable_email)

@@ -24,6 +24,8 @@ from contracts.verification import (
 from runtime.decisions import Key, Refused
 from runtime.documents import Erase
 from workers import Changes, Context
+from workers.registration.call_documents import Call
+from workers.registration.callers import refuse_outside_call
 from workers.registration.challenge_documents import Challenge, CodeSends
 from workers.registration.codes import asked, counting, is_right, recent_sends, rejected
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneClaim, Registration
@@ -143,8 +145,10 @@ def send_phone_code(
     command: SendPhoneCode,
     member: Annotated[Member, Key("member_id")],
     sends: Annotated[CodeSends | None, Key("member.phone_sends_id")],
+    call: Annotated[Call | None, Key("call_id")],
     context: Context,
 ) -> Changes:
+    refuse_outside_call(command.call_id, call, context, member)
     if not context.programme.registration.verifies:
         raise Refused("verification_not_offered")
     if member.phone_verified_at is not None:
@@ -158,8 +162,10 @@ def confirm_phone(
     command: ConfirmPhone,
     member: Annotated[Member, Key("member_id")],
     challenge: Annotated[Challenge | None, Key("challenge_id")],
+    call: Annotated[Call | None, Key("call_id")],
     context: Context,
 ) -> Changes:
+    refuse_outside_call(command.call_id, call, context, member)
     tried = context.opened(command, "code")
     challenge = counting(challenge, PURPOSE, member.id, context)
     # Were the phone changed meanwhile, the code was sent to the one before and is not right for this one.

@@ -1,17 +1,22 @@
 """What others may read about members."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 
 from contracts.card_life import Act, may
+from workers.registration.call_documents import Call, Desk, Ticket
 from workers.registration.documents import KnownCard, Member, MemberState
 from workers.registration.favourite_documents import Favourites
 from workers.registration.merge_documents import Merge
+from workers.registration.password_documents import Password
 from workers.registration.search_names import Match
 from workers.registration.search_terms import UnfitSearch, Wanted
 from workers.registration.search_views import FoundMembers, Hit, SearchViews
 
 __all__ = [
+    "Call",
+    "Favourites",
     "FoundMembers",
     "Hit",
     "Match",
@@ -91,6 +96,38 @@ class RegistrationViews(SearchViews):
     async def members_by_phones(self, phones: Collection[str]) -> list[Member]:
         """The members who have one of these phones, given in E.164."""
         return await self._reader.find(Member, {"phone": {"$in": list(phones)}}, limit=0)
+
+    async def call(self, call_id: str) -> Call | None:
+        """The call with an id."""
+        return await self._reader.get(Call, call_id)
+
+    async def open_call(self, operator_id: str, now: datetime, call_id: str | None = None) -> Call | None:
+        """The call that an operator has open; with an id only if it is that one."""
+        if call_id is None:
+            desk = await self._reader.get(Desk, operator_id)
+            call_id = None if desk is None else desk.call_id
+        call = None if call_id is None else await self._reader.get(Call, call_id)
+        is_theirs = call is not None and call.operator_id == operator_id and call.is_open_at(now)
+        return call if is_theirs else None
+
+    async def ticket(self, call_id: str) -> Ticket | None:
+        """The ticket that is tied to a call."""
+        return await self._reader.get(Ticket, call_id)
+
+    async def calls_of(self, member_id: str, limit: int = 100, *, absorbed: Sequence[str] = ()) -> list[Call]:
+        """The calls about a member and those whom they absorbed, newest first."""
+        about = {"member_id": {"$in": [member_id, *absorbed]}}
+        return await self._reader.find(Call, about, sort=(("opened_at", -1),), limit=limit)
+
+    async def open_calls_of(self, member_id: str, now: datetime, *, absorbed: Sequence[str] = ()) -> list[Call]:
+        """The calls about a member that operators have open."""
+        about = {"member_id": {"$in": [member_id, *absorbed]}, "due_at": {"$gt": now}}
+        return await self._reader.find(Call, about, sort=(("due_at", 1),))
+
+    async def salted(self, member_id: str) -> Password | None:
+        """How a member's password is salted and stretched; None where they have none."""
+        member = await self.member(member_id)
+        return None if member is None else await self._reader.get(Password, member.id)
 
     async def _first(self, filter_: dict[str, str]) -> Member | None:
         members = await self._reader.find(Member, filter_, limit=1)

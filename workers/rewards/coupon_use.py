@@ -46,7 +46,7 @@ def reserve_coupon(
     context: Context,
 ) -> Changes:
     refuse_stranger(account, coupon)
-    refuse_spending(card)
+    refuse_spending(card, context)
     refuse_ended(coupon, context.now)
     refuse_reserved(coupon, context.now, store=command.store, till=command.till)
 
@@ -105,7 +105,7 @@ def use_coupon(
     if coupon.state is CouponState.USED and coupon.purchase_id == command.purchase_id:
         yield use_repeated(coupon, card)
         return
-    refuse_spending(card)
+    refuse_spending(card, context)
     refuse_ended(coupon, context.now)
     refuse_reserved(coupon, context.now, store=command.store, till=command.till)
     refuse_sale(account, None if sale is None else sale.account_id, purchase)

@@ -3,9 +3,8 @@
 Only `Card` and `Account` know a card's number; ledger, purchases and rewards know the account by an opaque id, so
 that nothing in them leads back to a member who was removed.
 
-An account stays small whatever was bought: it holds one lot for each day (or month, as the rule says) on which
-something expires, and purchases that expire together share it. What each of them brought stands in its ledger entry
-and in the purchase, so a lot's origins are never lost.
+An account stays small whatever was bought: purchases that expire on the same day (or in the same month) share a lot.
+What each of them brought stands in its ledger entry and in the purchase, so a lot's origins are never lost.
 """
 
 from datetime import date, datetime
@@ -45,6 +44,8 @@ class Card(Document):
     suspension_news: int = 0
     """As `news`, of that."""
     replaced_by: str | None = None
+    spends_at: datetime | None = None
+    """When something can be spent with it again, after its member came to be reached elsewhere."""
     news: int = 0
     """The card's own version of which the newest event about it told."""
     holder_news: int = 0
@@ -61,7 +62,7 @@ class Card(Document):
     @property
     def is_unheard_of(self) -> bool:
         """Whether no event told anything of it yet."""
-        news = self.category_news or self.suspension_news or self.holder_news
+        news = self.category_news or self.suspension_news or self.holder_news or self.spends_at is not None
         return self.state is None and self.account_id is None and not self.heirs and not news
 
     def told(self, version: int | None, state: CardState, blocked_at: datetime | None = None) -> Self:

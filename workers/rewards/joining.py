@@ -26,6 +26,7 @@ from workers.rewards.documents import Account, Card, Cause
 from workers.rewards.joining_documents import Joining, before
 from workers.rewards.ledger import Tally, balances, settled
 from workers.rewards.reckoning import all_reckonings, joined_tiers
+from workers.rewards.spending import held_alike, held_too, newly_held
 from workers.rewards.worker import worker
 
 
@@ -42,6 +43,7 @@ def hand_on_account(
         replaced_by=event.new_card_number
     )
     heir = successor or Card(id=event.new_card_number)
+    yield from held_too(replaced)
     began = replaced if event.first_card_number == event.card_number else first or Card(id=event.first_card_number)
     yield replaced, heir
     yield from shared(began, heir)
@@ -94,8 +96,11 @@ def join_account(
     if first is None or account is None or number not in first.heirs:
         return
 
-    yield first.evolve(heirs=tuple(each for each in first.heirs if each != number))
-    yield from joined(card or Card(id=number), account, own, led, closed, context)
+    before = (*led, card or Card(id=number), first)
+    alike = held_alike(before, context.now)
+    yield from newly_held(before, alike, account)
+    yield alike[first.id].evolve(heirs=tuple(each for each in first.heirs if each != number))
+    yield from joined(alike[number], account, own, [alike[each.id] for each in led], closed, context)
 
 
 def joined(

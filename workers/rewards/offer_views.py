@@ -81,7 +81,7 @@ class OfferViews:
         account = None if card is None or card.account_id is None else await self._reader.get(Account, card.account_id)
         if card is None or account is None:
             return None
-        stopped = why_not_spending(card)
+        stopped = why_not_spending(card, now)
         is_deleted = card.state is CardState.DELETED
         return [
             _choice(offer, 0 if is_deleted else account.holding(offer.unit).spendable(now), stopped) for offer in offers

@@ -69,15 +69,17 @@ def why_not_earning(card: Card, purchased_at: datetime | None) -> str | None:
     return "member_blocked" if card.suspended_at is not None and is_late else None
 
 
-def why_not_spending(card: Card) -> str | None:
-    """Why a card doesn't spend, as a refusal's code, or None: only an active one does."""
+def why_not_spending(card: Card, now: datetime) -> str | None:
+    """Why a card doesn't spend, as a refusal's code, or None: an active one does, but after a change of contact."""
     if card.state is None:
         return "unknown_card"
     if card.state in STOPPED:
         return STOPPED[card.state]
     if card.suspended_at is not None:
         return "member_blocked"
-    return None if may(card.state, Act.SPEND) else "card_not_active"
+    if not may(card.state, Act.SPEND):
+        return "card_not_active"
+    return "spending_waits" if card.spends_at is not None and now < card.spends_at else None
 
 
 def refuse_card(card: Card, purchased_at: datetime | None) -> None:

@@ -38,7 +38,7 @@ def redeem_reward(
     rules = context.programme.rewards
     if account is None:
         raise Refused("unknown_card")
-    refuse_spending(card)
+    refuse_spending(card, context)
     if command.is_offline and not rules.offline_spending:
         raise Refused("offline_spending")
     offer = rules.offer(command.reward)
@@ -96,7 +96,7 @@ def use_reward(
     rules = context.programme.rewards
     if account is None or not account.owns(reward.account_id):
         raise Refused("unknown_reward")
-    refuse_spending(card)
+    refuse_spending(card, context)
     refuse_ended(reward, context)
     refuse_sale(account, None if sale is None else sale.account_id, purchase)
     if sale is not None and len(sale.reward_ids) >= MOST_REWARDS:
@@ -182,16 +182,18 @@ def expire_reward(
     )
 
 
-def refuse_spending(card: Card) -> None:
-    """Refuse a card that doesn't spend: only an active one does.
+def refuse_spending(card: Card, context: Context) -> None:
+    """Refuse a card that doesn't spend: only an active one does, and not right after a change of phone or email.
 
     Raises:
-        Refused: `card_blocked`, `card_replaced`, `card_deleted`, `member_blocked`, `card_not_active` where it is to
-            issue, or `unknown_card` where nothing but purchases know it.
+        Refused: `card_blocked`, `card_replaced`, `card_deleted`, `member_blocked`, `spending_waits`, `card_not_active`
+            where it is to issue, or `unknown_card` where nothing but purchases know it.
     """
-    code = why_not_spending(card)
+    code = why_not_spending(card, context.now)
     if code == "card_not_active" and card.state is not None:
         raise Refused(code, state=card.state.value)
+    if code == "spending_waits" and card.spends_at is not None:
+        raise Refused(code, spends_at=card.spends_at.isoformat(timespec="seconds"))
     if code is not None:
         raise Refused(code)
 

@@ -15,6 +15,7 @@ M = TypeVar("M", bound=Message)
 NOON: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BY_NAME: Final[Mapping[str, Any]] = {
     "member_id": "0192f0c1a2b37c4d8e9f001122334455",
+    "call_id": "0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c",
     "account_id": "5f2c7a90b1e84d33a6c5d4e3f2a1b0c9",
     "card_number": "4000000000000002",
     "new_card_number": "4000000000000010",
@@ -26,6 +27,9 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "language": "en",
     "currency": "EUR",
     "purchase_id": "store-7 till-2 000042 2026-11-22",
+    "token": "abcdefghijklmnopqrstuvwxyz",
+    "salt": "5a" * 16,
+    "proof": "5e" * 32,
     "store": "store-7",
     "till": "till-2",
     "receipt_number": "000042",

@@ -30,6 +30,7 @@ POOLS: Final[Mapping[str, tuple[Any, ...]]] = {
     "email": tuple(f"member{place}@example.org" for place in range(16)),
     "first_name": ("Ana", "Björn", "Chloé"),
     "last_name": ("Adler", "Öztürk"),
+    "operator_id": ("operator-1",),
     "till": ("till-1", "till-2"),
     "receipt_number": tuple(f"{place:04d}" for place in range(40)),
     "refund_number": tuple(f"r{place}" for place in range(12)),

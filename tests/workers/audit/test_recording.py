@@ -41,7 +41,7 @@ class TestRecord:
         assert said["actor"] == {"kind": "operator", "id": "olga", "call_id": "call-7"}
         assert said["body"] == {"card_number": CARD, "member_id": "m1", "reason": "lost"}
         assert said["id"] == "e-1"
-        assert told.document(Entry).subjects == ("m1", CARD)
+        assert told.document(Entry).subjects == ("m1", CARD, "call-7")
         assert told.document(Entry).happened_at == NOON
 
     def test_keeps_nothing_personal(self) -> None:
@@ -95,7 +95,7 @@ class TestRecordOutcome:
 
         body = content(told)["body"]
         assert (body["command"], body["outcome"], body["code"]) == ("BlockCard", "refused", "card_not_active")
-        assert told.document(Entry).subjects == (CARD,)
+        assert told.document(Entry).subjects == (CARD, "call-7")
 
     def test_is_about_what_came_of_the_command_too(self) -> None:
         done = CommandEnded(
@@ -127,7 +127,7 @@ class TestRecordLook:
     def test_says_who_looked_at_what(self) -> None:
         told = decide(record_look, RecordLook(subject="m1", what="profile"), context=context(actor=OPERATOR))
 
-        assert told.document(Entry).subjects == ("m1",)
+        assert told.document(Entry).subjects == ("m1", "call-7")
         said: dict[str, Any] = {"subject": "m1", "what": "profile", "also": [], "by": [], "hits": None}
         assert content(told)["body"] == said
 
@@ -136,7 +136,7 @@ class TestRecordLook:
 
         told = decide(record_look, look, context=context(actor=OPERATOR))
 
-        assert told.document(Entry).subjects == ("m1", "m2", "m3")
+        assert told.document(Entry).subjects == ("m1", "m2", "m3", "call-7")
         assert content(told)["body"]["by"] == ["name"]
 
 

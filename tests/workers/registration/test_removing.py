@@ -4,6 +4,7 @@ from typing import Any
 
 from contracts.codes import CodePurpose
 from contracts.messages import ActorKind
+from contracts.programme.calls import CallRules
 from contracts.programme.registration import RemovalRules
 from contracts.registration import Channel
 from contracts.removal import MemberRemoved, RemoveMember
@@ -12,8 +13,9 @@ from runtime.persons import DEAD_LETTERS, PersonKey
 from tests.decisions import NOON, decide, refused
 from tests.workers.registration.people import ANA, APP, BEN, OPERATOR, OTHER_PHONE, PHONE, at, member
 from workers.registration.challenge_documents import CodeSends, sends_id
-from workers.registration.documents import EmailClaim, Member, MemberState, PhoneClaim
+from workers.registration.documents import EmailClaim, Member, MemberState, PhoneChange, PhoneClaim
 from workers.registration.favourite_documents import Favourites
+from workers.registration.password_documents import Failures, Password
 from workers.registration.removal_documents import RemovedMember
 from workers.registration.removing import remove_member
 
@@ -32,6 +34,7 @@ class TestRemoveMember:
 
         assert set(said.erased) == {
             *(Erase(Member, ANA), Erase(PhoneClaim, PHONE), Erase(EmailClaim, "ana@example.org")),
+            *(Erase(Password, ANA), Erase(Failures, ANA), Erase(PhoneChange, ANA)),
             *(Erase(Favourites, ANA), Erase(PersonKey, ANA), Erase(PersonKey, "r-1"), Erase(PersonKey, DEAD_LETTERS)),
             *(Erase(CodeSends, sends_id(purpose, PHONE)) for purpose in CodePurpose),
         }
@@ -65,6 +68,11 @@ class TestRemoveMember:
     def test_is_refused_for_nobody(self) -> None:
         with refused("unknown_member"):
             decide(remove_member, REMOVE, absorbed=(), context=at_the_desk())
+
+    def test_is_done_in_a_call_where_the_programme_wants_one(self) -> None:
+        with refused("call_missing"):
+            asking = at_the_desk(calls=CallRules(is_required=True))
+            decide(remove_member, REMOVE, member=member(), absorbed=(), context=asking)
 
     def test_takes_a_reason_of_the_programme(self) -> None:
         with refused("removal_reason_unknown", reason="mood"):

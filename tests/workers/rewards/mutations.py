@@ -179,7 +179,7 @@ REWARDS: Final[Mapping[str, Mutation]] = {
         "reward.expires_at <= context.now",
         "reward.expires_at < context.now",
     ),
-    "a_card_that_is_not_active_spends": (receipts.why_not_spending, "if may(card.state, Act.SPEND)", "if True"),
+    "a_card_that_is_not_active_spends": (receipts.why_not_spending, "if not may(card.state, Act.SPEND)", "if False"),
     "what_was_used_does_not_come_back_with_its_sale": (
         booking.returned_with,
         "(*coupons_back(before, after, context), ReturnRewards(purchase_id=after.id))",

@@ -33,7 +33,7 @@ class TestMutants:
         [
             "the_last_to_expire_is_spent_first",
             "a_receipt_that_is_said_again_counts_twice",
-            "as_many_units_with_other_dates_stay_where_they_were",
+            "a_debt_is_not_paid_by_the_next_earnings",
         ],
     )
     def test_are_caught(self, name: str) -> None:

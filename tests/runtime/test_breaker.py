@@ -1,6 +1,6 @@
 """The breaker: opens after failures in a row, rests, and lets one request find out."""
 
-from workers.notifications.breaker import Breaker
+from runtime.breaker import Breaker
 
 
 class TestBreaker:
