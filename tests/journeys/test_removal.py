@@ -29,6 +29,7 @@ from tests.journeys.rare import (
     keys_left,
     records,
 )
+from tests.journeys.caring import read_in
 from tests.journeys.running import Punchcard, eventually, everything
 from tests.journeys.test_journey import APP, OPERATOR, TILL, card_number, held, receipt
 from workers.audit.views import verify
@@ -48,6 +49,12 @@ SECOND: Final = {
     "last_name": "Wvzlast-Name",
     "born_on": "1909-02-27",
 }
+CHANGED: Final = {
+    "phone": "+4915228817411",
+    "email": "zqx.new@changed-rare.example",
+    "first_name": "Zqxrenamed",
+}
+"""What the first one is reached and called by later."""
 WRITTEN: Final = (
     "Zqxnickname",
     "Zqxremark about them",
@@ -56,14 +63,18 @@ WRITTEN: Final = (
     "Zqxanswer: more oat",
 )
 BROKEN: Final = "Zqxbrokenletter"
-SIEVE: Final = Sieve((*FIRST.values(), *SECOND.values(), *WRITTEN, BROKEN))
+SIEVE: Final = Sieve((*FIRST.values(), *SECOND.values(), *CHANGED.values(), *WRITTEN, BROKEN))
+STRONGER: Final = (
+    *("MergeMembers", "RemoveMember", "IdentifyByDetails", "OpenCall", "CloseCall", "ChangeProfile"),
+    *("ChangePhone", "ConfirmPhoneChange", "ChangeEmail", "RenewPassword"),
+)
 KEPT_SECONDS: Final = 2.0
 
 
 @pytest.fixture
 async def punchcard(settings: Settings) -> AsyncIterator[tuple[Punchcard, httpx.AsyncClient]]:
     """All of Punchcard, in which settled commands leave soon, and an operator with the stronger rights."""
-    key = create_key(settings.keys_file, "the-boss", OPERATOR, ("MergeMembers", "RemoveMember"))
+    key = create_key(settings.keys_file, "the-boss", OPERATOR, STRONGER)
     soon = settings.model_copy(update={"commands_kept_hours": KEPT_SECONDS / 3_600})
     async with AsyncExitStack() as stack:
         whole = await stack.enter_async_context(everything(soon))
@@ -72,9 +83,17 @@ async def punchcard(settings: Settings) -> AsyncIterator[tuple[Punchcard, httpx.
         yield whole, boss
 
 
-async def does(boss: httpx.AsyncClient, command: str, **body: Any) -> httpx.Response:
-    """Send what needs a stronger right, and wait for its end."""
-    return await boss.post(f"/v1/commands/{command}", json=body, headers={"Prefer": "wait=20"})
+async def does(boss: httpx.AsyncClient, command: str, call_id: str | None = None, **body: Any) -> httpx.Response:
+    """Send what needs a stronger right, perhaps in a call, and wait for its end."""
+    headers = {"Prefer": "wait=20"} | ({} if call_id is None else {"Punchcard-Call": call_id})
+    return await boss.post(f"/v1/commands/{command}", json=body, headers=headers)
+
+
+async def done(boss: httpx.AsyncClient, command: str, call_id: str | None = None, **body: Any) -> dict[str, Any]:
+    """The same of what must be done; its events by type."""
+    answer = await does(boss, command, call_id, **body)
+    assert answer.status_code == 200, f"{command}: {answer.status_code} {answer.json().get('code')}"
+    return {event["type"]: event["body"] for event in answer.json()["events"]}
 
 
 def joining(person: dict[str, str], card: str) -> dict[str, Any]:
@@ -103,13 +122,15 @@ class TestARemovedMember:
         member_id, other_id = await self.live(whole, settings, boss)
         await quiet(settings)
         assert set(SIEVE.found(b"\n".join([text for _, text in kept_in_mongodb(settings)]))) >= {
-            *FIRST.values(),
+            *(FIRST["last_name"], FIRST["born_on"], *CHANGED.values()),
             *SECOND.values(),
             *WRITTEN,
         }, "it all stood in MongoDB before"
         keys = keys_left(settings)
         before = [as_it_opens(settings, each, keys) or b"" async for each in records(settings)]
-        assert {FIRST["phone"], SECOND["first_name"], WRITTEN[2], BROKEN} <= set(SIEVE.found(b"\n".join(before)))
+        assert {*(FIRST["phone"], SECOND["first_name"], WRITTEN[2], BROKEN), *CHANGED.values()} <= set(
+            SIEVE.found(b"\n".join(before))
+        )
 
         refused = await whole.say(OPERATOR, "RemoveMember", member_id=member_id, reason="on_request")
         assert refused.status_code == 403, "it is the stronger right"
@@ -144,7 +165,6 @@ class TestARemovedMember:
         member_id, other_id = found
         await whole.done(OPERATOR, "ChangeFavourites", member_id=member_id, products=["cappuccino"])
         await whole.done(APP, "StopMailings", member_id=member_id)
-        await whole.done(OPERATOR, "SendPhoneCode", member_id=member_id)
         await whole.done(OPERATOR, "BlockMember", member_id=member_id, reason="abuse", comment=WRITTEN[1])
         await whole.done(OPERATOR, "UnblockMember", member_id=member_id, reason="cleared", comment=WRITTEN[1])
         for asked in (
@@ -153,15 +173,34 @@ class TestARemovedMember:
         ):
             answer = await whole.callers[OPERATOR].post("/v1/members/search", json=asked)
             assert [each["id"] for each in answer.json()["members"]] == [member_id], answer.text
-        again = joining(FIRST, card_number(33)) | {"card_number": None}
+        await self.calls(whole, boss, member_id)
+        again = joining(FIRST | CHANGED, card_number(33)) | {"card_number": None}
         assert (await whole.say(OPERATOR, "RegisterMember", **again)).json()["code"] == "phone_already_registered"
         own = again | {"channel": "mobile_app", "answers": {"nickname": WRITTEN[0]}}
         await whole.done(APP, "RegisterMember", **{name: value for name, value in own.items() if value is not None})
         await self.buries(settings)
+        await whole.done(OPERATOR, "SendPhoneCode", member_id=other_id)
         merged = await does(boss, "MergeMembers", member_id=member_id, absorbed_id=other_id)
         assert merged.status_code == 200, merged.text
         assert whole.dead_letters() == {"registration": 1}
         return member_id, other_id
+
+    async def calls(self, whole: Punchcard, boss: httpx.AsyncClient, member_id: str) -> None:
+        """Say who they are, be called otherwise, and be reached elsewhere from then on."""
+        about = {"operator_id": "the-boss", "member_id": member_id}
+        opened = await done(boss, "OpenCall", operator_id="the-boss", direction="inbound", member_id=member_id)
+        call_id = opened["CallOpened"]["call_id"]
+        details = {name: FIRST[name] for name in ("first_name", "last_name", "born_on", "email")}
+        said = await done(boss, "IdentifyByDetails", call_id, **about, call_id=call_id, **details)
+        assert "CallerIdentified" in said
+        on_it = {"member_id": member_id, "call_id": call_id}
+        await done(boss, "ChangeProfile", call_id, **on_it, first_name=CHANGED["first_name"])
+        await done(boss, "ChangePhone", call_id, **on_it, phone=CHANGED["phone"])
+        code = await read_in(whole, CHANGED["phone"], r"\b(\d{6})\b")
+        await done(boss, "ConfirmPhoneChange", call_id, **on_it, code=code)
+        await done(boss, "ChangeEmail", call_id, **on_it, email=CHANGED["email"])
+        await done(boss, "RenewPassword", call_id, **on_it, way="generated")
+        await done(boss, "CloseCall", call_id, operator_id="the-boss", call_id=call_id, reason="contact_change")
 
     async def joined(self, whole: Punchcard, said: dict[str, Any]) -> str:
         answer = await eventually(
