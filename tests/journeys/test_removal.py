@@ -20,6 +20,7 @@ from runtime.serve import listen_topics
 from runtime.settings import Settings
 from runtime.store import Library
 from services.gateway.keys import create_key
+from tests.journeys.caring import read_in
 from tests.journeys.rare import (
     Sieve,
     as_it_lies,
@@ -29,7 +30,6 @@ from tests.journeys.rare import (
     keys_left,
     records,
 )
-from tests.journeys.caring import read_in
 from tests.journeys.running import Punchcard, eventually, everything
 from tests.journeys.test_journey import APP, OPERATOR, TILL, card_number, held, receipt
 from workers.audit.views import verify
