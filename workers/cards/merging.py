@@ -33,15 +33,14 @@ def hand_over_cards(
     if gone.merged_into is not None or gone.id == stays.id:
         return
 
+    now = united(stays, gone)
+    yield now.evolve(card_numbers=(), former=(), pool_number=None) if stays.is_removed else now
     yield LinkedCards(id=gone.id, card_numbers=(), merged_into=stays.id)
     yield tuple(each.evolve(merged_into=stays.id) for each in earlier)
     if stays.is_removed:
-        yield stays.evolve(absorbed=(*stays.absorbed, gone.id, *gone.absorbed))
         yield from retired((*cards, *former), context)
         return
 
-    now = united(stays, gone)
-    yield now
     yield from moved(cards, now.id, now.pool_number)
     for card in cards:
         yield from unsettled(card, now)
