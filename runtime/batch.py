@@ -162,7 +162,9 @@ class Batches(Generic[P]):
             wait=wait_random_exponential(multiplier=0.01, max=LONGEST_WAIT_SECONDS),
             before_sleep=self._note_absence,
         )
-        answer: T = await retrying(ask)
+        async for attempt in retrying:
+            with attempt:
+                answer = await ask()
         self._telemetry.database_is_away = False
         return answer
 

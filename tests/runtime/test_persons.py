@@ -7,6 +7,7 @@ import pytest
 
 from contracts.messages import ANYBODY, Command, Malformed, Outcome, read_body
 from contracts.persons import PersonalEvent
+from contracts.topics import commands_topic
 from contracts.values import Personal
 from runtime.batch import Settled
 from runtime.decisions import Changes, Key, Worker
@@ -160,6 +161,11 @@ class TestShutEvent:
         assert token_in(b"[") is None
 
 
+def asked(settings: Settings, id: str, command: Command) -> Outgoing:
+    """A command to who joins people."""
+    return message(settings, id, command, topic=commands_topic(settings.prefix, "registration"))
+
+
 def heard(settled: Iterable[Settled]) -> list[Outgoing]:
     """What was said, as others hear it."""
     return events(settled)
@@ -168,8 +174,10 @@ def heard(settled: Iterable[Settled]) -> list[Outgoing]:
 class TestPersonalEvent:
     async def test_is_shut_wherever_it_lies_and_opened_for_whom_it_is_meant(self, settings: Settings) -> None:
         async with Bench(settings, joining()) as bench:
-            settled = await bench.settle(("c1", Join(person_id="ana", name=RARE)), ("c2", Wave(person_id="ana")))
-            again = await bench.settle(("c1", Join(person_id="ana", name=RARE)))
+            settled = await bench.settle(
+                asked(settings, "c1", Join(person_id="ana", name=RARE)), asked(settings, "c2", Wave(person_id="ana"))
+            )
+            again = await bench.settle(asked(settings, "c1", Join(person_id="ana", name=RARE)))
             said = heard(settled)
             assert heard(again) == said[:1]
             assert all(RARE not in str(each) and b"personal" in (each.value or b"") for each in said)
@@ -177,7 +185,7 @@ class TestPersonalEvent:
                 {"person_id": "ana", "place": "here"},
                 {"person_id": "ana", "place": "there"},
             ]
-            later = heard(await bench.settle(("c3", Wave(person_id="ana"))))
+            later = heard(await bench.settle(asked(settings, "c3", Wave(person_id="ana"))))
 
         async with Bench(settings, greeting(opens_personal=True)) as friend:
             assert letters(await friend.settle(*said, *later)) == []
@@ -192,8 +200,8 @@ class TestPersonalEvent:
 
     async def test_is_passed_over_when_its_person_is_gone(self, settings: Settings) -> None:
         async with Bench(settings, joining()) as bench:
-            said = heard(await bench.settle(("c1", Join(person_id="ana", name=RARE))))
-            await bench.settle(("c2", Leave(person_id="ana")))
+            said = heard(await bench.settle(asked(settings, "c1", Join(person_id="ana", name=RARE))))
+            await bench.settle(asked(settings, "c2", Leave(person_id="ana")))
             assert await bench.store.reader.get(PersonKey, "ana") is None
 
         async with Bench(settings, greeting(opens_personal=True)) as friend:
@@ -206,7 +214,7 @@ class TestPersonalEvent:
 
     async def test_that_no_key_opens_is_a_dead_letter_with_its_bytes(self, settings: Settings) -> None:
         async with Bench(settings, joining()) as bench:
-            said = heard(await bench.settle(("c1", Join(person_id="ana", name=RARE))))
+            said = heard(await bench.settle(asked(settings, "c1", Join(person_id="ana", name=RARE))))
         moved = Outgoing(said[0].topic, said[0].key, said[0].value, replaced(said[0].headers, "ce_id", b"another"))
         async with Bench(settings, greeting(opens_personal=True)) as friend:
             settled = await friend.settle(moved)
@@ -218,9 +226,9 @@ class TestDeadLetter:
     async def test_of_a_command_that_says_something_personal_is_shut_until_somebody_is_removed(
         self, settings: Settings
     ) -> None:
-        broken = message(settings, "c1", Join(person_id="ana", name="nobody"))
+        broken = asked(settings, "c1", Join(person_id="ana", name="nobody"))
         stranger = Outgoing(broken.topic, None, RARE.encode(), [("ce_id", b"no good id")])
-        harmless = message(settings, "c3", Wave(person_id="ana"))
+        harmless = asked(settings, "c3", Wave(person_id="ana"))
         harmless = Outgoing(harmless.topic, harmless.key, b'{"person_id":1}', harmless.headers)
         async with Bench(settings, joining()) as bench:
             settled = await bench.settle(broken, stranger, harmless)
@@ -233,9 +241,9 @@ class TestDeadLetter:
             assert [await whole(reader, each) for each in found] == [broken.value, stranger.value, harmless.value]
             assert found[2].value == harmless.value
 
-            await bench.settle(("c4", Leave(person_id="ben")))
+            await bench.settle(asked(settings, "c4", Leave(person_id="ben")))
             assert await reader.get(PersonKey, DEAD_LETTERS) is None
-            await bench.settle(message(settings, "c5", Join(person_id="ana", name="nobody")))
+            await bench.settle(asked(settings, "c5", Join(person_id="ana", name="nobody")))
             assert [await whole(reader, each) for each in found] == [None, None, harmless.value]
 
 
@@ -243,7 +251,7 @@ class TestDigest:
     async def test_of_what_is_personal_is_nothing_that_can_be_guessed(self, settings: Settings) -> None:
         command = Join(person_id="ana", name=RARE)
         async with Bench(settings, joining()) as bench:
-            await bench.settle(("c1", command), ("c2", Wave(person_id="ana")))
+            await bench.settle(asked(settings, "c1", command), asked(settings, "c2", Wave(person_id="ana")))
             journaled = await bench.store.finished(["c1", "c2"])
             assert journaled["c1"].digest != command.digest()
             assert journaled["c2"].digest == Wave(person_id="ana").digest()

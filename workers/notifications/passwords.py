@@ -23,9 +23,7 @@ def text_password(
     rules = context.programme.notifications
     template = rules.template_on(f"PasswordRenewed.{event.way}")
     expires_at = event.ends_at or context.now + timedelta(minutes=rules.lifetime_minutes)
-    if template is None or expires_at <= context.now:
-        return
-    if contact is not None and contact.is_removed:
+    if template is None or expires_at <= context.now or (contact is not None and contact.is_removed):
         return
 
     passwords = context.programme.registration.passwords
