@@ -11,10 +11,15 @@ class PersonalEvent(Event):
     person: ClassVar[str]
     """The field that says whose key that is: a member's id, a registration's, an account's."""
 
-    def __init_subclass__(cls, *, person: str | None = None, **kwargs: Any) -> None:
+    begins: ClassVar[bool] = False
+    """Whether nobody spoke of the person before it, if it tells of their first version: it needn't look for a key."""
+
+    def __init_subclass__(cls, *, person: str | None = None, begins: bool | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if person is not None:
             cls.person = person
+        if begins is not None:
+            cls.begins = begins
 
     @property
     def whose(self) -> str:

@@ -103,7 +103,12 @@ class RegistrationReceived(
 
 
 class MemberRegistered(
-    PersonalEvent, worker="registration", key="member_id", about=("Member", "member_id"), person="member_id"
+    PersonalEvent,
+    worker="registration",
+    key="member_id",
+    about=("Member", "member_id"),
+    person="member_id",
+    begins=True,
 ):
     """A person joined; a card that they gave is linked next."""
 

@@ -222,9 +222,9 @@ def _buried(letter: Outgoing, record: Record) -> Shut:
 def _to_shut(
     outgoing: Outgoing, message: Event | Command, version: int | None, write: Callable[[bytes], bytes]
 ) -> Shut:
-    """An event that is to be shut; of whom nobody spoke before, as this is the person's own first event, has no key."""
+    """An event that is to be shut; one with which a person begins finds no key, and so looks for none."""
     assert isinstance(message, PersonalEvent)
-    is_new = version == 1 and message.aggregate_id == message.whose
+    is_new = message.begins and version == 1
     return Shut(
         outgoing.topic,
         outgoing.key,

@@ -83,15 +83,15 @@ async def punchcard(settings: Settings) -> AsyncIterator[tuple[Punchcard, httpx.
         yield whole, boss
 
 
-async def does(boss: httpx.AsyncClient, command: str, call_id: str | None = None, **body: Any) -> httpx.Response:
+async def does(boss: httpx.AsyncClient, command: str, within: str | None = None, **body: Any) -> httpx.Response:
     """Send what needs a stronger right, perhaps in a call, and wait for its end."""
-    headers = {"Prefer": "wait=20"} | ({} if call_id is None else {"Punchcard-Call": call_id})
+    headers = {"Prefer": "wait=20"} | ({} if within is None else {"Punchcard-Call": within})
     return await boss.post(f"/v1/commands/{command}", json=body, headers=headers)
 
 
-async def done(boss: httpx.AsyncClient, command: str, call_id: str | None = None, **body: Any) -> dict[str, Any]:
+async def done(boss: httpx.AsyncClient, command: str, within: str | None = None, **body: Any) -> dict[str, Any]:
     """The same of what must be done; its events by type."""
-    answer = await does(boss, command, call_id, **body)
+    answer = await does(boss, command, within, **body)
     assert answer.status_code == 200, f"{command}: {answer.status_code} {answer.json().get('code')}"
     return {event["type"]: event["body"] for event in answer.json()["events"]}
 
@@ -169,7 +169,7 @@ class TestARemovedMember:
         await whole.done(OPERATOR, "UnblockMember", member_id=member_id, reason="cleared", comment=WRITTEN[1])
         for asked in (
             *({"phone": FIRST["phone"]}, {"email": FIRST["email"]}),
-            {"first_name": FIRST["first_name"], "last_name": FIRST["last_name"]},
+            {"name": f"{FIRST['first_name']} {FIRST['last_name']}"},
         ):
             answer = await whole.callers[OPERATOR].post("/v1/members/search", json=asked)
             assert [each["id"] for each in answer.json()["members"]] == [member_id], answer.text

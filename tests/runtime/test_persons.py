@@ -51,7 +51,12 @@ class Leave(Command, worker="registration", key="person_id", actors=ANYBODY):
 
 
 class PersonJoined(
-    PersonalEvent, worker="registration", key="person_id", about=("Person", "person_id"), person="person_id"
+    PersonalEvent,
+    worker="registration",
+    key="person_id",
+    about=("Person", "person_id"),
+    person="person_id",
+    begins=True,
 ):
     """Somebody is here."""
 
