@@ -111,15 +111,15 @@ async def records(settings: Settings) -> AsyncIterator[Any]:
     consumer = AIOKafkaConsumer(**connection(settings), enable_auto_commit=False)
     await consumer.start()
     try:
-        for topic in needed_topics(settings):
-            places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-            consumer.assign(places)
-            ends = await consumer.end_offsets(places)
-            await consumer.seek_to_beginning(*places)
-            while any([await consumer.position(place) < end for place, end in ends.items()]):
-                for found in (await consumer.getmany(timeout_ms=200)).values():
-                    for record in found:
-                        yield record
+        topics = needed_topics(settings)
+        places = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+        ends = {place: end for place, end in (await consumer.end_offsets(places)).items() if end}
+        consumer.assign(list(ends))
+        await consumer.seek_to_beginning(*ends)
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            for found in (await consumer.getmany(timeout_ms=200)).values():
+                for record in found:
+                    yield record
     finally:
         await consumer.stop()
 
