@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
-
 from runtime.arrivals import Arrival, Decoder, Problem, Record
 from runtime.decisions import Context, NotLoaded, Refused, Worker, decide
 from runtime.documents import Slot, View
@@ -19,6 +17,7 @@ from runtime.journal import JournalRecord, Outgoing, Place
 from runtime.keyring import Keyring
 from runtime.mongo import Away, Conflict, Unfit
 from runtime.persons import DEAD_LETTERS, Shut, keys_wanted, make_keys, to_shut, with_key, with_keys
+from runtime.retrying import Waits, until_done
 from runtime.sayings import Scribe
 from runtime.settings import Settings
 from runtime.store import Store, Transaction
@@ -26,14 +25,13 @@ from runtime.telemetry import Telemetry
 from runtime.vault import Vault
 
 P = TypeVar("P")
-T = TypeVar("T")
 
 CONFLICTS_BEFORE_HALVING: Final = 2
 LEAST_ROOM: Final = 20
 """Records that a batch may have whatever conflicts it meets, and by how many it grows without one."""
 DUPLICATES_BEFORE_FAILING: Final = 5
 """How often one message alone may meet an existing key before that counts as its handler's bug."""
-LONGEST_WAIT_SECONDS: Final = 5.0
+WAITS: Final = Waits(0.01, 5.0)
 
 
 @dataclass(slots=True)
@@ -141,32 +139,34 @@ class Batches(Generic[P]):
             worker, person = each.whose_key
             wanted.setdefault(worker, {})[person] = None
         keys: dict[tuple[str, str], bytes] = {}
-        for worker, persons in wanted.items():
-            with self._telemetry.step("keys"):
-                found = await self._patiently(lambda: self._keyring.of(worker, list(persons)))  # noqa: B023  # awaited
-            keys |= {(worker, person): key for person, key in found.items()}
+
+        async def ask() -> None:
+            for worker, persons in wanted.items():
+                found = await self._keyring.of(worker, list(persons))
+                keys.update({(worker, person): key for person, key in found.items()})
+
+        with self._telemetry.step("keys"):
+            await self._patiently(ask)
         for each in closed:
             each.open(keys.get(each.whose_key))
 
     async def _shut_letters(self, settled: Sequence[Settled]) -> None:
         """Shut dead letters that no journal keeps: those of messages without an id, and of ids that were used."""
-        for each in settled:
-            if any(isinstance(outgoing, Shut) for outgoing in each.outgoing):
-                key = await self._patiently(lambda: self._keyring.at_hand(DEAD_LETTERS))
-                each.outgoing = with_key(each.outgoing, {DEAD_LETTERS: key})
+        letters = [each for each in settled if any(isinstance(outgoing, Shut) for outgoing in each.outgoing)]
+        if not letters:
+            return
 
-    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        async def shut() -> None:
+            keys = {DEAD_LETTERS: await self._keyring.at_hand(DEAD_LETTERS)}
+            for each in letters:
+                each.outgoing = with_key(each.outgoing, keys)
+
+        await self._patiently(shut)
+
+    async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
         """Ask MongoDB, again and again while it is away."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type((Conflict, Away)),
-            wait=wait_random_exponential(multiplier=0.01, max=LONGEST_WAIT_SECONDS),
-            before_sleep=self._note_absence,
-        )
-        async for attempt in retrying:
-            with attempt:
-                answer = await ask()
+        await until_done(step, Conflict, Away, waits=WAITS, note=self._note_absence)
         self._telemetry.database_is_away = False
-        return answer
 
     async def _settle(
         self, arrivals: list[Arrival], settled: list[Settled], finished: dict[str, JournalRecord] | None = None
@@ -174,9 +174,8 @@ class Batches(Generic[P]):
         """Redo until it stands: conflicts and absences again from the journal on, lasting reasons in halves."""
         conflicts = duplicates = 0
 
-        def is_hopeless(state: RetryCallState) -> bool:
+        def is_hopeless(error: Exception) -> bool:
             nonlocal conflicts, duplicates
-            error = state.outcome.exception() if state.outcome else None
             if not isinstance(error, Conflict):
                 return False
             conflicts += 1
@@ -187,20 +186,15 @@ class Batches(Generic[P]):
                 return conflicts >= CONFLICTS_BEFORE_HALVING
             return duplicates >= DUPLICATES_BEFORE_FAILING
 
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type((Conflict, Away)),
-            wait=wait_random_exponential(multiplier=0.01, max=LONGEST_WAIT_SECONDS),
-            stop=is_hopeless,
-            before_sleep=self._note_absence,
-            reraise=True,
-        )
+        async def attempt() -> None:
+            nonlocal finished
+            known, finished = finished, None
+            if known is None:
+                known = await self._look_up(arrivals)
+            await self._attempt(self._unfinished(arrivals, settled, known), settled)
+
         try:
-            async for attempt in retrying:
-                with attempt:
-                    known, finished = finished, None
-                    if known is None:
-                        known = await self._look_up(arrivals)
-                    await self._attempt(self._unfinished(arrivals, settled, known), settled)
+            await until_done(attempt, Conflict, Away, waits=WAITS, is_hopeless=is_hopeless, note=self._note_absence)
         except (Conflict, Unfit) as error:
             if len(arrivals) > 1:
                 middle = len(arrivals) // 2
@@ -214,8 +208,7 @@ class Batches(Generic[P]):
         finally:
             self._telemetry.database_is_away = False
 
-    def _note_absence(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
+    def _note_absence(self, error: Exception, _: int) -> None:
         self._telemetry.database_is_away = isinstance(error, Away)
 
     async def _look_up(self, arrivals: list[Arrival]) -> dict[str, JournalRecord]:

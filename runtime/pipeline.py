@@ -16,12 +16,12 @@ from time import monotonic
 from typing import Any, Final
 
 from aiokafka.errors import KafkaError
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from runtime.arrivals import Record
 from runtime.batch import Batches, Prepared, Settled
 from runtime.mongo import Away, Conflict
 from runtime.publishing import Place, Publisher, Unsent
+from runtime.retrying import Waits, until_done
 from runtime.settings import Settings
 from runtime.store import Store
 from runtime.telemetry import Telemetry
@@ -29,7 +29,7 @@ from runtime.wire import Consumer, Unowned
 
 PATIENCE_SECONDS: Final = 1.0
 """How long a poll may wait for room before the partitions are paused and polling goes on without records."""
-LONGEST_WAIT_SECONDS: Final = 5.0
+WAITS: Final = Waits(0.05, 5.0)
 MOST_UNCLOSED: Final = 64
 """Published batches that wait to be closed; beyond that publishing waits, too."""
 CLOSE_SECONDS: Final = 0.05
@@ -225,7 +225,7 @@ class Pipeline:
 
     async def _publish_batches(self) -> None:
         while (batch := await self._settled.get()) is not None:
-            await self._retry(self._publish, batch)
+            await self._send(self._publish, batch)
             self._watch_dead_letters(batch)
             await self._published.put(batch)
 
@@ -239,7 +239,7 @@ class Pipeline:
                 assert another is not None  # it comes when no batch is in hand
                 batches.append(another)
             await self._mark(batches)
-            await self._retry(self._commit, *batches)
+            await self._send(self._commit, *batches)
             async with self._changed:
                 self._in_hand -= len(batches)
                 self._changed.notify_all()
@@ -253,28 +253,18 @@ class Pipeline:
 
     # -- out
 
-    async def _retry(self, step: Callable[[list[Settled]], Awaitable[None]], *batches: Batch) -> None:
+    async def _send(self, step: Callable[[list[Settled]], Awaitable[None]], *batches: Batch) -> None:
         """Take a step until Kafka acknowledges it; what is another's by now is left to its new owner."""
-        with suppress(Unsent, KafkaError):
+
+        async def send() -> None:
             await step([settled for batch in batches for settled in self._still_ours(batch)])
-            self._telemetry.kafka_is_away = False
-            return
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type((Unsent, KafkaError)),
-            wait=wait_random_exponential(multiplier=0.05, max=LONGEST_WAIT_SECONDS),
-            before_sleep=self._note_absence,
-        )
-        async for attempt in retrying:
-            with attempt:
-                await step([settled for batch in batches for settled in self._still_ours(batch)])
+
+        await until_done(send, Unsent, KafkaError, waits=WAITS, note=self._note_absence)
         self._telemetry.kafka_is_away = False
 
-    def _note_absence(self, state: RetryCallState) -> None:
+    def _note_absence(self, error: Exception, attempt: int) -> None:
         self._telemetry.kafka_is_away = True
-        error = state.outcome.exception() if state.outcome else None
-        self._telemetry.log.warning(
-            "Kafka did not acknowledge", error=type(error).__name__, attempt=state.attempt_number
-        )
+        self._telemetry.log.warning("Kafka did not acknowledge", error=type(error).__name__, attempt=attempt)
 
     def _still_ours(self, batch: Batch) -> list[Settled]:
         return [
@@ -299,13 +289,12 @@ class Pipeline:
             for settled in batch.settled
             if settled.is_published and settled.place is not None
         ]
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type((Away, Conflict)),
-            wait=wait_random_exponential(multiplier=0.05, max=LONGEST_WAIT_SECONDS),
-        )
-        async for attempt in retrying:
-            with attempt, self._telemetry.step("mark"):
+
+        async def mark() -> None:
+            with self._telemetry.step("mark"):
                 await self._store.mark_dispatched(places)
+
+        await until_done(mark, Away, Conflict, waits=WAITS)
 
     async def _commit(self, ours: Sequence[Settled]) -> None:
         offsets: dict[Place, int] = {}

@@ -12,7 +12,7 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 from pydantic import SecretStr
@@ -143,33 +143,38 @@ class Load:
         return tables
 
 
-async def measure(
-    folder: Path,
-    progress: Progress,
-    minutes: float,
-    share: float,
-    saturate: float,
-    most: int,
-    sizes: list[int],
-    commands: int,
-) -> Load:
-    """Measure what was asked for; everything is ended when this returns, however it does."""
+class Wanted(NamedTuple):
+    """What is to be measured."""
+
+    minutes: float
+    share: float
+    saturate_seconds: float
+    processes: int
+    sizes: list[int]
+    commands: int
+    keep: Path | None
+
+
+async def measure(folder: Path, progress: Progress, wanted: Wanted) -> Load:
+    """Measure what was asked for; everything is ended and its files are gone when this returns, however it does."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     watchdog = Watchdog(folder)
     async with AsyncExitStack() as stack:
         stack.callback(watchdog.end)
+        if wanted.keep is not None:
+            stack.callback(shutil.copytree, folder / "logs", wanted.keep, dirs_exist_ok=True)
         servers = Servers(folder, watchdog)
         stack.push_async_callback(servers.stop)
         load = Load(folder, watchdog, servers, progress)
         await servers.start()
-        if minutes:
-            await load.hold(minutes, share, saturate)
-        if most > 1:
-            await load.compare(most, commands, 3)
-        if sizes:
-            await load.grow(sizes, commands)
+        if wanted.minutes:
+            await load.hold(wanted.minutes, wanted.share, wanted.saturate_seconds)
+        if wanted.processes > 1:
+            await load.compare(wanted.processes, wanted.commands, 3)
+        if wanted.sizes:
+            await load.grow(wanted.sizes, wanted.commands)
     return load
 
 
@@ -189,13 +194,12 @@ def load(
     folder = Path(tempfile.mkdtemp(prefix="punchcard-load-"))
     (folder / "logs").mkdir()
     sizes = [int(size) for size in members.split(",") if size]
+    wanted = Wanted(minutes, share, saturate, processes, sizes, commands, keep)
     columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     try:
         with Progress(*columns, console=console, transient=True) as progress:
-            done = asyncio.run(measure(folder, progress, minutes, share, saturate, processes, sizes, commands))
+            done = asyncio.run(measure(folder, progress, wanted))
     finally:
-        if keep is not None:
-            shutil.copytree(folder / "logs", keep, dirs_exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
     for table in done.tables():
         console.print(table)

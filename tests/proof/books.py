@@ -27,7 +27,10 @@ IDENTIFIED: Final = msgspec.json.Decoder(Identified)
 COLLECTIONS: Final = {"Card": "cards", "Account": "accounts", "Message": "messages", "Member": "members"}
 """Where documents of a class stand, as far as their versions are reckoned."""
 QUIET: Final = frozenset(
-    {("registration", "Member"), ("notifications", "Contact"), ("rewards", "Card"), ("rewards", "Operator")}
+    {
+        *(("registration", kind) for kind in ("Member", "Call", "Ticket")),
+        *(("notifications", "Contact"), ("rewards", "Card"), ("rewards", "Operator")),
+    }
 )
 """Aggregates that also change without a word, so that their events' versions have gaps."""
 MORTAL: Final = frozenset({("registration", "Registration"), ("registration", "Challenge"), ("rewards", "Purchase")})

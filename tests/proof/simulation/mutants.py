@@ -227,7 +227,7 @@ def no_journal_look_up() -> Iterator[Any]:
 @mutant
 def failed_batches_are_passed() -> Iterator[Any]:
     """What could not be published is tried again later, and what comes after it goes first."""
-    retry = Pipeline._retry
+    retry = Pipeline._send
 
     async def later(self: Pipeline, step: Any, *batches: Any) -> None:
         try:
@@ -235,7 +235,7 @@ def failed_batches_are_passed() -> Iterator[Any]:
         except (Unsent, KafkaError):
             self.__dict__.setdefault("late", []).append(asyncio.ensure_future(_after(0.3, retry(self, step, *batches))))
 
-    with patch.object(Pipeline, "_retry", later):
+    with patch.object(Pipeline, "_send", later):
         yield
 
 
