@@ -226,7 +226,8 @@ class Worker(Generic[P]):
         """How long a batch that isn't full waits for company; for workers whose outcome nobody waits for."""
         self.opens_personal = opens_personal
         """Whether its handlers are shown what is personal in events; else there is nothing in those fields."""
-        self.documents = {document.__name__: document for document in (*documents, PersonKey)}
+        kept: tuple[type[Document], ...] = (*documents, PersonKey)
+        self.documents = {document.__name__: document for document in kept}
         self.handlers: dict[str, Handler] = {}
         self.timers: list[Due] = []
         self.companions: list[Callable[..., Any]] = []

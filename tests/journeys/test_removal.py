@@ -222,7 +222,7 @@ class TestARemovedMember:
             lambda answer: answer.status_code == 200,
             "the reward",
         )
-        adjusted = {"unit": "stamps", "amount": 3, "reason": "goodwill", "comment": WRITTEN[2]}
+        adjusted: dict[str, Any] = {"unit": "stamps", "amount": 3, "reason": "goodwill", "comment": WRITTEN[2]}
         await whole.done(OPERATOR, "AdjustBalance", card_number=card, operator_id="the-operator", **adjusted)
         until = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
         tier = {"system": "status", "tier": "gold", "holds_until": until, "note": WRITTEN[3]}
