@@ -12,6 +12,7 @@ from contracts.messages import (
     Outcome,
     encode_ended,
     own_headers,
+    public_json,
     shared_headers,
     wire_time,
 )
@@ -77,7 +78,7 @@ class Scribe:
             else:
                 value = message.encoded()
             if isinstance(message, Event):
-                said.append((name, value))
+                said.append((name, value if write is not None else public_json(message, value)))
                 subject = message.aggregate_id
                 version = aggregate_version(self._worker, message, decision, view)
             else:

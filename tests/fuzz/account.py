@@ -85,7 +85,7 @@ class Aftermath:
         if message_id is not None:
             self.buried.add((worker, message_id.decode(errors="replace")))
         before = self.letters.setdefault((worker, place), letter)
-        if before != letter:
+        if before != letter and None not in (before.digest, letter.digest):
             self.doubled_letters.append((worker, place))
 
     def take_answer(self, record: Any) -> None:
