@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from contracts.messages import ANYBODY, OURS, Command, Event
+from contracts.messages import OURS, Command, Event
 from contracts.persons import PersonalEvent
 from contracts.rewards import BalanceEvent, KnownCardNumber, PurchaseId, RewardId, RewardsCommand
 from contracts.values import AccountId, Code, Instant, MemberId, MessageId, Personal, Points, Text
@@ -87,13 +87,6 @@ class UnuseReward(OperatorCommand, right="rewards.restorers"):
 
     reward_id: RewardId
     reason: Code
-
-
-class TieOperator(Command, worker="rewards", key="operator_id", actors=ANYBODY, right="rewards.adjustments.approvers"):
-    """Say which member an operator is, or that they are none: nobody adjusts their own account."""
-
-    operator_id: MessageId
-    member_id: MemberId | None
 
 
 class EndAdjustment(Command, worker="rewards", key="account_id", actors=OURS):
@@ -200,10 +193,3 @@ class AdjustmentDeclined(AdjustmentEvent):
 
 class AdjustmentLapsed(AdjustmentEvent):
     """Nobody approved an adjustment in time."""
-
-
-class OperatorTied(Event, worker="rewards", key="operator_id", about=("Operator", "operator_id")):
-    """It was said which member an operator is, or that they are none."""
-
-    operator_id: MessageId
-    member_id: MemberId | None

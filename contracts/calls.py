@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from contracts.messages import ANYBODY, OURS, Command, Event
+from contracts.naming import OfSomebody
 from contracts.values import Code, Instant, MemberId, MessageId, Reference
 
 CallId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -30,7 +31,7 @@ class CallState(StrEnum):
     """By itself: nobody closed it in time."""
 
 
-class CareCommand(Command, worker="registration", key="member_id", actors=ANYBODY):
+class CareCommand(OfSomebody, worker="registration", key="member_id", actors=ANYBODY):
     """Something that is done to a member; where an operator does it in a call, the command names the call."""
 
     member_id: MemberId

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from contracts.messages import ANYBODY, OURS, Command, Event
+from contracts.naming import OfSomebody
 from contracts.values import CardNumber, Code, Instant, MemberId, Personal, Text
 
 
@@ -23,7 +24,7 @@ class CardState(StrEnum):
     DELETED = "deleted"
 
 
-class CardCommand(Command, worker="cards", key="card_number", actors=ANYBODY):
+class CardCommand(OfSomebody, worker="cards", key="card_number", actors=ANYBODY):
     """Something to do with one card."""
 
     card_number: CardNumber
@@ -82,7 +83,7 @@ class LinkCard(CardCommand, right="cards.linkers"):
     member_id: MemberId
 
 
-class IssueVirtualCard(Command, worker="cards", key="member_id", actors=ANYBODY, right="cards.virtual_issuers"):
+class IssueVirtualCard(OfSomebody, worker="cards", key="member_id", actors=ANYBODY, right="cards.virtual_issuers"):
     """Make a card without plastic for a member, who can use it at once; its number is drawn."""
 
     member_id: MemberId
@@ -119,7 +120,7 @@ class VirtualCardIssued(CardEvent):
     member_id: MemberId
     category: Code
     pool_number: CardNumber | None = None
-    """Of a member who absorbed another: the card in whose account all of theirs collect."""
+    """The card in whose account all of the member's cards collect, where they do so."""
 
 
 class CardLinked(CardEvent):

@@ -101,7 +101,7 @@ REFUSALS: Final[dict[str, str]] = {
     "balance_changed": "The balance was {expected} when you looked and is {held} now: look again before you go on.",
     "balance_too_low": "The reward costs {needed}; the account has {held} to spend.",
     "operator_not_the_sender": "The message says that somebody else does this than who sent it.",
-    "own_account": "Nobody adjusts their own account: ask somebody else.",
+    "own_account": "Nobody works on their own account or cards: ask somebody else.",
     "own_tie": "Nobody says of themselves which member they are: ask somebody else.",
     "member_blocked": "The member is blocked: none of their cards collects or pays.",
     "card_blocked": "This card is blocked: it neither collects nor pays.",

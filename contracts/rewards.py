@@ -1,7 +1,6 @@
 """What can be said about purchases, stamps, points and rewards.
 
-What happens to an account is about it: its versions are gapless, one event each. What is about a purchase says that it
-waits for its account, or that nothing changed.
+What is about an account leaves no gap in its versions; what is about a purchase says that it waits, or didn't change.
 """
 
 from enum import StrEnum
@@ -10,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from contracts.messages import ANYBODY, OURS, Command, Event
+from contracts.naming import OfSomebody
 from contracts.values import AccountId, CardNumber, Code, Day, Instant, MemberId, MinorUnits, Points, Reference
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -119,7 +119,7 @@ class UnitBalance(BaseModel):
     debt: Points = 0
 
 
-class RewardsCommand(Command, worker="rewards", key="card_number", actors=ANYBODY):
+class RewardsCommand(OfSomebody, worker="rewards", key="card_number", actors=ANYBODY):
     """Something to do with a card's account."""
 
     card_number: CardNumber

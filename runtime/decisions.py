@@ -1,195 +1,50 @@
-"""How a function is filed under a message: Worker, handles, Key, Context, Refused, and the running of one decision."""
+"""A worker: its decisions and its rules, filed, and the running of one decision."""
 
-import inspect
-import re
-import types
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cache
-from hashlib import blake2b
-from operator import attrgetter
-from typing import Annotated, Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Generic, TypeVar
 
-from contracts.messages import Actor, Command, Envelope, Event, Message
+from contracts.messages import ActorKind, Command, Event, Message
+from runtime.context import Context, Refused, refuse_asker
 from runtime.documents import Document, Erase, Slot, View, at_version
 from runtime.persons import PersonKey
-from runtime.vault import NO_VAULT, Vault
+from runtime.signatures import (
+    Change,
+    Changes,
+    Guard,
+    Handler,
+    Key,
+    Need,
+    NotLoaded,
+    UnfitHandler,
+    read_guard,
+    read_signature,
+    snake_case,
+)
 
 P = TypeVar("P")
 H = TypeVar("H", bound=Callable[..., Any])
 
-MOST_ALIASES: Final = 32
-"""Steps from a document that stands for another to that one: more are a circle."""
-
-Change = Document | Event | Command | Erase
-Changes = Iterator[Change | tuple[Change, ...]]
-"""What a handler yields: new documents, events, commands for other workers, erasures; one at a time or in tuples."""
-
-
-class Refused(Exception):
-    """A business answer: no, with a code from the catalogue and the facts that explain it (none of them personal)."""
-
-    def __init__(self, code: str, **details: Any) -> None:
-        super().__init__(code)
-        self.code = code
-        self.details = details
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """Where a document's id stands: a field or property of the message, or of an earlier parameter (`card.holder`).
-
-    A document that stands for another one (`Document.alias`) is followed to that one, unless it is wanted `as_is`.
-    """
-
-    path: str
-    as_is: bool = False
-
-
-class Context(Generic[P]):
-    """What a decision may know besides the message: who, when, under which programme, and ids that redoing repeats."""
-
-    __slots__ = ("_ids", "actor", "asked_by", "correlation_id", "id", "now", "programme", "time", "vault", "version")
-
-    def __init__(self, envelope: Envelope, now: datetime, programme: P, vault: Vault = NO_VAULT) -> None:
-        self.id = envelope.id
-        self.version = envelope.version
-        """Of an event: the version of its aggregate it tells of. News may come in another order than they happened."""
-        self.actor: Actor = envelope.actor
-        self.asked_by = envelope.asked_by
-        self.correlation_id = envelope.correlation_id
-        self.time = envelope.time
-        """When the sender says that it happened."""
-        self.now = now
-        """When it is decided, in UTC with milliseconds; the same for a whole batch."""
-        self.programme = programme
-        self.vault = vault
-        """Derives what nobody may foresee and nobody has to keep: codes, keys of a purpose."""
-        self._ids = 0
-
-    def new_id(self) -> str:
-        """An id that nothing else has, derived from the message's: 32 hexadecimal digits."""
-        self._ids += 1
-        return blake2b(f"{self.id}/{self._ids}".encode(), digest_size=16, person=b"punchcard-id").hexdigest()
-
-    def opened(self, message: Command, field: str) -> str:
-        """What a door sealed into a field of the command that is decided.
-
-        Raises:
-            Refused: `not_sealed`, it came in clear, or sealed for another command or with another secret.
-        """
-        text = self.vault.opened(getattr(message, field), f"{self.id}/{field}")
-        if text is None:
-            raise Refused("not_sealed", field=field)
-        return text
-
-
-class UnfitHandler(TypeError):
-    """A handler's signature that the runtime can't serve; says what is wrong with it."""
-
-
-class NotLoaded(LookupError):
-    """A document that a decision needs and that the batch has not asked for yet."""
-
-    def __init__(self, slots: tuple[Slot, ...]) -> None:
-        super().__init__(f"{len(slots)} documents")
-        self.slots = slots
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """One document parameter of a handler: which class, by what key, one or several, and whether it must exist."""
-
-    name: str
-    document: type[Document]
-    origin: str | None
-    """The earlier parameter that holds the key; None for the message."""
-    read: Callable[[Any], Any]
-    optional: bool
-    many: bool
-    depth: int
-    """How many loads must come before this one."""
-    alias: str | None = None
-    """The field by which a document is followed to the one that it stands for."""
-
-    def slots(self, message: Message, found: Mapping[str, Any]) -> tuple[Slot, ...]:
-        """The slots that it asks for, given what was found for the earlier parameters."""
-        source = message if self.origin is None else found.get(self.origin)
-        if source is None:
-            return ()
-        value = self.read(source)
-        if value is None:
-            return ()
-        if self.many:
-            return tuple((self.document, each) for each in value)
-        return ((self.document, value),)
-
-    def followed(self, slot: Slot, view: View) -> Slot:
-        """The slot of the document that the one at a slot stands for, as far as the view knows the way: mostly its own.
-
-        Raises:
-            LookupError: the way has no end.
-        """
-        if self.alias is None:
-            return slot
-        for _ in range(MOST_ALIASES):
-            document = view.at(slot) if view.knows(slot) else None
-            other = None if document is None else getattr(document, self.alias)
-            if other is None:
-                return slot
-            slot = (self.document, other)
-        raise LookupError(f"{self.document.__name__} {slot[1]} stands for itself")
-
-
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """A decision, filed: its message, its function and the documents that it needs."""
-
-    message: type[Message]
-    function: Callable[..., Changes]
-    needs: tuple[Need, ...]
-    context_name: str | None
-
-    def slots_at(self, depth: int, message: Message, view: View) -> list[Slot]:
-        """Slots that the needs of one depth ask for and that the view doesn't know yet; lesser depths are loaded."""
-        wanted: list[Slot] = []
-        found: dict[str, Document | None] = {}
-        for need in self.needs:
-            if need.depth > depth:
-                continue
-            slots = need.slots(message, found)
-            if need.depth == depth:
-                wanted += [slot for slot in slots if not view.knows(slot)]
-            elif slots and not need.many:
-                slot = need.followed(slots[0], view)
-                if view.knows(slot):
-                    found[need.name] = view.at(slot)
-        return wanted
-
-    def arguments(self, message: Message, view: View) -> dict[str, Any]:
-        """The documents for the handler's parameters.
-
-        Raises:
-            NotLoaded: some were never asked for.
-            Refused: one that must exist doesn't.
-        """
-        found: dict[str, Any] = {}
-        for need in self.needs:
-            slots = need.slots(message, found)
-            if need.alias is not None:
-                slots = tuple(need.followed(slot, view) for slot in slots)
-            unknown = [slot for slot in slots if not view.knows(slot)]
-            if unknown:
-                raise NotLoaded(tuple(unknown))
-            if need.many:
-                found[need.name] = tuple(document for slot in slots if (document := view.at(slot)) is not None)
-                continue
-            document = view.at(slots[0]) if slots else None
-            if document is None and not need.optional:
-                raise Refused(f"unknown_{snake_case(need.document.__name__)}")
-            found[need.name] = document
-        return found
+__all__ = [
+    "Change",
+    "Changes",
+    "Context",
+    "Decision",
+    "Due",
+    "Guard",
+    "Handler",
+    "Key",
+    "Need",
+    "NotLoaded",
+    "Refused",
+    "UnfitHandler",
+    "Worker",
+    "decide",
+    "read_signature",
+    "refuse_asker",
+    "snake_case",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +84,7 @@ class Worker(Generic[P]):
         kept: tuple[type[Document], ...] = (*documents, PersonKey)
         self.documents = {document.__name__: document for document in kept}
         self.handlers: dict[str, Handler] = {}
+        self._guards: list[Guard] = []
         self.timers: list[Due] = []
         self.companions: list[Callable[..., Any]] = []
 
@@ -242,7 +98,29 @@ class Worker(Generic[P]):
         def file(function: H) -> H:
             if message.__name__ in self.handlers:
                 raise UnfitHandler(f"{message.__name__} has a handler already")
-            self.handlers[message.__name__] = read_signature(message, function, self.documents)
+            handler = read_signature(message, function, self.documents)
+            guards = tuple(guard for guard in self._guards if issubclass(message, guard.family))
+            self.handlers[message.__name__] = replace(handler, guards=guards)
+            return function
+
+        return file
+
+    def guards(self, family: type[Command], *, asked_by: ActorKind) -> Callable[[H], H]:
+        """File a rule that stands before every command of a family which such an actor asks, whoever handles it.
+
+        It is a plain function of an `Asked` and documents, and refuses or doesn't. A command that is added to the
+        family later can't forget it. Its documents are loaded when it looks: others than such actors pay nothing.
+
+        Raises:
+            UnfitHandler: the signature can't be served.
+        """
+
+        def file(function: H) -> H:
+            guard = read_guard(family, asked_by, function, self.documents)
+            self._guards.append(guard)
+            for name, handler in self.handlers.items():
+                if issubclass(handler.message, family):
+                    self.handlers[name] = replace(handler, guards=(*handler.guards, guard))
             return function
 
         return file
@@ -266,91 +144,6 @@ class Worker(Generic[P]):
         self.companions.append(companion)
 
 
-def snake_case(name: str) -> str:
-    """`BlockCard` as `block_card`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-def read_signature(
-    message: type[Message], function: Callable[..., Changes], documents: Mapping[str, type[Document]]
-) -> Handler:
-    """What a handler's parameters ask for.
-
-    Raises:
-        UnfitHandler: a parameter is neither the message, the context nor a document with a key.
-    """
-    hints = get_type_hints(function, include_extras=True)
-    parameters = list(inspect.signature(function).parameters)
-    if not inspect.isgeneratorfunction(function):
-        raise UnfitHandler(f"{function.__name__} must be a generator function: it yields what changes")
-    if not parameters or hints.get(parameters[0]) is not message:
-        raise UnfitHandler(f"the first parameter of {function.__name__} must be a {message.__name__}")
-
-    needs: list[Need] = []
-    context_name: str | None = None
-    for name in parameters[1:]:
-        hint = hints.get(name)
-        if (get_origin(hint) or hint) is Context:
-            context_name = name
-            continue
-        needs.append(_read_need(function.__name__, name, hint, message, needs, documents))
-    return Handler(message, function, tuple(needs), context_name)
-
-
-def _read_need(
-    function: str,
-    name: str,
-    hint: Any,
-    message: type[Message],
-    earlier: list[Need],
-    documents: Mapping[str, type[Document]],
-) -> Need:
-    keys = [part for part in getattr(hint, "__metadata__", ()) if isinstance(part, Key)]
-    if get_origin(hint) is not Annotated or len(keys) != 1:
-        raise UnfitHandler(f"{function}: {name} must be the context or Annotated[<document>, Key(…)]")
-    wanted = get_args(hint)[0]
-    options = get_args(wanted) if get_origin(wanted) in (Union, types.UnionType) else (wanted,)
-    many = get_origin(options[0]) is tuple
-    document = get_args(options[0])[0] if many else options[0]
-    if not (isinstance(document, type) and issubclass(document, Document)):
-        raise UnfitHandler(f"{function}: {name} is not a document")
-    if documents.get(document.__name__) is not document:
-        raise UnfitHandler(f"{function}: {document.__name__} is not among the worker's documents")
-
-    head, _, rest = keys[0].path.partition(".")
-    origin = next((need for need in earlier if need.name == head and rest), None)
-    if origin is not None and origin.many:
-        raise UnfitHandler(f"{function}: the key of {name}, {keys[0].path}, is not in one document but in several")
-    source: type = origin.document if origin else message
-    first = rest.partition(".")[0] if origin else head
-    if first not in getattr(source, "model_fields", ()) and not hasattr(source, first):
-        raise UnfitHandler(f"{function}: the key of {name}, {keys[0].path}, is not in {source.__name__}")
-    return Need(
-        name=name,
-        document=document,
-        origin=origin.name if origin else None,
-        read=attrgetter(rest if origin else keys[0].path),
-        optional=len(options) > 1,
-        many=many,
-        depth=origin.depth + 1 if origin else 0,
-        alias=None if many or keys[0].as_is else document.alias,
-    )
-
-
-def refuse_asker(command: Command, context: Context[Any]) -> None:
-    """Let pass who may ask a command: by its contract, and where that leaves it to the programme by the programme.
-
-    Raises:
-        Refused: `actor_not_allowed`.
-    """
-    asked_by = context.asked_by
-    is_allowed = asked_by in command.actors
-    if is_allowed and command.right is not None:
-        is_allowed = asked_by in attrgetter(command.right)(context.programme)
-    if not is_allowed:
-        raise Refused("actor_not_allowed", actor=asked_by.value)
-
-
 def decide(handler: Handler, message: Message, context: Context[Any], view: View) -> Decision:
     """Run one decision against what the view holds; the view stays as it is.
 
@@ -361,6 +154,8 @@ def decide(handler: Handler, message: Message, context: Context[Any], view: View
     """
     if isinstance(message, Command):
         refuse_asker(message, context)
+        for guard in handler.guards:
+            guard.look(message, context, view)
     arguments = handler.arguments(message, view)
     if handler.context_name is not None:
         arguments[handler.context_name] = context

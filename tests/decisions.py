@@ -53,10 +53,11 @@ def context(
     actor: Actor = TILL,
     now: datetime = NOON,
     version: int | None = None,
+    vault: Vault = VAULT,
 ) -> Context[Any]:
     """A context as the runtime would make it; `version` is that of an event's aggregate."""
     envelope = Envelope(id=message_id, type="Test", time=now, actor=actor, correlation_id=message_id, version=version)
-    return Context(envelope, now, programme, VAULT)
+    return Context(envelope, now, programme, vault)
 
 
 def decide(

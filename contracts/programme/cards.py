@@ -41,6 +41,9 @@ class CardRules(BaseModel):
 
     max_linked_cards: int = Field(3, ge=1, le=100)
     """How many cards a member may have."""
+    collects_together: bool = False
+    """Whether all cards of a member collect in one account, so that balances, caps, tiers and games are the member's;
+    otherwise each card has its own. It counts from a member's next card on."""
     virtual_numbers: NumberRange | None = None
     """Where the numbers of virtual cards are drawn from; there are none without it."""
     categories: tuple[Code, ...] = Field(("normal",), min_length=1)

@@ -1,4 +1,4 @@
-"""Reads for who stands before a choice: which rewards the balance allows and what remains, and what moved it."""
+"""Reads for who stands before a choice: which rewards the balance allows, what can be played, and what moved it."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from contracts.values import CardNumber
-from services.gateway.choice_shapes import MovementShown, MovementsShown, OfferShown
+from services.gateway.choice_shapes import MovementShown, MovementsShown, OfferShown, PastimeShown
 from services.gateway.problems import Problem
 from services.gateway.reads import Before, CardVisit, Limit, account_of, there
 from workers.rewards.views import InvalidPage, cursor_of
@@ -25,6 +25,17 @@ async def offers(card_number: CardNumber, visit: CardVisit) -> list[OfferShown]:
     found = there(await visit.doors.rewards.choices(card_number, rules.offers, datetime.now(UTC)), "card")
     visit.looked_at_card(card_number, "offers")
     return [OfferShown.model_validate(each) for each in found]
+
+
+@router.get("/cards/{card_number}/pastimes", tags=["cards"])
+async def pastimes(card_number: CardNumber, visit: CardVisit) -> list[PastimeShown]:
+    """Every survey and game that isn't over, whether this card may do it now, why not, and when again.
+
+    As `AnswerSurvey` and `PlayGame` would decide it; with a survey's questions and a game's prizes.
+    """
+    found = there(await visit.doors.rewards.pastimes(card_number, visit.doors.programme, datetime.now(UTC)), "card")
+    visit.looked_at_card(card_number, "pastimes")
+    return [PastimeShown.model_validate(each) for each in found]
 
 
 @router.get("/cards/{card_number}/movements", tags=["cards"])

@@ -1,9 +1,11 @@
 """Shapes of what is read by who stands before a choice."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import BaseModel
 
+from contracts.programme.periods import Period
+from contracts.programme.questions import Question
 from services.gateway.shapes import Shape
 
 
@@ -26,6 +28,44 @@ class OfferShown(Shape):
     missing: int
     """What is still to be collected for it; 0 where it is there."""
     expires_after_days: int | None
+
+
+class PrizeShown(Shape):
+    """What can be won in a game: a coupon of a campaign, or units."""
+
+    prize: str
+    campaign: str | None
+    unit: str | None
+    amount: int | None
+    is_gone: bool
+    """Whether all that there were have been won."""
+
+
+class PastimeShown(Shape):
+    """A survey or a game: whether this card may do it now, and what it asks or what can be won."""
+
+    kind: str
+    """`survey`: `AnswerSurvey`, or `game`: `PlayGame`."""
+    code: str
+    """What those call it."""
+    text: str
+    per: Period
+    most: int
+    """How often it may be done in such a period, by all cards that collect together."""
+    done: int
+    """How often it was in this one."""
+    is_open: bool
+    """Whether it may be done now: `refusal` says why not."""
+    refusal: str | None
+    """Why not, as a refusal would say it: `game_already_played`, `survey_not_running`, `card_blocked`, …"""
+    starts_on: date | None
+    ends_on: date | None
+    again_on: date | None
+    """From when on it may be done again."""
+    questions: tuple[Question, ...]
+    """Of a survey."""
+    prizes: tuple[PrizeShown, ...]
+    """Of a game."""
 
 
 class MovementShown(Shape):

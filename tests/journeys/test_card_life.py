@@ -67,6 +67,7 @@ class TestALostCard:
         assert punchcard.dead_letters() == {}
 
     async def has_a_virtual_one_beside_it(self, punchcard: Punchcard, plastic: str, member_id: str) -> None:
+        before = (await held(punchcard, plastic)).get("stamps", 0)
         made = await punchcard.done(APP, "IssueVirtualCard", member_id=member_id)
         virtual = made["VirtualCardIssued"]["card_number"]
         sale = receipt(virtual, 4)
@@ -84,8 +85,9 @@ class TestALostCard:
         assert hidden["balances"] == []
         await punchcard.done(OPERATOR, "RestoreCard", card_number=virtual)
         await eventually(
-            lambda: held(punchcard, virtual), lambda found: found.get("stamps") == 5, "the restored balance"
+            lambda: held(punchcard, virtual), lambda found: found.get("stamps") == before + 5, "the restored balance"
         )
+        assert (await held(punchcard, plastic))["stamps"] == before + 5, "all cards of a member collect together"
         refused = await punchcard.say(OPERATOR, "DeleteCard", card_number=plastic)
         assert refused.json()["code"] == "only_physical_card"
         cards = await punchcard.read(OPERATOR, f"/v1/members/{member_id}/cards")

@@ -76,8 +76,8 @@ class TestHandles:
     @pytest.mark.parametrize(
         ("function", "complaint"),
         [
-            (no_message, "the first parameter of no_message must be a Drink"),
-            (other_message, "the first parameter of other_message must be a Drink"),
+            (no_message, "the first parameter of no_message must be typed Drink"),
+            (other_message, "the first parameter of other_message must be typed Drink"),
             (no_generator, "no_generator must be a generator function"),
             (asynchronous, "asynchronous must be a generator function"),
             (bare_document, "bare_document: cup must be the context or Annotated"),

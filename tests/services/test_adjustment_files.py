@@ -115,7 +115,7 @@ class TestDryRun:
     def test_foresees_that_nobody_adjusts_their_own_account(self, file: Path) -> None:
         rows = rows_of(file, f"{NUMBER},stamps,1,goodwill,,")
         (judged,) = foreseen(rows, known(account(), own_member="ana"), PROGRAMME, NOON)
-        assert judged.problem == "Nobody adjusts their own account: ask somebody else."
+        assert judged.problem == "Nobody works on their own account or cards: ask somebody else."
 
     async def test_finds_accounts_by_cards(self) -> None:
         reader = MemoryReader([account(), Card(id=NUMBER, account_id=account().id), Card(id=OTHER)])

@@ -1,6 +1,7 @@
 """Reads about offers, over what a shop's worker decided and the audit recorded."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,10 @@ class Desk:
         return answer.json() if answer.status_code == 200 else answer.status_code
 
 
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    shelf = Shelf(tier_shop())
+@asynccontextmanager
+async def desk_of(shop: Shop, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk in a shop, and a till beside it."""
+    shelf = Shelf(shop)
     shelf.keep([])
     file = tmp_path / "keys.yaml"
     keys = {"desk": create_key(file, "desk", ActorKind.OPERATOR), "till": create_key(file, "till", ActorKind.POS)}
@@ -88,6 +90,12 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     app = create_app(FakeEdge(), shelf, Keys(file), programme)  # type: ignore[arg-type]  # stand for an Edge and a Library
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         yield Desk(shelf, client, keys)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with desk_of(tier_shop(), tmp_path) as opened:
+        yield opened
 
 
 class TestCoupons:

@@ -11,6 +11,7 @@ from contracts.catalogue import COMMANDS
 from contracts.member_life import BlockMember, UnblockMember
 from contracts.messages import ActorKind, Command
 from contracts.notifications import MessageChannel
+from contracts.operators import OperatorTied, TieOperator
 from contracts.subscriptions import ChangeSubscriptions, StopMailings, SubscriptionChange
 from contracts.undoing import UNDOING
 from runtime.decisions import Refused
@@ -22,9 +23,11 @@ from tests.workers.notifications.programmes import RULES
 from tests.workers.notifications.programmes import at as written_to
 from tests.workers.rewards.counter import Shop
 from tests.workers.rewards.undoing import AGAIN, LINKED, REWARDS, Case, by_whom, held, shop
+from tests.workers.test_merging import opened as opened_town
 from workers.cards.documents import Card
 from workers.notifications.documents import Contact
 from workers.notifications.subscriptions import change_subscriptions, stop_mailings
+from workers.registration.operator_documents import Operator
 from workers.rewards.documents import LedgerEntry
 
 COVERED = ("cards", "rewards", "notifications")
@@ -48,7 +51,7 @@ class TestTheTable:
         assert UNDOING[name].how.endswith(".")
 
     def test_is_done_and_undone_here_whole(self) -> None:
-        assert {case.pair for case in (*CARDS, *REWARDS)} | {(name, by) for name, by, *_ in MAILINGS} == {
+        assert {case.pair for case in (*CARDS, *REWARDS)} | {(name, by) for name, by, *_ in MAILINGS} | {TIED} == {
             (name, by) for name, each in UNDOING.items() for by in each.by
         }
 
@@ -184,6 +187,18 @@ def test_what_is_done_to_an_account_is_undone_once_by_entries_that_name_those_of
         assert case.by in LINKED or entry.undoes in made
     if case.by not in AGAIN:
         is_told_twice(counter, taken_back)
+
+
+TIED = ("TieOperator", "TieOperator")
+
+
+def test_who_is_which_member_is_said_and_taken_back_and_stays_told() -> None:
+    town, people = opened_town()
+    tie = TieOperator(operator_id="otto", member_id=people[0])
+    assert town.ask(tie) == "done"
+    assert town.ask(tie.model_copy(update={"member_id": None})) == "done"
+    assert town.all("registration", Operator)["otto"].member_id is None
+    assert [each.member_id for each in town.events(OperatorTied)] == [people[0], None]
 
 
 def is_told_twice(counter: Shop, command: Command) -> None:

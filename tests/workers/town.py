@@ -10,7 +10,7 @@ from contracts.programme import Programme
 from runtime.decisions import Context, NotLoaded, Refused, decide
 from runtime.documents import Document, View
 from runtime.sayings import aggregate_version
-from tests.decisions import NOON
+from tests.decisions import NOON, VAULT
 from workers import cards, notifications, registration, rewards
 
 D = TypeVar("D", bound=Document)
@@ -75,7 +75,7 @@ class Town:
         handler = worker.handlers[type(letter.message).__name__]
         while True:
             try:
-                decision = decide(handler, letter.message, Context[Any](envelope, NOON, self.programme), view)
+                decision = decide(handler, letter.message, Context[Any](envelope, NOON, self.programme, VAULT), view)
             except NotLoaded as missing:
                 for slot in missing.slots:
                     view.loaded(slot, None)

@@ -59,7 +59,7 @@ def restore_card(
         raise Refused("too_many_cards")
 
     state = card.deleted_from or CardState.BLOCKED
-    now = held.with_card(card.number)
+    now = held.with_card(card.number, collects_together=context.programme.cards.collects_together)
     yield card.evolve(state=state, member_id=held.id, deleted_at=None, deleted_from=None), now
     yield CardRestored(
         card_number=card.number,

@@ -67,11 +67,16 @@ class LinkedCards(Document):
     is_removed: bool = False
     """Whether the member is gone: they get no card any more."""
     pool_number: str | None = None
-    """Of a member who absorbed another: the card in whose account all of theirs collect."""
+    """The card in whose account all of theirs collect, if they do: the programme says so, or a member was absorbed."""
 
-    def with_card(self, number: str) -> Self:
-        """The same with one more card in use; whoever absorbed a member collects with all cards in one account."""
-        pool_number = self.pool_number or (number if self.absorbed else None)
+    def with_card(self, number: str, *, collects_together: bool) -> Self:
+        """The same with one more card in use, and the card in whose account all collect.
+
+        That is so where the programme says it, from a member's second card on, and for whoever absorbed a member. Of
+        cards that a member had when the programme didn't say it yet each goes on by itself.
+        """
+        first = self.card_numbers[0] if collects_together and len(self.card_numbers) == 1 else None
+        pool_number = self.pool_number or first or (number if self.absorbed else None)
         former = tuple(each for each in self.former if each != number)
         return self.evolve(card_numbers=(*self.card_numbers, number), former=former, pool_number=pool_number)
 
@@ -84,3 +89,14 @@ class LinkedCards(Document):
         """The same with a card out of use."""
         numbers = tuple(each for each in self.card_numbers if each != number)
         return self.evolve(card_numbers=numbers, former=(*self.former, number))
+
+
+class Operator(Document):
+    """What is known of somebody who works for the programme; the id is the actor's."""
+
+    collection: ClassVar = "operators"
+
+    member_id: str | None = None
+    """Which member they are, if any."""
+    news: int = 0
+    """Registration's version of them of which the newest event told."""

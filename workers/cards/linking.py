@@ -61,7 +61,7 @@ def link_card(
 
 def linked_to(card: Card, held: LinkedCards, context: Context) -> Changes:
     """Activate a card for the member who holds some already."""
-    now = held.with_card(card.number)
+    now = held.with_card(card.number, collects_together=context.programme.cards.collects_together)
     yield card.evolve(state=CardState.ACTIVE, member_id=held.id, linked_at=context.now), now
     yield CardLinked(card_number=card.number, member_id=held.id, category=card.category, pool_number=now.pool_number)
     yield from unsettled(card, held)

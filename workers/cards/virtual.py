@@ -1,5 +1,6 @@
 """How a member gets a card that is nothing but a number, at once."""
 
+import hmac
 from typing import Annotated, Final
 
 from contracts.cards import CardKind, CardState, DrawVirtualCard, IssueVirtualCard, VirtualCardIssued
@@ -13,6 +14,8 @@ from workers.cards.worker import worker
 
 DRAWN: Final = 4
 """Numbers drawn for a member ahead: a handler knows whether a number is free only if it could be looked up before."""
+BYTES_EACH: Final = 16
+"""Of a keyed hash for one number: so many that no number is likelier than another, and one hash is enough for all."""
 
 
 @worker.handles(IssueVirtualCard)
@@ -69,17 +72,22 @@ def issued(category: str, linked: LinkedCards | None, taken: tuple[Card, ...], c
         member_id=linked.id,
         linked_at=context.now,
     )
-    now = linked.with_card(number).evolve(drawn=(*left, *more))
+    now = linked.with_card(number, collects_together=rules.collects_together).evolve(drawn=(*left, *more))
     yield card, now
     yield VirtualCardIssued(card_number=number, member_id=linked.id, category=category, pool_number=now.pool_number)
     yield from unsettled(card, linked)
 
 
 def drawn(numbers: NumberRange, count: int, context: Context) -> tuple[str, ...]:
-    """So many numbers out of a range that nobody foresees and that redoing draws again; they may be taken."""
+    """At most `DRAWN` numbers out of a range, which redoing draws again; they may be taken.
+
+    Whoever chooses a message's id doesn't foresee them: they are drawn by a key that only we have.
+    """
     room = numbers.free_digits
+    drawn_bytes = hmac.digest(context.vault.key("card-numbers"), context.new_id().encode(), "sha512")
     found: list[str] = []
-    for _ in range(count):
-        digits = f"{numbers.prefix}{int(context.new_id(), 16) % 10**room:0{room}d}"
+    for start in range(0, count * BYTES_EACH, BYTES_EACH):
+        number = int.from_bytes(drawn_bytes[start : start + BYTES_EACH])
+        digits = f"{numbers.prefix}{number % 10**room:0{room}d}"
         found.append(digits + luhn_digit(digits))
     return tuple(found)

@@ -2,6 +2,6 @@
 
 from contracts.programme import Programme
 from runtime.decisions import Worker
-from workers.cards.documents import Card, LinkedCards
+from workers.cards.documents import Card, LinkedCards, Operator
 
-worker = Worker[Programme]("cards", documents=(Card, LinkedCards))
+worker = Worker[Programme]("cards", documents=(Card, LinkedCards, Operator))

@@ -36,7 +36,7 @@ def adjust_balance(
     rules = context.programme.rewards.adjustments
     if account is None:
         raise Refused("unknown_card")
-    refuse_operator(command.operator_id, operator, card, context)
+    refuse_operator(command.operator_id, context)
     refuse_gone(card)
     adjustment = submitted(command, account, context)
     refuse_changed(account, command.unit, command.expected_balance, context)
@@ -160,13 +160,12 @@ def undo_adjustment(
     card: Annotated[Card, Key("card_number")],
     adjustment: Annotated[Adjustment, Key("adjustment_id")],
     account: Annotated[Account | None, Key("card.account_id")],
-    operator: Annotated[Operator | None, Key("operator_id")],
     context: Context,
 ) -> Changes:
     rules = context.programme.rewards
     if account is None or not account.owns(adjustment.account_id):
         raise Refused("unknown_adjustment")
-    refuse_operator(command.operator_id, operator, card, context)
+    refuse_operator(command.operator_id, context)
     if rules.adjustments.reason(command.reason) is None:
         raise Refused("adjustment_reason_unknown", reason=command.reason)
     if adjustment.state is AdjustmentState.UNDONE:
@@ -222,16 +221,14 @@ def terms_of_added(context: Context) -> Terms:
     return lot_terms(today(context), 0, months, ValidUntil.END_OF_MONTH, context.programme.time_zone)
 
 
-def refuse_operator(operator_id: str, operator: Operator | None, card: Card, context: Context) -> None:
-    """Refuse one who says to be another, and one whose own account it is.
+def refuse_operator(operator_id: str, context: Context) -> None:
+    """Refuse one who says to be another.
 
     Raises:
-        Refused: `operator_not_the_sender` or `own_account`.
+        Refused: `operator_not_the_sender`.
     """
     if operator_id != context.actor.id:
         raise Refused("operator_not_the_sender")
-    if operator is not None and operator.member_id is not None and operator.member_id == card.member_id:
-        raise Refused("own_account")
 
 
 def refuse_gone(card: Card) -> None:

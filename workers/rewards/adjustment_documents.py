@@ -80,6 +80,8 @@ class Operator(Document):
 
     member_id: str | None = None
     """Which member they are, if any."""
+    news: int = 0
+    """Registration's version of them of which the newest event told."""
     counted_on: date | None = None
     """The day, in the programme's zone, that the count is of."""
     counted: tuple[Counted, ...] = ()

@@ -1,4 +1,4 @@
-"""The second person: adjustments above the caps, approved, declined or left; and who is which member."""
+"""The second person: adjustments above the caps, approved, declined or left."""
 
 from typing import Annotated
 
@@ -9,15 +9,12 @@ from contracts.adjustments import (
     ApproveAdjustment,
     DeclineAdjustment,
     EndAdjustment,
-    OperatorTied,
-    TieOperator,
 )
-from contracts.merging import MembersMerged
 from contracts.messages import Command
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.adjusting import applied, refuse_changed, refuse_exceeding, refuse_gone, refuse_operator
-from workers.rewards.adjustment_documents import Adjustment, AdjustmentComment, Operator, OperatorsOf
+from workers.rewards.adjustment_documents import Adjustment, AdjustmentComment
 from workers.rewards.documents import Account, Card
 from workers.rewards.worker import worker
 
@@ -28,11 +25,10 @@ def approve_adjustment(
     card: Annotated[Card, Key("card_number")],
     adjustment: Annotated[Adjustment, Key("adjustment_id")],
     account: Annotated[Account | None, Key("card.account_id")],
-    operator: Annotated[Operator | None, Key("operator_id")],
     written: Annotated[AdjustmentComment | None, Key("adjustment_id")],
     context: Context,
 ) -> Changes:
-    refuse_operator(command.operator_id, operator, card, context)
+    refuse_operator(command.operator_id, context)
     account = waiting_on(account, adjustment, context)
     refuse_gone(card)
     refuse_changed(account, adjustment.unit, command.expected_balance, context)
@@ -48,10 +44,9 @@ def decline_adjustment(
     card: Annotated[Card, Key("card_number")],
     adjustment: Annotated[Adjustment, Key("adjustment_id")],
     account: Annotated[Account | None, Key("card.account_id")],
-    operator: Annotated[Operator | None, Key("operator_id")],
     context: Context,
 ) -> Changes:
-    refuse_operator(command.operator_id, operator, card, context)
+    refuse_operator(command.operator_id, context)
     waiting_on(account, adjustment, context)
 
     yield adjustment.evolve(state=AdjustmentState.DECLINED, due_at=None, second=context.actor, ended_at=context.now)
@@ -70,48 +65,6 @@ def end_adjustment(
 
     yield adjustment.evolve(state=AdjustmentState.LAPSED, due_at=None, ended_at=context.now)
     yield AdjustmentLapsed(adjustment_id=adjustment.id, account_id=account.id, card_number=account.card_number)
-
-
-@worker.handles(TieOperator)
-def tie_operator(
-    command: TieOperator,
-    operator: Annotated[Operator | None, Key("operator_id")],
-    member: Annotated[OperatorsOf | None, Key("member_id")],
-    context: Context,
-) -> Changes:
-    if command.operator_id == context.actor.id:
-        raise Refused("own_tie")
-
-    who = operator or Operator(id=command.operator_id)
-    tied = member if member is not None or command.member_id is None else OperatorsOf(id=command.member_id)
-    member_id = None if tied is None else tied.id
-    yield who.evolve(member_id=member_id)
-    if tied is not None:
-        yield tied.evolve(operator_ids=tuple(dict.fromkeys((*tied.operator_ids, who.id))))
-    yield OperatorTied(operator_id=who.id, member_id=member_id)
-
-
-@worker.handles(MembersMerged)
-def tie_to_survivor(
-    event: MembersMerged,
-    left: Annotated[OperatorsOf | None, Key("absorbed_id", as_is=True)],
-    held: Annotated[OperatorsOf | None, Key("member_id")],
-    earlier: Annotated[tuple[OperatorsOf, ...], Key("left.absorbed")],
-    operators: Annotated[tuple[Operator, ...], Key("left.operator_ids")],
-) -> Changes:
-    gone = left or OperatorsOf(id=event.absorbed_id)
-    stays = held or OperatorsOf(id=event.member_id)
-    if gone.merged_into is not None or gone.id == stays.id:
-        return
-
-    mine = [each for each in operators if each.member_id == gone.id]
-    yield stays.evolve(
-        operator_ids=tuple(dict.fromkeys((*stays.operator_ids, *(each.id for each in mine)))),
-        absorbed=(*stays.absorbed, gone.id, *gone.absorbed),
-    )
-    yield gone.evolve(operator_ids=(), absorbed=(), merged_into=stays.id)
-    yield tuple(each.evolve(merged_into=stays.id) for each in earlier)
-    yield tuple(each.evolve(member_id=stays.id) for each in mine)
 
 
 def waiting_on(account: Account | None, adjustment: Adjustment, context: Context) -> Account:

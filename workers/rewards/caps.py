@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from contracts.programme.earning import Cap, EarningRule
+from contracts.programme.pastimes import Pastime
 from contracts.programme.periods import Period
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import PurchaseState
@@ -94,6 +95,16 @@ def _kept_until(period: Period, day: date, memory_days: int) -> date | None:
 def name_of(period: Period, day: date) -> str:
     """What a counter calls the period of a day."""
     return f"{period.value} {period.first_day(day).isoformat()}"
+
+
+def what_is_done(pastime: Pastime) -> str:
+    """The name of the counters of how often an account did it; no rule of earning has a space in its code."""
+    return f"pastime {pastime.code}"
+
+
+def times_done(pastime: Pastime, account: Account, day: date) -> int:
+    """How often an account did it in the period of a day."""
+    return account.counted(what_is_done(pastime), name_of(pastime.per, day))
 
 
 def day_of(purchase: Purchase, context: Context) -> date:

@@ -1,5 +1,6 @@
 """Coupons apart from their use: issued, sent again, cancelled, shared, expired."""
 
+import hmac
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
@@ -67,8 +68,8 @@ def new_coupon(campaign: Campaign, account_id: str, context: Context) -> Coupon:
 
 
 def new_code(context: Context) -> str:
-    """A code of 75 bits out of the message's id, so that redoing gives the same; to guess it is to guess that id."""
-    number = int(context.new_id(), 16)
+    """A code of 75 bits that redoing gives again, and that nobody who knows or chooses the message's id foresees."""
+    number = int.from_bytes(hmac.digest(context.vault.key("coupon-codes"), context.new_id().encode(), "sha256"))
     characters = [ALPHABET[number >> 5 * place & 31] for place in range(CODE_CHARACTERS)]
     return "".join(characters) + check_character("".join(characters))
 

@@ -12,7 +12,7 @@ from contracts.programme.questions import broken_rule
 from contracts.registration import AnswerValue
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
-from workers.rewards.caps import local_day, name_of
+from workers.rewards.caps import local_day, name_of, times_done, what_is_done
 from workers.rewards.counters import Move, counted
 from workers.rewards.coupons import refuse_holder
 from workers.rewards.documents import Account, Card, Cause
@@ -127,14 +127,9 @@ def one_less(stock: GameStock, prize: str) -> GameStock:
     return stock.evolve(won=(*others, Won(prize=prize, count=stock.count(prize) + 1)))
 
 
-def what_is_done(pastime: Pastime) -> str:
-    """The name of the counters of how often an account did it; no rule of earning has a space in its code."""
-    return f"pastime {pastime.code}"
-
-
 def times(pastime: Pastime, account: Account, context: Context) -> int:
     """How often an account did it in this period."""
-    return account.counted(what_is_done(pastime), name_of(pastime.per, local_day(context)))
+    return times_done(pastime, account, local_day(context))
 
 
 def done_once_more(pastime: Pastime, account: Account, context: Context) -> Awarded:

@@ -16,7 +16,6 @@ from contracts.rewards import RewardState
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.adjusting import refuse_gone, refuse_operator
-from workers.rewards.adjustment_documents import Operator
 from workers.rewards.coupon_use import OVER
 from workers.rewards.documents import Account, Card, Cause, LedgerEntry, Purchase, Reward
 from workers.rewards.ledger import Tally, balances, settled
@@ -63,12 +62,11 @@ def unuse_reward(
     card: Annotated[Card, Key("card_number")],
     reward: Annotated[Reward, Key("reward_id")],
     account: Annotated[Account | None, Key("card.account_id")],
-    operator: Annotated[Operator | None, Key("operator_id")],
     context: Context,
 ) -> Changes:
     if account is None or not account.owns(reward.account_id):
         raise Refused("unknown_reward")
-    refuse_operator(command.operator_id, operator, card, context)
+    refuse_operator(command.operator_id, context)
     refuse_gone(card)
     if reward.state is not RewardState.USED:
         raise Refused("reward_not_used", state=reward.state.value)

@@ -12,7 +12,6 @@ from contracts.tiers import TierCause, TierChanged
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.adjusting import refuse_operator
-from workers.rewards.adjustment_documents import Operator
 from workers.rewards.caps import local_day, name_of
 from workers.rewards.counters import Move, counted
 from workers.rewards.counts import HeldTier
@@ -36,7 +35,6 @@ def undo_tier_assignment(
     account: Annotated[Account | None, Key("card.account_id")],
     standing: Annotated[Standing | None, Key("card.account_id")],
     coupons: Annotated[tuple[Coupon, ...], Key("standing.given_coupons")],
-    operator: Annotated[Operator | None, Key("operator_id")],
     context: Context,
 ) -> Changes:
     system = context.programme.rewards.tier_system(command.system)
@@ -44,7 +42,7 @@ def undo_tier_assignment(
         raise Refused("unknown_card")
     if system is None:
         raise Refused("unknown_tier_system")
-    refuse_operator(command.operator_id, operator, card, context)
+    refuse_operator(command.operator_id, context)
     held, rank = account.held_tier(system.code), None if standing is None else standing.rank(system.code)
     if not held.is_by_hand(context.now):
         raise Refused("tier_not_assigned")

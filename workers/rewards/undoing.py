@@ -20,7 +20,6 @@ from runtime.decisions import Key, Refused
 from runtime.documents import Document
 from workers import Changes, Context
 from workers.rewards.adjusting import refuse_gone, refuse_operator, terms_of_added
-from workers.rewards.adjustment_documents import Operator
 from workers.rewards.booking import Returnable, Undoing, book, changes, counting_state
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.coupon_use import OVER, usable_again
@@ -40,12 +39,11 @@ def undo_refund(
     card: Annotated[Card, Key("card_number")],
     purchase: Annotated[Purchase, Key("purchase_id")],
     account: Annotated[Account | None, Key("card.account_id")],
-    operator: Annotated[Operator | None, Key("operator_id")],
     rewards: Annotated[tuple[Reward, ...], Key("purchase.returned_rewards")],
     coupons: Annotated[tuple[Coupon, ...], Key("purchase.returned_coupons")],
     context: Context,
 ) -> Changes:
-    account = refuse_correction(command, card, account, purchase, operator, context)
+    account = refuse_correction(command, card, account, purchase, context)
     if purchase.state is PurchaseState.CANCELLED:
         raise Refused("purchase_already_cancelled")
     refund = refund_to_undo(command, purchase)
@@ -65,12 +63,11 @@ def undo_cancellation(
     card: Annotated[Card, Key("card_number")],
     purchase: Annotated[Purchase, Key("purchase_id")],
     account: Annotated[Account | None, Key("card.account_id")],
-    operator: Annotated[Operator | None, Key("operator_id")],
     rewards: Annotated[tuple[Reward, ...], Key("purchase.returned_rewards")],
     coupons: Annotated[tuple[Coupon, ...], Key("purchase.returned_coupons")],
     context: Context,
 ) -> Changes:
-    account = refuse_correction(command, card, account, purchase, operator, context)
+    account = refuse_correction(command, card, account, purchase, context)
     if purchase.state is not PurchaseState.CANCELLED:
         raise Refused("purchase_not_cancelled", state=purchase.state.value)
 
@@ -147,12 +144,11 @@ def unuse_coupon(
     card: Annotated[Card, Key("card_number")],
     account: Annotated[Account | None, Key("card.account_id")],
     coupon: Annotated[Coupon, Key("coupon_code")],
-    operator: Annotated[Operator | None, Key("operator_id")],
     context: Context,
 ) -> Changes:
     if account is None or not account.owns(coupon.account_id):
         raise Refused("unknown_coupon")
-    refuse_operator(command.operator_id, operator, card, context)
+    refuse_operator(command.operator_id, context)
     refuse_gone(card)
     if coupon.state is not CouponState.USED:
         raise Refused("coupon_not_used", state=coupon.state.value)
@@ -187,19 +183,18 @@ def refuse_correction(
     card: Card,
     account: Account | None,
     purchase: Purchase,
-    operator: Operator | None,
     context: Context,
 ) -> Account:
-    """The account that a sale counts for; not if it waits for that, is another card's, or the operator's own.
+    """The account that a sale counts for; not if it waits for that, or is another card's.
 
     Raises:
-        Refused: `unknown_purchase`, `purchase_of_another_card`, `operator_not_the_sender`, `own_account`,
-            `card_replaced` or `card_deleted`.
+        Refused: `unknown_purchase`, `purchase_of_another_card`, `operator_not_the_sender`, `card_replaced`
+            or `card_deleted`.
     """
     refuse_unknown(card, account, purchase)
     if account is None or purchase.account_id is None:
         raise Refused("unknown_purchase")
-    refuse_operator(command.operator_id, operator, card, context)
+    refuse_operator(command.operator_id, context)
     refuse_gone(card)
     return account
 

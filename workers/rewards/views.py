@@ -16,6 +16,7 @@ from workers.rewards.ledger import balances
 from workers.rewards.ledger_views import Explanation, InvalidPage, cursor_of
 from workers.rewards.merge_views import MergeViews, Together
 from workers.rewards.page_views import AccountOnPage, Collected, PageViews
+from workers.rewards.pastime_views import PastimeViews
 
 __all__ = [
     "NEWEST_PURCHASE",
@@ -71,7 +72,7 @@ class Reconciliation(NamedTuple):
         return self.accounts_off == 0 and self.entries == self.balances
 
 
-class RewardsViews(MergeViews, LeadViews, PageViews):
+class RewardsViews(MergeViews, LeadViews, PageViews, PastimeViews):
     """Read-only queries over the rewards worker's documents.
 
     Every one raises `runtime.store.Away` when MongoDB can't be reached.

@@ -24,7 +24,7 @@ from contracts.values import luhn_digit
 from runtime.decisions import Context, NotLoaded, Refused, decide
 from runtime.documents import Document, View
 from runtime.sayings import aggregate_version
-from tests.decisions import NOON
+from tests.decisions import NOON, VAULT
 from tests.workers.cards.deck import ANA, BEN, OPERATOR, PROGRAMME, registered
 from tests.workers.registration.people import member
 from workers import cards, registration, rewards
@@ -98,7 +98,10 @@ class Desk:
         while True:
             try:
                 decision = decide(
-                    worker.handlers[type(message).__name__], message, Context[Any](envelope, NOON, PROGRAMME), view
+                    worker.handlers[type(message).__name__],
+                    message,
+                    Context[Any](envelope, NOON, PROGRAMME, VAULT),
+                    view,
                 )
             except NotLoaded as missing:
                 for slot in missing.slots:

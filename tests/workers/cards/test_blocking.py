@@ -11,7 +11,7 @@ from tests.decisions import NOON, decide, refused
 from tests.workers.cards.deck import ANA, NUMBER, OPERATOR, SMS, by, card
 from workers.cards import worker
 from workers.cards.blocking import block_card, unblock_card
-from workers.cards.documents import Card
+from workers.cards.documents import Card, Operator
 
 BLOCK = BlockCard(card_number=NUMBER, reason="lost")
 UNBLOCK = UnblockCard(card_number=NUMBER, reason="found")
@@ -71,6 +71,7 @@ class TestACardThatNobodyKnows:
     def test_is_refused(self, command: Message) -> None:
         view = View()
         view.loaded((Card, NUMBER), None)
+        view.loaded((Operator, OPERATOR.id), None)
         with refused("unknown_card"):
             run(worker.handlers[type(command).__name__], command, by(OPERATOR), view)
 

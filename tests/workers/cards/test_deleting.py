@@ -12,7 +12,7 @@ from tests.decisions import NOON, Told, decide, refused
 from tests.workers.cards.deck import ANA, MORNING, NUMBER, OPERATOR, OTHER, by, card
 from workers.cards import worker
 from workers.cards.deleting import delete_card, restore_card
-from workers.cards.documents import Card, LinkedCards
+from workers.cards.documents import Card, LinkedCards, Operator
 
 DELETE = DeleteCard(card_number=NUMBER)
 RESTORE = RestoreCard(card_number=NUMBER)
@@ -69,6 +69,7 @@ class TestDeleteCard:
         view = View()
         for document in (card(CardState.ACTIVE, ANA), SPARE, BOTH):
             view.loaded((type(document), document.id), document)
+        view.loaded((Operator, OPERATOR.id), None)
         decision = run(worker.handlers["DeleteCard"], DELETE, by(OPERATOR), view)
         view.take(decision.documents, decision.erased)
 

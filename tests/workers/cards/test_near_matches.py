@@ -14,7 +14,7 @@ from tests.decisions import decide, refused
 from tests.workers.cards.deck import ANA, NUMBER, OPERATOR, OTHER, by, card, registered
 from tests.workers.registration.people import joining
 from workers.cards import worker
-from workers.cards.documents import Card, LinkedCards
+from workers.cards.documents import Card, LinkedCards, Operator
 from workers.cards.linking import know_member
 
 TAKING: Mapping[str, Callable[[str], Command]] = {
@@ -63,6 +63,7 @@ def test_a_right_number_beside_a_card_s_is_nobody_s() -> None:
     view.loaded((Card, NUMBER), card())
     view.loaded((Card, beside), None)
     view.loaded((LinkedCards, ANA), LinkedCards(id=ANA, card_numbers=()))
+    view.loaded((Operator, OPERATOR.id), None)
 
     with refused("unknown_card"):
         run(worker.handlers["LinkCard"], LinkCard(card_number=beside, member_id=ANA), by(OPERATOR), view)

@@ -9,6 +9,7 @@ from contracts.messages import OURS, Actor, ActorKind
 from contracts.programme.cards import NumberRange
 from contracts.values import luhn_digit
 from runtime.decisions import Context
+from runtime.vault import NO_VAULT, NoSecret, Vault
 from tests.decisions import NOON, Told, context, decide, refused
 from tests.workers.cards.deck import ANA, OPERATOR, PROGRAMME, RULES, by, card, registered
 from workers.cards.documents import Card, LinkedCards
@@ -105,6 +106,23 @@ class TestDrawnNumbers:
         assert 150 < sum(step > 0 for step in steps) < 350
         assert min(abs(step) for step in steps) > 1_000
         assert {number[3] for number in found} == set("0123456789")
+
+    def test_are_drawn_anew_by_each_step_of_one_message(self) -> None:
+        numbers, one = NumberRange(prefix="978", digits=16), context()
+        assert len({*drawn(numbers, DRAWN, one), *drawn(numbers, DRAWN, one)}) == 2 * DRAWN
+
+    def test_are_unforeseeable_by_who_chooses_the_messages_id(self) -> None:
+        """The same id draws the same by our secret, and others by another one, or by a key for something else."""
+        numbers = NumberRange(prefix="978", digits=16)
+
+        def with_secret(vault: Vault) -> tuple[str, ...]:
+            return drawn(numbers, DRAWN, context(vault=vault))
+
+        ours = with_secret(Vault(b"ours"))
+        assert with_secret(Vault(b"ours")) == ours
+        assert not set(with_secret(Vault(b"another"))) & set(ours)
+        with pytest.raises(NoSecret):
+            with_secret(NO_VAULT)
 
 
 def test_drawing_is_asked_by_ourselves_alone() -> None:

@@ -11,7 +11,6 @@ from contracts.adjustments import (
     ApproveAdjustment,
     DeclineAdjustment,
     RestoreReward,
-    TieOperator,
     UndoAdjustment,
     UnuseReward,
 )
@@ -27,6 +26,7 @@ from contracts.coupons import (
     UseCoupon,
 )
 from contracts.messages import Actor, Command
+from contracts.operators import OperatorTied
 from contracts.programme.adjustments import Exceeding
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import (
@@ -108,17 +108,15 @@ class Everything(SideBySide):
         about: dict[str, Any] = {"card_number": number, "reward_id": self.known[Reward][index]}
         why: dict[str, Any] = {**about, "reason": "mistake"}
         purchase_id = None if sale is None else f"s1 t1 {sale} {BUSINESS_DAY}"
-        commands: dict[str, Callable[[], tuple[Command, bool]]] = {
-            "use": lambda: (UseReward(**about, purchase_id=purchase_id), self.model.use(number, index, sale)),
-            "remove": lambda: (RemoveReward(**why), self.model.remove(number, index)),
-            "restore": lambda: (RestoreReward(**why), self.model.restore(number, index)),
-            "unuse": lambda: (
-                UnuseReward(**why, operator_id=OPERATOR.id),
-                not self.model.is_own(number, OPERATOR.id) and self.model.unuse(number, index),
-            ),
+        model = self.model
+        commands: dict[str, tuple[Command, Callable[[], bool]]] = {
+            "use": (UseReward(**about, purchase_id=purchase_id), lambda: model.use(number, index, sale)),
+            "remove": (RemoveReward(**why), lambda: model.remove(number, index)),
+            "restore": (RestoreReward(**why), lambda: model.restore(number, index)),
+            "unuse": (UnuseReward(**why, operator_id=OPERATOR.id), lambda: model.unuse(number, index)),
         }
-        command, allowed = commands[what]()
-        self.same(command, allowed, OPERATOR)
+        command, is_allowed = commands[what]
+        self.same(command, not model.is_own(number, OPERATOR.id) and is_allowed(), OPERATOR)
 
     @rule(card=CARD, campaign=st.sampled_from(["cake_on_us", "points_to_begin", "sorry"]))
     def issue_coupon(self, card: int, campaign: str) -> None:
@@ -144,23 +142,24 @@ class Everything(SideBySide):
         place = {**about, "store": "s1", "till": till}
         bill = {**about, **self.key(sale, card)}
         model = self.model
-        commands: dict[str, Callable[[], tuple[Command, bool]]] = {
-            "use": lambda: (UseCoupon.model_validate(bill), model.redeem_coupon(number, index, "t1", sale)),
-            "unuse": lambda: (
+        commands: dict[str, tuple[Command, Callable[[], bool]]] = {
+            "use": (UseCoupon.model_validate(bill), lambda: model.redeem_coupon(number, index, "t1", sale)),
+            "unuse": (
                 UnuseCoupon(**about, operator_id=OPERATOR.id, reason="mistake"),
-                not model.is_own(number, OPERATOR.id) and model.unuse_coupon(number, index),
+                lambda: model.unuse_coupon(number, index),
             ),
-            "reserve": lambda: (ReserveCoupon(**place), model.reserve(number, index, till)),
-            "release": lambda: (ReleaseCoupon(**place), model.release(number, index, till)),
-            "cancel": lambda: (CancelCoupon(**about, reason="mistake"), model.cancel_coupon(number, index)),
-            "resend": lambda: (ResendCoupon(**about), model.resend(number, index)),
-            "share": lambda: (
+            "reserve": (ReserveCoupon(**place), lambda: model.reserve(number, index, till)),
+            "release": (ReleaseCoupon(**place), lambda: model.release(number, index, till)),
+            "cancel": (CancelCoupon(**about, reason="mistake"), lambda: model.cancel_coupon(number, index)),
+            "resend": (ResendCoupon(**about), lambda: model.resend(number, index)),
+            "share": (
                 ShareCoupon(**about, to_card_number=NUMBERS[to]),
-                model.share(number, index, NUMBERS[to]),
+                lambda: not model.is_own(NUMBERS[to], OPERATOR.id) and model.share(number, index, NUMBERS[to]),
             ),
         }
-        command, allowed = commands[what]()
-        self.same(command, allowed, TILL if what in ("use", "reserve", "release") else OPERATOR)
+        command, is_allowed = commands[what]
+        actor = TILL if what in ("use", "reserve", "release") else OPERATOR
+        self.same(command, not model.is_own(number, actor.id) and is_allowed(), actor)
 
     # by hand
 
@@ -212,7 +211,7 @@ class Everything(SideBySide):
     def adjust_and_go_on(self, card: int, amount: int, operator: Actor, what: str, member: str | None) -> None:
         self.adjust(card, "stamps", amount, OPERATOR, None)
         if self.model.members.get(OPERATOR.id) != member:
-            assert self.said(TieOperator(operator_id=OPERATOR.id, member_id=member), OTTO)
+            self.shop.say(OperatorTied(operator_id=OPERATOR.id, member_id=member), OTTO)
             self.model.members[OPERATOR.id] = member
         self.go_on(card, LAST_OF_ALL, operator, what)
 
@@ -232,7 +231,8 @@ class Everything(SideBySide):
             note="As promised",
             gives_rewards=gives_rewards,
         )
-        allowed = self.model.assign(number, tier, days, gives_rewards=gives_rewards)
+        is_own = self.model.is_own(number, OPERATOR.id)
+        allowed = not is_own and self.model.assign(number, tier, days, gives_rewards=gives_rewards)
         self.same(command, allowed, OPERATOR, repeats=False)
 
     # time

@@ -8,7 +8,11 @@ import os
 
 import pytest
 
-from tests.workers.rewards.mutants import EVERYDAY, MUTANTS, Mutant, Uncut, broken, caught, histories
+from contracts.programme.adjustments import Exceeding
+from contracts.programme.rewards import Shortfall
+from tests.workers.rewards.directed import Story
+from tests.workers.rewards.mutants import EVERYDAY, MUTANTS, Mutant, Uncut, broken, caught, histories, is_noticed
+from tests.workers.rewards.noticed import NOTICED_BY, Telling
 from tests.workers.rewards.stories import AgainstModel
 from workers.rewards.ledger import Tally
 
@@ -16,6 +20,17 @@ MANY = os.environ.get("HISTORIES")
 # Every run tries the same ones, so that a red one means a change; `make histories` looks for new ones.
 AgainstModel.TestCase.settings = histories(int(MANY or EVERYDAY), derandomize=MANY is None)
 TestAgainstModel = AgainstModel.TestCase
+
+
+STORIES = sorted({telling.story for telling in NOTICED_BY.values()}, key=lambda story: story.__name__)
+
+
+class TestStories:
+    @pytest.mark.parametrize("story", STORIES)
+    def test_come_out_as_the_rules_say_whatever_the_switches(self, story: Story) -> None:
+        for shortfall in Shortfall:
+            for exceeding in Exceeding:
+                Telling(story, shortfall, exceeding).tell()
 
 
 class TestMutants:
@@ -28,6 +43,13 @@ class TestMutants:
         with pytest.raises(Uncut, match="stands 0 times"):
             Mutant("gone", Tally.promise, "no such text", "").made()
 
+    def test_have_a_story_each(self) -> None:
+        assert NOTICED_BY.keys() == MUTANTS.keys(), "say in noticed.py which story notices it"
+
+    @pytest.mark.parametrize("name", MUTANTS)
+    def test_are_noticed(self, name: str) -> None:
+        assert is_noticed(MUTANTS[name])
+
     @pytest.mark.parametrize(
         "name",
         [
@@ -36,7 +58,7 @@ class TestMutants:
             "a_debt_is_not_paid_by_the_next_earnings",
         ],
     )
-    def test_are_caught(self, name: str) -> None:
+    def test_are_caught_by_chance(self, name: str) -> None:
         assert caught(MUTANTS[name], 2 * EVERYDAY) is not None
 
     def test_leave_the_worker_as_it_was(self) -> None:

@@ -12,11 +12,10 @@ from contracts.adjustments import (
     ApproveAdjustment,
     BalanceAdjusted,
     DeclineAdjustment,
-    OperatorTied,
-    TieOperator,
 )
 from contracts.cards import CardIssued, CardKind, CardLinked, CardState
 from contracts.messages import Actor, ActorKind
+from contracts.operators import OperatorTied
 from tests.decisions import decide, refused
 from tests.workers.rewards.counter import (
     ANA,
@@ -34,8 +33,9 @@ from tests.workers.rewards.counter import (
     receipt,
 )
 from workers.rewards.adjustment_documents import Adjustment, Operator
-from workers.rewards.approving import approve_adjustment, tie_operator
+from workers.rewards.approving import approve_adjustment
 from workers.rewards.documents import Cause, LedgerEntry
+from workers.rewards.own_account import know_operator
 
 
 def waiting(amount: int = 21) -> Shop:
@@ -96,7 +96,7 @@ class TestApproveAdjustment:
 
     def test_nobody_approves_for_their_own_account(self) -> None:
         counter = waiting()
-        counter.say(TieOperator(operator_id=OTTO.id, member_id=ANA), OPERATOR)
+        counter.say(OperatorTied(operator_id=OTTO.id, member_id=ANA), OPERATOR)
         with refused("own_account"):
             counter.say(approve(counter), OTTO)
 
@@ -183,23 +183,24 @@ class TestEndAdjustment:
         assert counter.wait(timedelta(days=9)) == []
 
 
-class TestTieOperator:
+class TestOperatorTied:
     def test_says_which_member_an_operator_is(self) -> None:
-        said = decide(tie_operator, TieOperator(operator_id=OTTO.id, member_id=ANA), context=by(OPERATOR))
+        said = decide(know_operator, OperatorTied(operator_id=OTTO.id, member_id=ANA), context=by(version=3))
+        assert (said.document(Operator).member_id, said.document(Operator).news) == (ANA, 3)
 
-        assert said.events == [OperatorTied(operator_id=OTTO.id, member_id=ANA)]
-        assert said.document(Operator).member_id == ANA
+    def test_that_is_older_than_what_is_known_changes_nothing(self) -> None:
+        known = Operator(id=OTTO.id, member_id=None, news=3)
+        late = decide(
+            know_operator, OperatorTied(operator_id=OTTO.id, member_id=ANA), operator=known, context=by(version=2)
+        )
+        assert late.documents == []
 
     def test_can_be_taken_back_and_keeps_what_they_did_today(self) -> None:
         counter = waiting(20)
-        counter.say(TieOperator(operator_id=OPERATOR.id, member_id=ANA), OTTO)
+        counter.say(OperatorTied(operator_id=OPERATOR.id, member_id=ANA), OTTO)
         with refused("own_account"):
             counter.say(adjust(1), OPERATOR)
-        counter.say(TieOperator(operator_id=OPERATOR.id, member_id=None), OTTO)
+        counter.say(OperatorTied(operator_id=OPERATOR.id, member_id=None), OTTO)
         counter.say(adjust(10), OPERATOR)
 
         assert counter.only(Operator).counted[0].amount == 30
-
-    def test_nobody_ties_or_unties_themselves(self) -> None:
-        with refused("own_tie"):
-            decide(tie_operator, TieOperator(operator_id=OTTO.id, member_id=None), context=by(OTTO))

@@ -31,11 +31,12 @@ from contracts.coupons import (
     readable,
 )
 from contracts.programme.rewards import RewardRules
-from tests.decisions import NOON, TILL, decide, refused
+from runtime.vault import NO_VAULT, NoSecret, Vault
+from tests.decisions import NOON, TILL, context, decide, refused
 from tests.workers.rewards.counter import ANA, APP, NUMBER, OPERATOR, OTHER, RULES, by, card
 from tests.workers.rewards.offers import BEN, CAMPAIGNS, DAY, coupon, issue, offer_rules, offer_shop, only, use
 from workers.rewards.coupon_documents import Coupon
-from workers.rewards.coupons import cancel_coupon, issue_coupon
+from workers.rewards.coupons import cancel_coupon, issue_coupon, new_code
 
 CODES = TypeAdapter(CouponCode)
 BODIES = st.text(ALPHABET, min_size=15, max_size=15)
@@ -67,6 +68,15 @@ class TestCodes:
         first, second = issue(shop), issue(shop)
         assert sum(one == other for one, other in zip(first, second, strict=True)) < 8
         assert CODES.validate_python(first) == first
+
+    def test_are_unforeseeable_by_who_knows_or_chooses_the_messages_id(self) -> None:
+        """The same id gives the same by our secret, and others by another one."""
+        ours = new_code(context(vault=Vault(b"ours")))
+        assert new_code(context(vault=Vault(b"ours"))) == ours
+        other = new_code(context(vault=Vault(b"another")))
+        assert sum(one == same for one, same in zip(ours, other, strict=True)) < 8
+        with pytest.raises(NoSecret):
+            new_code(context(vault=NO_VAULT))
 
 
 class TestIssueCoupon:

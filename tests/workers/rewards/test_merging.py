@@ -6,12 +6,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.adjustments import TieOperator
 from contracts.cards import CardIssued, CardKind, CardLinked, CardMerged, CardRestored, CardState, VirtualCardIssued
 from contracts.coupons import CancelCoupon, CouponCancelled, CouponIssued, CouponState, ShareCoupon
 from contracts.joining import AccountRedirected, AccountShared
 from contracts.merging import MembersMerged
 from contracts.messages import Event
+from contracts.operators import OperatorTied
 from contracts.rewards import (
     ConfirmPurchase,
     RedeemReward,
@@ -354,21 +354,21 @@ def members_merged(member_id: str = BEN, absorbed_id: str = ANA) -> MembersMerge
 
 
 class TestNobodyAdjustsTheirOwnAccount:
-    def tied(self, *said: Event | TieOperator) -> Shop:
+    def tied(self, *said: Event) -> Shop:
         shop = couple()
         for each in said:
             shop.say(each, OTTO)
         return shop
 
     def test_also_when_they_were_absorbed_before_or_after_they_were_tied(self) -> None:
-        tie = TieOperator(operator_id=OPERATOR.id, member_id=ANA)
+        tie = OperatorTied(operator_id=OPERATOR.id, member_id=ANA)
         for order in ((tie, members_merged()), (members_merged(), tie)):
             shop = self.tied(*order)
             with refused("own_account"):
                 shop.say(adjust(card_number=OTHER), OPERATOR)
 
     def test_also_at_the_end_of_a_chain_in_any_order(self) -> None:
-        tie = TieOperator(operator_id=OPERATOR.id, member_id=ANA)
+        tie = OperatorTied(operator_id=OPERATOR.id, member_id=ANA)
         chain = (members_merged(), members_merged("cid", BEN), tie)
         for order in (chain, chain[::-1], (chain[1], chain[0], tie), (tie, *chain[:2])):
             shop = self.tied(*order)
@@ -376,6 +376,6 @@ class TestNobodyAdjustsTheirOwnAccount:
             assert {each.merged_into for each in shop.all(OperatorsOf) if each.id != "cid"} == {"cid"}
 
     def test_but_others_whom_they_were_tied_to_once(self) -> None:
-        once, now = (TieOperator(operator_id=OPERATOR.id, member_id=each) for each in (ANA, "cid"))
+        once, now = (OperatorTied(operator_id=OPERATOR.id, member_id=each) for each in (ANA, "cid"))
         shop = self.tied(once, now, members_merged())
         assert shop.only(Operator).member_id == "cid"

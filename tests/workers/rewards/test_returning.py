@@ -11,10 +11,10 @@ from contracts.adjustments import (
     RewardRestored,
     RewardsReturned,
     RewardUnused,
-    TieOperator,
     UnuseReward,
 )
 from contracts.cards import CardIssued, CardKind, CardLinked
+from contracts.operators import OperatorTied
 from contracts.rewards import (
     CancelPurchase,
     PurchaseRefunded,
@@ -162,7 +162,7 @@ class TestUnuseReward:
     def test_is_refused_on_ones_own_account(self) -> None:
         counter = bought()
         counter.say(use(counter))
-        counter.say(TieOperator(operator_id=OPERATOR.id, member_id=ANA), OTTO)
+        counter.say(OperatorTied(operator_id=OPERATOR.id, member_id=ANA), OTTO)
         with refused("own_account"):
             counter.say(unuse(counter), OPERATOR)
 

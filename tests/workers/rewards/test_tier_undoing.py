@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from contracts.adjustments import TieOperator
 from contracts.corrections import UndoTierAssignment
 from contracts.coupons import CouponCancelled, CouponState
 from contracts.messages import Command, Event
+from contracts.operators import OperatorTied
 from contracts.rewards import UnitChange
 from contracts.tiers import TierCause, TierChanged
 from tests.decisions import refused
@@ -107,7 +107,7 @@ class TestUndoTierAssignment:
 
     def test_is_refused_on_ones_own_account(self) -> None:
         counter = assigned()
-        counter.say(TieOperator(operator_id=OPERATOR.id, member_id=ANA), OTTO)
+        counter.say(OperatorTied(operator_id=OPERATOR.id, member_id=ANA), OTTO)
         with refused("own_account"):
             unassign(counter)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from contracts.adjustments import TieOperator
 from contracts.corrections import (
     CancellationUndone,
     CouponReused,
@@ -17,6 +16,7 @@ from contracts.corrections import (
 )
 from contracts.coupons import CouponState, ReserveCoupon, UnitsRevoked
 from contracts.messages import Command, Event
+from contracts.operators import OperatorTied
 from contracts.programme.rewards import Shortfall
 from contracts.rewards import (
     CancelPurchase,
@@ -206,7 +206,7 @@ class TestUndoRefund:
 
     def test_is_refused_to_whose_account_it_is(self) -> None:
         counter = sold(refund(HALF))
-        counter.say(TieOperator(operator_id=OPERATOR.id, member_id=ANA), OTTO)
+        counter.say(OperatorTied(operator_id=OPERATOR.id, member_id=ANA), OTTO)
         with refused("own_account"):
             corrected(counter, undo())
 
@@ -381,7 +381,7 @@ class TestUnuseCoupon:
         counter.say(use(code))
         with refused("unknown_coupon"):
             corrected(counter, unuse(code, card_number="5500005555555559"))
-        counter.say(TieOperator(operator_id=OPERATOR.id, member_id=ANA), OTTO)
+        counter.say(OperatorTied(operator_id=OPERATOR.id, member_id=ANA), OTTO)
         with refused("own_account"):
             corrected(counter, unuse(code))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts import coupons, rewards
-from contracts.adjustments import ApproveAdjustment, RestoreReward, TieOperator, UndoAdjustment, UnuseReward
+from contracts.adjustments import ApproveAdjustment, RestoreReward, UndoAdjustment, UnuseReward
 from contracts.corrections import UndoCancellation, UndoRefund, UndoTierAssignment, UnuseCoupon
 from contracts.coupons import CouponState
 from contracts.messages import Actor, Command
@@ -24,7 +24,7 @@ from tests.workers.rewards.counter import (
 )
 from tests.workers.rewards.offers import coupon, offer_shop, use
 from tests.workers.rewards.test_tiers import STATUS, anas, assign, tier
-from workers.rewards.adjustment_documents import Adjustment, Operator
+from workers.rewards.adjustment_documents import Adjustment
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Purchase, Reward
 
@@ -194,10 +194,6 @@ def stamps_are(amount: int) -> Callable[[Shop], bool]:
     return lambda counter: anas(counter).holding("stamps").balance == amount
 
 
-def tie(member_id: str | None) -> Callable[[Shop], Command]:
-    return lambda _: TieOperator(operator_id=OTTO.id, member_id=member_id)
-
-
 OUT, USED, GONE = (in_state(each) for each in (RewardState.OUTSTANDING, RewardState.USED, RewardState.REMOVED))
 PENDING, CONFIRMED, CANCELLED, REFUNDED = (
     sale_is(each)
@@ -250,17 +246,11 @@ REWARDS = (
     Case("AdjustBalance", "UndoAdjustment", add(5), undo_adjustment, stamps_are(17)),
     Case("ApproveAdjustment", "UndoAdjustment", approve, undo_adjustment, stamps_are(37), (add(25),)),
     Case("UndoAdjustment", "AdjustBalance", undo_adjustment, add(5), stamps_are(12), (add(5),)),
-    Case("TieOperator", "TieOperator", tie("ben"), tie(None), lambda counter: known_as(counter, OTTO.id) == "ben"),
 )
-AGAIN = {"ReserveCoupon", "AssignTier", "AdjustBalance", "TieOperator"}
+AGAIN = {"ReserveCoupon", "AssignTier", "AdjustBalance"}
 """What may be said again, as it says how something is to be: it isn't only an undoing."""
-LINKED = {"UseReward", "UseCoupon", "AdjustBalance", "AssignTier"} | {"ReleaseCoupon", "ReserveCoupon", "TieOperator"}
+LINKED = {"UseReward", "UseCoupon", "AdjustBalance", "AssignTier"} | {"ReleaseCoupon", "ReserveCoupon"}
 """What doesn't name what it takes back when it takes the taking back back: it is done anew."""
-
-
-def known_as(counter: Shop, operator_id: str) -> str | None:
-    """Which member an operator is."""
-    return next((each.member_id for each in counter.all(Operator) if each.id == operator_id), None)
 
 
 def held(counter: Shop, case: Case) -> dict[str, tuple[int, ...]]:
@@ -272,4 +262,4 @@ def held(counter: Shop, case: Case) -> dict[str, tuple[int, ...]]:
 def by_whom(command: Command) -> Actor:
     """An operator, and if they say who they are, that one."""
     said = getattr(command, "operator_id", OPERATOR.id)
-    return OTTO if said == OTTO.id and not isinstance(command, TieOperator) else OPERATOR
+    return OTTO if said == OTTO.id else OPERATOR
