@@ -12,6 +12,7 @@ class MessageChannel(StrEnum):
     """How a message reaches a member."""
 
     SMS = "sms"
+    EMAIL = "email"
 
 
 class MessageStatus(StrEnum):

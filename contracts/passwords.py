@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.calls import CareCommand
 from contracts.messages import Event
+from contracts.notifications import MessageChannel
 from contracts.persons import PersonalEvent
-from contracts.values import E164, SEAL_PATTERN, Instant, MemberId, Personal, Reference, Sealed, Text
+from contracts.values import E164, SEAL_PATTERN, Email, Instant, MemberId, Personal, Reference, Sealed, Text
 
 Salt = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Proof = Annotated[str, StringConstraints(pattern=rf"^(?:[0-9a-f]{{64}}|{SEAL_PATTERN})$")]
@@ -49,6 +50,8 @@ class RenewPassword(CareCommand, right="registration.passwords.renewers"):
     """Send a member a new password, or a link to set one."""
 
     way: RenewalWay
+    channel: MessageChannel = MessageChannel.SMS
+    """Through which it is sent."""
 
 
 class SetPassword(CareCommand, right="registration.passwords.setters"):
@@ -72,11 +75,14 @@ class PasswordRenewed(PasswordEvent, PersonalEvent, person="member_id"):
     renewal_id: Reference
     way: RenewalWay
     phone: Personal[E164]
-    """Where it is sent."""
+    """Where it is sent, if by text."""
     first_name: Personal[Text | None]
     language: str
     ends_at: Instant | None
     """When a link stops working."""
+    channel: MessageChannel = MessageChannel.SMS
+    email: Personal[Email | None] = None
+    """Where it is sent, if by email."""
 
 
 class PasswordSet(PasswordEvent):

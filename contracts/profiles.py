@@ -126,6 +126,9 @@ class PhoneChanged(ContactEvent, PersonalEvent, person="member_id"):
 
 
 class EmailChanged(ContactEvent, PersonalEvent, person="member_id"):
-    """A member has another email, and is told by phone."""
+    """A member has another email, and is told by phone and at both emails."""
 
     email: Personal[Email]
+    earlier_email: Personal[Email | None] = None
+    first_name: Personal[Text | None] = None
+    language: Language | None = None

@@ -63,6 +63,8 @@ REFUSALS: Final[dict[str, str]] = {
     "too_many_merges": "A member can't absorb more than {most} others.",
     "language_not_offered": "The programme doesn't speak {language}.",
     "identified_too_often_in_vain": "Too many tries to be this member failed; the next may be made at {again_at}.",
+    "email_missing": "This member has no email.",
+    "email_not_offered": "This is not sent by email.",
     "password_link_invalid": "This link doesn't work any more: ask for a new one.",
     "password_missing": "This member has no password.",
     "password_renewed_too_often": "A new password can be had {most} times an hour; the next at {again_at}.",

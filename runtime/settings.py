@@ -62,6 +62,15 @@ class Settings(BaseSettings):
     sms_port: int = Field(8025, ge=0, le=65_535)
     """Where the stand-in for an SMS provider listens."""
     sms_url: str = "http://127.0.0.1:8025"
+    smtp_host: str | None = None
+    """Who takes emails; without one none is sent."""
+    smtp_port: int = Field(587, ge=1, le=65_535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the way there is kept to oneself: asked for before anything is said, from the beginning, or not at all."""
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_ca_file: Path | None = None
+    """Who vouches for that server, if not those whom the system trusts."""
     tickets_url: str | None = None
     """Where the ticket system is, `https://…`; without one no tickets are closed."""
     tickets_secret: SecretStr | None = None
@@ -95,6 +104,14 @@ class Settings(BaseSettings):
     def _tickets_are_signed(self) -> Self:
         if self.tickets_url is not None and self.tickets_secret is None:
             raise ValueError("tickets_url needs tickets_secret: the ticket system has to know who asks")
+        return self
+
+    @model_validator(mode="after")
+    def _mail_password_is_kept_to_oneself(self) -> Self:
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ValueError("smtp_user and smtp_password go together")
+        if self.smtp_password is not None and self.smtp_security == "none":
+            raise ValueError("smtp_password needs smtp_security: it would go over the line for everybody to read")
         return self
 
     @cached_property

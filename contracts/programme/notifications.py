@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from contracts.codes import CodePurpose
 from contracts.messages import ActorKind
 from contracts.notifications import MessageChannel
-from contracts.values import Code
+from contracts.values import Code, Email
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+SubjectText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 TemplateText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
 
 PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
@@ -30,6 +31,8 @@ PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
     "PhoneChanged.earlier": frozenset({"first_name", "programme", "phone"}),
     "PhoneChanged.new": frozenset({"first_name", "programme"}),
     "EmailChanged": frozenset({"first_name", "programme"}),
+    "EmailChanged.earlier": frozenset({"first_name", "programme"}),
+    "EmailChanged.new": frozenset({"first_name", "programme"}),
     **{
         f"CodeRequested.{purpose}": frozenset({"first_name", "programme", "code", "minutes"}) for purpose in CodePurpose
     },
@@ -38,6 +41,10 @@ PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
 
 NEEDED: Final[Mapping[str, str]] = {"PasswordRenewed.link": "link", "PasswordRenewed.generated": "password"}
 """What a text can't do without."""
+SECRETS: Final = frozenset({"code", "link", "password"})
+"""What never stands in the subject of an email, which is shown where nobody opened it."""
+BY_EMAIL: Final = frozenset({"EmailChanged.earlier", "EmailChanged.new"})
+"""What is told to an email alone."""
 
 
 class Template(BaseModel):
@@ -50,6 +57,10 @@ class Template(BaseModel):
     mailing: Code | None = None
     """The mailing that it is part of, to which members subscribe; a service message, which comes anyway, has none."""
     texts: Mapping[Language, TemplateText]
+    subjects: Mapping[Language, SubjectText] = {}
+    """What an email about it is headed; without any it is never an email."""
+    channels: tuple[MessageChannel, ...] = Field((MessageChannel.SMS,), min_length=1)
+    """Through which a service message is sent, to who has an address there; those of a mailing are the mailing's."""
 
     @field_validator("event")
     @classmethod
@@ -69,6 +80,27 @@ class Template(BaseModel):
             if needed is not None and needed not in placeholders(text):
                 raise ValueError(f"{language}: a text that sends a {needed} must say {{{needed}}}")
         return self
+
+    @model_validator(mode="after")
+    def _known_in_subjects(self) -> Self:
+        for language, subject in self.subjects.items():
+            unknown = placeholders(subject) - (PLACEHOLDERS[self.event] - SECRETS)
+            if unknown:
+                raise ValueError(f"{language}: the subject can't say {{{min(unknown)}}}")
+        if MessageChannel.EMAIL in self.channels and not self.subjects:
+            raise ValueError("what is sent by email needs subjects")
+        if self.event in BY_EMAIL and self.channels != (MessageChannel.EMAIL,):
+            raise ValueError(f"{self.event} is told by email alone: channels: [email]")
+        return self
+
+
+class EmailRules(BaseModel):
+    """Emails to members."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: Email
+    """What they are shown to come from, beside the programme's name."""
 
 
 class Mailing(BaseModel):
@@ -100,6 +132,8 @@ class NotificationRules(BaseModel):
     """How long the second attempt waits; each next one waits twice as long."""
     longest_wait_seconds: float = Field(900, gt=0)
     templates: Mapping[Code, Template]
+    email: EmailRules | None = None
+    """Without them nothing is sent by email."""
     mailings: tuple[Mailing, ...] = ()
     mailings_are_on: bool = True
     """Whether members get mailings about which they have said nothing; false where the law wants them to ask first."""
@@ -125,6 +159,8 @@ class NotificationRules(BaseModel):
         for name, template in self.templates.items():
             if self.default_language not in template.texts:
                 raise ValueError(f"templates.{name} has no text in the default language, {self.default_language}")
+            if template.subjects and self.default_language not in template.subjects:
+                raise ValueError(f"templates.{name} has no subject in the default language, {self.default_language}")
         return self
 
     @model_validator(mode="after")
@@ -142,6 +178,10 @@ class NotificationRules(BaseModel):
     def template_on(self, event: str) -> str | None:
         """The name of the template that is told on an event; None where members aren't told."""
         return next((name for name, template in self.templates.items() if template.event == event), None)
+
+    def may_email(self, template: str | None) -> bool:
+        """Whether what a template says can be an email."""
+        return self.email is not None and template is not None and bool(self.templates[template].subjects)
 
     def wait_seconds(self, attempt: int) -> float:
         """How long to wait after the failure of an attempt, which count from 1."""

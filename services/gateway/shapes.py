@@ -176,6 +176,8 @@ class MessageShown(Shape):
     template: str
     language: str
     recipient: str
+    subject: str
+    """Of an email."""
     text: str
     status: MessageStatus
     status_at: datetime

@@ -13,6 +13,7 @@ from tests.journeys.verifying import everything_kept
 OPERATOR, TILL, APP = ActorKind.OPERATOR, ActorKind.POS, ActorKind.APP
 OPERATOR_ID: Final = "the-operator"
 NEW_PHONE: Final = "+4915112345688"
+NEW_EMAIL: Final = "zqx.ana@example.org"
 PASSWORD: Final = "zqx correct horse"
 
 
@@ -33,6 +34,7 @@ async def is_cared_for_in_a_call(
     assert right["CallerIdentified"]["method"] == "password"
 
     await moves_to_another_phone(punchcard, member_id, call_id, phone)
+    generated = await has_a_password_sent_by_email(punchcard, member_id, call_id)
     await is_in_it(punchcard, call_id, "BlockCard", card_number=card, reason="lost")
     await is_in_it(punchcard, call_id, "UnblockCard", card_number=card, reason="found")
     waits = await eventually(
@@ -55,7 +57,7 @@ async def is_cared_for_in_a_call(
     assert {line["actor"]["call_id"] for line in within} == {call_id}
     (shown,) = await punchcard.read(OPERATOR, f"/v1/members/{member_id}/calls")
     assert (shown["state"], shown["reason"], shown["failed_tries"]) == ("closed", "contact_change", 1)
-    secrets = [PASSWORD.encode(), token.encode()]
+    secrets = [each.encode() for each in (PASSWORD, token, generated)]
     assert [place async for place, text in everything_kept(settings) if any(each in text for each in secrets)] == []
 
 
@@ -83,6 +85,31 @@ async def moves_to_another_phone(punchcard: Punchcard, member_id: str, call_id: 
     assert (await punchcard.read(OPERATOR, f"/v1/members/{member_id}"))["phone"] == NEW_PHONE
     assert await read_in(punchcard, phone, rf"(…{NEW_PHONE[-3:]})")
     assert await read_in(punchcard, NEW_PHONE, r"(we write to you at this number)")
+
+
+async def has_a_password_sent_by_email(punchcard: Punchcard, member_id: str, call_id: str) -> str:
+    """To another email than they had: both are told of the change; they show who they are by the password."""
+    about = {"member_id": member_id, "call_id": call_id}
+    earlier = (await punchcard.read(OPERATOR, f"/v1/members/{member_id}"))["email"]
+    changed = await punchcard.done(OPERATOR, "ChangeEmail", **about, email=NEW_EMAIL)
+    assert not {"email", "earlier_email"} & changed["EmailChanged"].keys()
+    assert await mailed(punchcard, earlier, r"(writes to another address)")
+    assert await mailed(punchcard, NEW_EMAIL, r"(writes to you at this address)")
+
+    await punchcard.done(OPERATOR, "RenewPassword", **about, way="generated", channel="email")
+    password = await mailed(punchcard, NEW_EMAIL, r"your new password is (\S+)")
+    proven = await punchcard.done(OPERATOR, "IdentifyByPassword", **about, operator_id=OPERATOR_ID, password=password)
+    assert proven["CallerIdentified"]["method"] == "password"
+    return password
+
+
+async def mailed(punchcard: Punchcard, to: str, sought: str) -> str:
+    """What an email to somebody says, once it has come."""
+
+    async def look() -> list[str]:
+        return [match[1] for text in punchcard.mailbox.texts_to(to) if (match := re.search(sought, text))]
+
+    return (await eventually(look, bool, "the email"))[0]
 
 
 async def read_in(punchcard: Punchcard, phone: str, sought: str) -> str:

@@ -19,6 +19,7 @@ from runtime.settings import Settings
 from services.gateway.keys import create_key
 from services.gateway.server import running
 from services.sms_standin.app import create_app as create_standin
+from tests.mailbox import Mailbox, listening
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 30.0
@@ -26,10 +27,11 @@ PATIENCE_SECONDS = 30.0
 
 @dataclass
 class Punchcard:
-    """What a journey talks to: the gateway as each kind of caller, and the phone network."""
+    """What a journey talks to: the gateway as each kind of caller, the phone network, and where emails come."""
 
     url: str
     sms: httpx.AsyncClient
+    mailbox: Mailbox
     callers: dict[ActorKind, httpx.AsyncClient]
     processes: list[Process]
 
@@ -78,12 +80,17 @@ async def everything(settings: Settings) -> AsyncIterator[Punchcard]:
     port = free_port()
     settings = settings.model_copy(update={"sms_port": port, "sms_url": f"http://{settings.host}:{port}"})
     programme = Programme.read(settings.programme_file)
+    mailbox = Mailbox(port=free_port())
+    settings = settings.model_copy(
+        update={"smtp_host": "127.0.0.1", "smtp_port": mailbox.port, "smtp_security": "none"}
+    )
     processes = [Process(importlib.import_module(f"workers.{name}").worker, programme, settings) for name in WORKERS]
     kinds = (ActorKind.POS, ActorKind.APP, ActorKind.OPERATOR)
     keys = {kind: create_key(settings.keys_file, f"the-{kind}", kind) for kind in kinds}
 
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(standin(settings))
+        await stack.enter_async_context(listening(mailbox))
         tasks = [asyncio.create_task(process.run()) for process in processes]
         stack.push_async_callback(stopped, processes, tasks)
         gateway = await stack.enter_async_context(running(settings))
@@ -95,7 +102,7 @@ async def everything(settings: Settings) -> AsyncIterator[Punchcard]:
             for kind, key in keys.items()
         }
         await until_ready(processes, tasks, callers[ActorKind.OPERATOR])
-        yield Punchcard(gateway.url, sms, callers, processes)
+        yield Punchcard(gateway.url, sms, mailbox, callers, processes)
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""How members are reached from now on: both numbers hear of a change, and later texts go to the new one."""
+"""How members are reached from now on: both addresses hear of a change, and later messages go to the new one."""
 
 from typing import Annotated
 
@@ -36,11 +36,20 @@ def note_new_email(
     context: Context,
 ) -> Changes:
     known = contact or Contact(id=event.member_id)
+    if known.is_removed:
+        return
     news = context.version or 0
     if is_newer(news, known, known.email_news):
         changed = later(known).evolve(email=event.email, email_news=news)
         yield changed
         contact = contact and changed
+    for which, email in (("earlier", event.earlier_email), ("new", event.email)):
+        reached = known.evolve(
+            email=email,
+            first_name=event.first_name,
+            language=event.language or context.programme.notifications.default_language,
+        )
+        yield queued(notice_of(f"EmailChanged.{which}", context), reached, context)
     yield from told(notice_of("EmailChanged", context), event.member_id, heir or contact, waiting, context)
 
 

@@ -6,6 +6,8 @@ message and attempt: `runtime/rounds.py` says why nothing more is needed.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import parseaddr
 from typing import Any, Final, Protocol
 
 import httpx
@@ -19,13 +21,24 @@ from runtime.breaker import Breaker
 from runtime.provider import REQUEST_SECONDS, HttpProvider, ProviderAway, ProviderRefused
 from runtime.rounds import Finds, Publish, Rounds, TakeLeases
 from runtime.serve import Beside
+from runtime.smtp import SmtpProvider, SmtpServer
 from runtime.vault import NO_VAULT, Vault
 from workers.notifications.documents import OPEN, Message
 
 COURIER: Final = Actor(kind=ActorKind.WORKER, id="notifications-courier")
 STATUSES: Final = [status.value for status in OPEN]
 
-__all__ = ["COURIER", "Courier", "ProviderAway", "ProviderRefused", "SmsProvider", "attempt_name", "report_id", "run"]
+__all__ = [
+    "COURIER",
+    "Courier",
+    "EmailProvider",
+    "ProviderAway",
+    "ProviderRefused",
+    "SmsProvider",
+    "attempt_name",
+    "report_id",
+    "run",
+]
 
 
 class Provider(Protocol):
@@ -67,6 +80,57 @@ class SmsProvider(HttpProvider):
             return Accepted.model_validate_json(response.content).reference
         except ValidationError:
             return None  # taken all the same, only without a reference that we can read
+
+
+class EmailProvider(SmtpProvider):
+    """An SMTP server that takes emails."""
+
+    async def send(self, message: Message) -> str | None:
+        """Hand a message over as an email; its id makes the email's own, so that a second copy is known as one.
+
+        Raises:
+            ProviderAway: it could not be handed over now.
+            ProviderRefused: it never will be.
+        """
+        address = parseaddr(message.sender)[1]
+        if parseaddr(message.recipient)[1] != message.recipient:
+            raise ProviderRefused("email_unwritable")  # somebody else's, or several, once a server has read it
+        try:
+            mail = written(message, address.rpartition("@")[2])
+        except ValueError as error:
+            raise ProviderRefused("email_unwritable") from error
+        await self.hand_over(mail, address, message.recipient)
+        return None
+
+
+def written(message: Message, domain: str) -> EmailMessage:
+    """A message as an email.
+
+    Raises:
+        ValueError: something of it would end a header and begin another.
+    """
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = message.sender, message.recipient, message.subject
+    mail["Date"], mail["Message-ID"] = message.queued_at, f"<{message.id}@{domain}>"
+    mail.set_content(message.text)
+    mail["Auto-Submitted"], mail["Content-Language"] = "auto-generated", message.language
+    return mail
+
+
+class NoProvider:
+    """Stands where a channel has no provider: what is to go through it fails, and says why."""
+
+    def __init__(self, code: str) -> None:
+        self.breaker = Breaker()
+        self._code = code
+
+    async def send(self, message: Message) -> str | None:  # noqa: ARG002 - as every provider takes it
+        """Refuse a message.
+
+        Raises:
+            ProviderRefused: always.
+        """
+        raise ProviderRefused(self._code)
 
 
 class Courier(Rounds[Message]):
@@ -156,6 +220,11 @@ def report_id(message: Message, report: RecordDelivery | DeferMessage) -> str:
 async def run(beside: Beside) -> None:
     """Carry messages beside the worker's batches until the process ends."""
     async with httpx.AsyncClient(base_url=beside.settings.sms_url, timeout=REQUEST_SECONDS) as client:
-        providers = {MessageChannel.SMS: SmsProvider(client)}
+        server = SmtpServer.of(beside.settings)
+        email = NoProvider("email_not_set_up") if server is None else EmailProvider(server)
+        providers: dict[MessageChannel, Provider] = {
+            MessageChannel.SMS: SmsProvider(client),
+            MessageChannel.EMAIL: email,
+        }
         vault = Vault.of(beside.settings)
         await Courier(beside.reader, beside.publish, beside.take_leases, providers, vault).run(beside.stop)

@@ -80,13 +80,17 @@ def resend_message(
     if message.code_id is not None:
         raise Refused("message_has_code")
 
+    recipient = contact.address(message.channel)
+    if not recipient:
+        raise Refused("email_missing")
+
     rules = context.programme.notifications
     again = message.evolve(
-        id=message_id_of(contact.id, message.template, context.id),
+        id=message_id_of(contact.id, message.template, context.id, message.channel),
         member_id=contact.id,
         cause=context.id,
         correlation_id=context.correlation_id,
-        recipient=contact.phone,
+        recipient=recipient,
         status=MessageStatus.QUEUED,
         status_at=context.now,
         queued_at=context.now,

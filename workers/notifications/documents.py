@@ -74,6 +74,10 @@ class Contact(Document):
         """Whether the member's registration came in."""
         return bool(self.phone) and not self.is_awaited
 
+    def address(self, channel: MessageChannel) -> str:
+        """Where they are reached through a channel; empty where they aren't."""
+        return self.phone if channel is MessageChannel.SMS else self.email or ""
+
     def choice(self, mailing: str, channel: MessageChannel) -> Choice | None:
         """What they have said about a mailing and a channel; None if nothing."""
         return next((each for each in self.choices if (each.mailing, each.channel) == (mailing, channel)), None)
@@ -100,6 +104,8 @@ class Message(Document):
     recipient: Personal[str]
     text: Personal[str]
     """As it is sent; where a code goes into it, `CODE_MASK` stands in its place."""
+    subject: Personal[str] = ""
+    """Of an email."""
     code_id: str | None = None
     """Names the code that goes into it; with purpose and recipient, what that is derived from."""
     code_purpose: str | None = None

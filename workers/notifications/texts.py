@@ -1,7 +1,8 @@
 """From an event to the message that tells a member of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from email.utils import formataddr
 from hashlib import blake2b
 from typing import Final
 
@@ -16,9 +17,10 @@ LONGEST_TEXT: Final = 1_530
 """Characters: ten joined segments of 153 are the most that networks carry."""
 
 
-def message_id_of(member_id: str, template: str, cause: str) -> str:
-    """The id of the only message about a cause: 32 hexadecimal digits."""
-    return blake2b(f"{member_id}\n{template}\n{cause}".encode(), digest_size=16).hexdigest()
+def message_id_of(member_id: str, template: str, cause: str, channel: MessageChannel = MessageChannel.SMS) -> str:
+    """The id of the only message about a cause through a channel: 32 hexadecimal digits."""
+    also = "" if channel is MessageChannel.SMS else f"\n{channel.value}"
+    return blake2b(f"{member_id}\n{template}\n{cause}{also}".encode(), digest_size=16).hexdigest()
 
 
 def masked(card_number: str) -> str:
@@ -36,17 +38,36 @@ def spoken(rules: NotificationRules, template: str, language: str) -> str:
     return language if language in rules.templates[template].texts else rules.default_language
 
 
-def queued(notice: Notice, contact: Contact, context: Context) -> tuple[Message, MessageQueued] | tuple[()]:
-    """The message that tells a member of something, and the event that it waits; nothing if either is silent."""
+def headed(rules: NotificationRules, template: str, language: str, words: Mapping[str, str]) -> str:
+    """The subject of an email, on one line; in the programme's default language where the member's has none."""
+    subjects = rules.templates[template].subjects
+    subject = subjects.get(language, subjects[rules.default_language])
+    return " ".join(subject.format_map(words).split())
+
+
+def reaches(contact: Contact, template: str, channel: MessageChannel, rules: NotificationRules) -> bool:
+    """Whether what a template says can get to a member through a channel."""
+    is_offered = channel is MessageChannel.SMS or rules.may_email(template)
+    return is_offered and contact.address(channel) != ""
+
+
+def channels_of(template: str, contact: Contact, rules: NotificationRules) -> Iterator[MessageChannel]:
+    """Through which channels a member is told something: of a mailing through those that they want."""
+    mailing = rules.templates[template].mailing
+    part = None if mailing is None else rules.mailing(mailing)
+    for channel in rules.templates[template].channels if part is None else part.channels:
+        is_wanted = part is None or contact.wants(part.code, channel, by_default=rules.mailings_are_on)
+        if is_wanted and reaches(contact, template, channel, rules):
+            yield channel
+
+
+def queued(notice: Notice, contact: Contact, context: Context) -> tuple[Message | MessageQueued, ...]:
+    """The messages that tell a member of something, and the events that they wait; none if either is silent."""
     rules = context.programme.notifications
     template = rules.template_on(notice.event)
     expires_at = notice.noticed_at + timedelta(minutes=rules.lifetime_minutes)
     if template is None or expires_at <= context.now:
         return ()
-    mailing = rules.templates[template].mailing
-    if mailing is not None and not contact.wants(mailing, MessageChannel.SMS, by_default=rules.mailings_are_on):
-        return ()
-
     words = {
         "card": notice.subject,
         "phone": notice.subject,
@@ -55,8 +76,11 @@ def queued(notice: Notice, contact: Contact, context: Context) -> tuple[Message,
         "tier": notice.subject,
         "coupon": notice.code,
     }
-    message = drafted(template, contact, words, notice.cause, expires_at, context)
-    return message, queued_event(message)
+    messages = [
+        drafted(template, contact, words, notice.cause, expires_at, context, channel)
+        for channel in channels_of(template, contact, rules)
+    ]
+    return tuple(each for message in messages for each in (message, queued_event(message)))
 
 
 def drafted(
@@ -66,23 +90,27 @@ def drafted(
     cause: str,
     expires_at: datetime,
     context: Context,
+    channel: MessageChannel = MessageChannel.SMS,
 ) -> Message:
     """A template's text to somebody, in their language, due now; names and the programme go in besides the words."""
     rules = context.programme.notifications
     language = spoken(rules, template, to.language)
     nameless = rules.nameless.get(language, rules.nameless[rules.default_language])
-    addressed = {"first_name": (to.first_name or nameless)[:LONGEST_NAME], "programme": context.programme.name}
+    name = context.programme.name
+    filled = {"first_name": (to.first_name or nameless)[:LONGEST_NAME], "programme": name, **words}
+    email = rules.email if channel is MessageChannel.EMAIL else None
     return Message(
-        id=message_id_of(to.id, template, cause),
+        id=message_id_of(to.id, template, cause, channel),
         member_id=to.id,
-        channel=MessageChannel.SMS,
+        channel=channel,
         template=template,
         language=language,
         cause=cause,
         correlation_id=context.correlation_id,
-        sender=rules.sender,
-        recipient=to.phone,
-        text=written(rules, template, language, {**addressed, **words}),
+        sender=rules.sender if email is None else formataddr((name, email.address)),
+        recipient=to.address(channel),
+        subject="" if email is None else headed(rules, template, language, filled),
+        text=written(rules, template, language, filled),
         queued_at=context.now,
         due_at=context.now,
         expires_at=expires_at,

@@ -121,6 +121,9 @@ def change_email(
         card_numbers=member.card_numbers,
         spends_at=None if is_spelling or member.email is None else cooled_off(context),
         email=command.email,
+        earlier_email=None if is_spelling else member.email,
+        first_name=member.first_name,
+        language=member.language,
     )
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
+from contracts.notifications import MessageChannel
 from runtime.documents import Document, Part
 
 
@@ -28,6 +29,8 @@ class Password(Document):
     renewal_id: str | None = None
     """Of a link that still works: its token derives from it."""
     renewal_ends_at: datetime | None = None
+    renewal_channel: MessageChannel = MessageChannel.SMS
+    """Through which the link was sent."""
     renewed_at: tuple[datetime, ...] = ()
     """The last renewals, for their limit."""
 

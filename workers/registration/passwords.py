@@ -4,6 +4,7 @@ import hmac
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
+from contracts.notifications import MessageChannel
 from contracts.passwords import (
     PURPOSE,
     PasswordRenewed,
@@ -38,11 +39,17 @@ def renew_password(
     refuse_outside_call(command.call_id, call, context, member)
     if call is None or not call.has_identified(member.id):
         refuse_sleeper(member, context)
+    refuse_unreached(command, member, context)
     held = password or Password(id=member.id)
     recent = refuse_more_renewals(held, rules.renewals_an_hour, context)
 
     renewal_id = context.new_id()
-    renewed = held.evolve(renewed_at=(*recent, context.now), renewal_id=None, renewal_ends_at=None)
+    renewed = held.evolve(
+        renewed_at=(*recent, context.now),
+        renewal_id=None,
+        renewal_ends_at=None,
+        renewal_channel=command.channel,
+    )
     ends_at: datetime | None = None
     if command.way is RenewalWay.LINK:
         ends_at = context.now + timedelta(minutes=rules.link_minutes)
@@ -57,6 +64,8 @@ def renew_password(
         first_name=member.first_name,
         language=member.language,
         ends_at=ends_at,
+        channel=command.channel,
+        email=member.email if command.channel is MessageChannel.EMAIL else None,
     )
 
 
@@ -82,6 +91,26 @@ def set_password(
     yield PasswordSet(member_id=member.id)
 
 
+def refuse_unreached(command: RenewPassword, member: Member, context: Context) -> None:
+    """Refuse to send by email what isn't sent so, or to who has none.
+
+    Raises:
+        Refused: `email_not_offered` or `email_missing`.
+    """
+    if command.channel is not MessageChannel.EMAIL:
+        return
+    rules = context.programme.notifications
+    if not rules.may_email(rules.template_on(f"PasswordRenewed.{command.way}")):
+        raise Refused("email_not_offered")
+    if member.email is None:
+        raise Refused("email_missing")
+
+
+def address_of(member: Member, channel: MessageChannel) -> str:
+    """Where what a member is sent goes; what is sent derives from it, so that it counts for no other address."""
+    return member.phone if channel is MessageChannel.SMS else member.email or ""
+
+
 def refuse_more_renewals(password: Password, most: int, context: Context) -> tuple[datetime, ...]:
     """Say when a password was renewed within the hour, the first of all first; nobody is sent one after the other.
 
@@ -98,7 +127,7 @@ def refuse_more_renewals(password: Password, most: int, context: Context) -> tup
 def generated(password: Password, renewal_id: str, member: Member, context: Context) -> Password:
     """The password that the member is sent; it derives from the renewal's id, here and where it is sent."""
     salt = context.new_id()
-    text = context.vault.password(PURPOSE, renewal_id, member.phone)
+    text = context.vault.password(PURPOSE, renewal_id, address_of(member, password.renewal_channel))
     proof = proof_of(unstretched(text, salt))
     return password.evolve(salt=salt, stretch=None, hash=hash_of(member.id, proof, context), set_at=context.now)
 
@@ -107,7 +136,7 @@ def is_token_of(password: Password, token: str, member: Member, context: Context
     """Whether a token is that of the link which a member was sent last, and which still works."""
     if password.renewal_id is None or password.renewal_ends_at is None or password.renewal_ends_at <= context.now:
         return False
-    right = context.vault.token(PURPOSE, password.renewal_id, member.phone)
+    right = context.vault.token(PURPOSE, password.renewal_id, address_of(member, password.renewal_channel))
     return hmac.compare_digest(token.encode(), right.encode())
 
 

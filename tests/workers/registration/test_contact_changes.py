@@ -185,7 +185,15 @@ class TestChangeEmail:
         assert said.document(EmailClaim) == EmailClaim(id="ana@example.com", member_id=ANA)
         assert said.erased == [Erase(EmailClaim, "ana@example.org")]
         assert said.events == [
-            EmailChanged(member_id=ANA, card_numbers=(NUMBER,), spends_at=COOLED_OFF, email="ana@example.com")
+            EmailChanged(
+                member_id=ANA,
+                card_numbers=(NUMBER,),
+                spends_at=COOLED_OFF,
+                email="ana@example.com",
+                earlier_email="Ana@Example.org",
+                first_name="Ana",
+                language="en",
+            )
         ]
 
     def test_the_first_one_lets_spending_go_on(self) -> None:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from contracts.identification import IdentificationMethod
+from contracts.notifications import MessageChannel
 from contracts.passwords import (
     PURPOSE,
     PasswordRenewed,
@@ -22,7 +23,7 @@ from contracts.programme.identification import PasswordRules
 from runtime.decisions import Context
 from runtime.vault import with_seals
 from tests.decisions import NOON, TILL, VAULT, Told, decide, refused
-from tests.workers.registration.people import ANA, APP, OPERATOR, PHONE, at, member
+from tests.workers.registration.people import ANA, APP, EMAIL, OPERATOR, PHONE, at, member
 from tests.workers.registration.test_calls import CALL, CALLING, REQUIRED, talking
 from workers.registration.password_documents import Password, Stretch
 from workers.registration.passwords import is_right_proof, renew_password, set_password
@@ -120,6 +121,47 @@ class TestRenewPassword:
     def test_is_refused_to_tills(self) -> None:
         with refused("actor_not_allowed", actor="pos"):
             renewed(actor=TILL)
+
+
+class TestRenewalByEmail:
+    """What is sent to an email derives from it, and counts for no other address."""
+
+    def mailed(self, way: RenewalWay = RenewalWay.LINK, *, is_offered: bool = True, **changes: Any) -> Told:
+        command = RenewPassword(member_id=ANA, way=way, channel=MessageChannel.EMAIL)
+        context = by()
+        if not is_offered:
+            silent = context.programme.notifications.model_copy(update={"email": None})
+            context.programme = context.programme.model_copy(update={"notifications": silent})
+        return decide(renew_password, command, member=member(**changes), context=context)
+
+    def test_says_where_it_goes(self) -> None:
+        renewal = self.mailed().events[0]
+        assert isinstance(renewal, PasswordRenewed)
+        assert (renewal.channel, renewal.email) == (MessageChannel.EMAIL, EMAIL)
+
+    def test_by_a_link_is_set_with_the_token_that_the_email_had(self) -> None:
+        password = self.mailed().document(Password)
+        right = VAULT.token(PURPOSE, str(password.renewal_id), EMAIL)
+        with refused("password_link_invalid"):
+            decide(set_password, setting(token_of(password)), member=member(), password=password, context=by())
+        said = decide(set_password, setting(right), member=member(), password=password, context=by())
+        assert said.events == [PasswordSet(member_id=ANA)]
+        with refused("password_link_invalid"):
+            elsewhere = member(email="new@example.org")
+            decide(set_password, setting(right), member=elsewhere, password=password, context=by())
+
+    def test_by_one_that_is_generated_is_the_one_in_the_email(self) -> None:
+        said = self.mailed(RenewalWay.GENERATED)
+        password, renewal = said.document(Password), said.events[0]
+        assert isinstance(renewal, PasswordRenewed)
+        sent = VAULT.password(PURPOSE, renewal.renewal_id, EMAIL)
+        assert is_right_proof(password, proof_of(unstretched(sent, str(password.salt))), by())
+
+    def test_is_refused_to_who_has_none_and_where_none_is_sent(self) -> None:
+        with refused("email_missing"):
+            self.mailed(email=None)
+        with refused("email_not_offered"):
+            self.mailed(is_offered=False)
 
 
 class TestSetPassword:
