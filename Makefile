@@ -53,7 +53,7 @@ simulate: $(DEV) ## the machine on simulated servers: SEEDS=2000, again SEED=7, 
 
 histories: $(DEV) ## random histories of accounts against a model of the rules: HISTORIES=2000, MUTANTS=1 or names
 	@$(if $(MUTANTS),$(if $(HISTORIES),HISTORIES=$(HISTORIES)) $(PYTHON) -m tests.workers.rewards.mutants $(filter-out 1,$(MUTANTS)), \
-	    HISTORIES=$(or $(HISTORIES),2000) $(PYTHON) -m pytest -q tests/workers/rewards/test_against_model.py)
+	    HISTORIES=$(or $(HISTORIES),2000) $(PYTHON) -m pytest -q --timeout 0 tests/workers/rewards/test_against_model.py)
 
 docs: $(DEV) ## write AsyncAPI, JSON Schemas, message catalogue and settings under docs/
 	@$(PYTHON) -m services.cli docs

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from pydantic import SecretStr
 from pymongo import MongoClient
 
@@ -16,6 +18,8 @@ from tests.servers import Servers, running_servers
 # Every run tries the same examples, however slow the machine; `--hypothesis-profile default` looks for new ones.
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
+# Nor may they depend on which tests run beside them: it would draw constants out of whatever modules are loaded.
+providers._get_local_constants = Constants
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

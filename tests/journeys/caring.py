@@ -35,6 +35,11 @@ async def is_cared_for_in_a_call(
 
     await moves_to_another_phone(punchcard, member_id, call_id, phone)
     generated = await has_a_password_sent_by_email(punchcard, member_id, call_id)
+    page = await punchcard.read(OPERATOR, f"/v1/members/{member_id}/page")
+    assert [each["id"] for each in page["open_calls"]] == [call_id]
+    assert page["open_calls"] == page["calls"]
+    assert page["favourites"]["products"] == []
+    assert {each["is_on"] for each in page["subscriptions"]} == {True}
     await is_in_it(punchcard, call_id, "BlockCard", card_number=card, reason="lost")
     await is_in_it(punchcard, call_id, "UnblockCard", card_number=card, reason="found")
     waits = await eventually(

@@ -58,17 +58,20 @@ class Everything(SideBySide):
     """Three cards, four receipts and whatever can be done to them, in any order, each said twice."""
 
     seen: set[str]
+    tied: str | None = None
+    """Which member one of the operators was said to be."""
 
     @initialize(
         shortfall=st.sampled_from(Shortfall),
         exceeding=st.sampled_from(Exceeding),
         is_known=st.sampled_from([True, True, True, False]),
+        together=st.booleans(),
     )
-    def begin(self, shortfall: Shortfall, exceeding: Exceeding, is_known: bool) -> None:
+    def begin(self, shortfall: Shortfall, exceeding: Exceeding, is_known: bool, together: bool = False) -> None:
         self.shop = Shop(PROGRAMME.model_copy(update={"rewards": model_rules(shortfall, exceeding)}))
         may_exceed = exceeding is Exceeding.SHORTFALL
         self.model = Model(self.shop.now, Switches(shortfall.value, may_exceed), NUMBERS)
-        self.office = Office()
+        self.office = Office(together=together)
         self.bought_at = {}
         self.known = {Reward: [], Coupon: [], Adjustment: []}
         self.seen = set()
@@ -210,9 +213,10 @@ class Everything(SideBySide):
     )
     def adjust_and_go_on(self, card: int, amount: int, operator: Actor, what: str, member: str | None) -> None:
         self.adjust(card, "stamps", amount, OPERATOR, None)
-        if self.model.members.get(OPERATOR.id) != member:
+        if self.tied != member:
+            self.tied = member
             self.shop.say(OperatorTied(operator_id=OPERATOR.id, member_id=member), OTTO)
-            self.model.members[OPERATOR.id] = member
+            self.model.tie(OPERATOR.id, member)
         self.go_on(card, LAST_OF_ALL, operator, what)
 
     @rule(
@@ -271,4 +275,8 @@ class Everything(SideBySide):
             assert card.state.value == self.model.cards[number].state
             if card.state is CardState.REPLACED and card.replaced_by is not None:
                 assert self.model.owns(number, self.model.cards[card.replaced_by].account)
+        for member, cards in self.office.in_use.items():
+            accounts = {self.model.cards[each].account for each in cards}
+            together = self.office.together or self.office.absorbed not in (None, member)
+            assert not together or len(accounts) <= 1, "one member collects in several accounts"
         explanations_add_up(self.shop)

@@ -18,14 +18,19 @@ COFFEES: Final = ((12, 4_000, True),)
 FOOD: Final = ((4, 4_000, False),)
 
 
-def told(story: Story, shortfall: Shortfall = Shortfall.DEBT, exceeding: Exceeding = Exceeding.REFUSE) -> None:
+def told(
+    story: Story,
+    shortfall: Shortfall = Shortfall.DEBT,
+    exceeding: Exceeding = Exceeding.REFUSE,
+    together: bool = False,
+) -> None:
     """Tell a story, and look at what both hold after it.
 
     Raises:
         Exception: they differ, in an answer or in what they hold.
     """
     machine = AgainstModel()
-    machine.begin(shortfall, exceeding, is_known=False)
+    machine.begin(shortfall, exceeding, is_known=False, together=together)
     story(machine)
     machine.holds_what_the_model_holds()
     machine.teardown()

@@ -268,4 +268,31 @@ CAPS_TIERS_CARDS: Final[Mapping[str, Mutation]] = {
     "older_news_of_a_card_overrules_newer": (documents.Card.told, "version <= self.news", "False"),
     "a_deleted_cards_balance_is_shown": (receipts.shown, "card.state is CardState.DELETED", "False"),
 }
-MUTATIONS: Final[Mapping[str, Mutation]] = {**LEDGER, **PURCHASES, **REWARDS, **BY_HAND, **CAPS_TIERS_CARDS}
+MEMBERS: Final[Mapping[str, Mutation]] = {
+    "a_merged_members_card_goes_on_by_itself": (
+        joining.pooled,
+        "pool_number is not None and pool_number != card.id",
+        "False",
+    ),
+    "a_second_card_goes_on_by_itself": (joining.pooled, "pool_number is not None and pool_number != card.id", "False"),
+    "cards_stay_with_an_account_that_went_into_another": (
+        joining.joined,
+        "for each in led if each.id != card.id",
+        "for each in ()",
+    ),
+    "what_went_into_an_account_stays_there_when_that_goes": (
+        joining.redirected,
+        "for each in closed",
+        "for each in ()",
+    ),
+    "older_news_of_a_cards_holder_overrules_newer": (joining.held_by, "version <= card.holder_news", "False"),
+    "operators_adjust_whom_their_own_record_absorbed": (own_account.is_own, "{own.id, *own.absorbed}", "{own.id}"),
+}
+MUTATIONS: Final[Mapping[str, Mutation]] = {
+    **LEDGER,
+    **PURCHASES,
+    **REWARDS,
+    **BY_HAND,
+    **CAPS_TIERS_CARDS,
+    **MEMBERS,
+}

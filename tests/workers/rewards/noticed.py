@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from contracts.programme.adjustments import Exceeding
 from contracts.programme.rewards import Shortfall
-from tests.workers.rewards import directed, directed_accounts
+from tests.workers.rewards import directed, directed_accounts, directed_members
 from tests.workers.rewards.directed import Story, told
 
 
@@ -15,6 +15,7 @@ class Telling(NamedTuple):
     story: Story
     shortfall: Shortfall = Shortfall.DEBT
     exceeding: Exceeding = Exceeding.REFUSE
+    together: bool = False
 
     def tell(self) -> None:
         """Tell it.
@@ -22,7 +23,7 @@ class Telling(NamedTuple):
         Raises:
             Exception: the worker and the model differ.
         """
-        told(self.story, self.shortfall, self.exceeding)
+        told(self.story, self.shortfall, self.exceeding, self.together)
 
 
 MAY_OWE: Final = (Shortfall.DEBT, Exceeding.SHORTFALL)
@@ -155,5 +156,15 @@ NOTICED_BY: Final[Mapping[str, Telling]] = {
     ),
     "older_news_of_a_card_overrules_newer": Telling(directed_accounts.a_block_is_heard_of_after_its_end),
     "a_deleted_cards_balance_is_shown": Telling(directed_accounts.a_deleted_card_gets_a_price_back),
+    "a_merged_members_card_goes_on_by_itself": Telling(directed_members.two_members_become_one),
+    "a_second_card_goes_on_by_itself": Telling(directed_members.a_member_gets_a_second_card, together=True),
+    "cards_stay_with_an_account_that_went_into_another": Telling(
+        directed_members.a_member_with_two_cards_is_absorbed, together=True
+    ),
+    "what_went_into_an_account_stays_there_when_that_goes": Telling(
+        directed_members.a_member_with_two_cards_is_absorbed, together=True
+    ),
+    "older_news_of_a_cards_holder_overrules_newer": Telling(directed_members.a_merge_is_heard_of_before_a_link),
+    "operators_adjust_whom_their_own_record_absorbed": Telling(directed_members.an_operator_absorbs_somebody),
 }
 """By the name of a mutant."""

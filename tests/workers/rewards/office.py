@@ -1,4 +1,4 @@
-"""Cards as they really are, and the news of them that is still on its way to the rewards worker."""
+"""Cards and members as they really are, and the news of them that is still on its way to the rewards worker."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,11 +11,14 @@ from contracts.cards import (
     CardIssued,
     CardKind,
     CardLinked,
+    CardMerged,
     CardReplaced,
     CardRestored,
     CardState,
     CardUnblocked,
 )
+from contracts.merging import MembersMerged
+from contracts.messages import Event
 from tests.workers.rewards.counter import ANA, NUMBER, OTHER
 
 THIRD: Final = "378282246310005"
@@ -25,9 +28,9 @@ BEN: Final = "ben"
 
 @dataclass(frozen=True)
 class News:
-    """Something that happened to a card."""
+    """Something that happened to a card or to members."""
 
-    event: CardEvent
+    event: Event
     version: int
     at: datetime
 
@@ -48,9 +51,16 @@ class Truth:
 
 @dataclass
 class Office:
-    """Issues, links, blocks, replaces, deletes and restores cards, each only where its state allows it."""
+    """Issues, links, blocks, replaces, deletes and restores cards, each only where its state allows it; merges once."""
 
     cards: dict[str, Truth] = field(default_factory=dict)
+    in_use: dict[str, list[str]] = field(default_factory=lambda: {ANA: [], BEN: []})
+    """Members' cards."""
+    absorbed: str | None = None
+    together: bool = False
+    """Whether the programme lets all cards of a member collect in one account."""
+    pools: dict[str, str | None] = field(default_factory=lambda: {ANA: None, BEN: None})
+    """The card in whose account all of a member's collect, if they do."""
     mail: list[News] = field(default_factory=list)
 
     def tell(self, card: Truth, event: CardEvent, at: datetime) -> None:
@@ -90,11 +100,25 @@ class Office:
         card = self.cards[number] = Truth(number, CardState.TO_ISSUE, first=number)
         self.tell(card, CardIssued(card_number=number, kind=CardKind.PHYSICAL, category="normal"), at)
 
-    def link(self, number: str, at: datetime, member: str | None = None, replaces: str | None = None) -> None:
+    def survivor(self, member: str) -> str:
+        """Who a member is by now."""
+        return member if member != self.absorbed else (BEN if member == ANA else ANA)
+
+    def use(self, member: str, number: str) -> str | None:
+        """A member has one more card in use; says where it collects, if they have or get such a pool."""
+        cards = self.in_use[member]
+        first = cards[0] if self.together and len(cards) == 1 else None
+        other = number if self.absorbed not in (None, member) else None
+        self.pools[member] = self.pools[member] or first or other
+        cards.append(number)
+        return self.pools[member]
+
+    def link(self, number: str, at: datetime) -> None:
         card = self.cards[number]
+        member = card.member = self.survivor(ANA if number == NUMBER else BEN)
         card.state, card.version = CardState.ACTIVE, card.version + 1
-        card.member = member or (ANA if number == NUMBER else BEN)
-        self.tell(card, CardLinked(card_number=number, member_id=card.member, category="normal", replaces=replaces), at)
+        pool = self.use(member, number)
+        self.tell(card, CardLinked(card_number=number, member_id=member, category="normal", pool_number=pool), at)
 
     def block(self, number: str, at: datetime) -> None:
         card = self.cards[number]
@@ -110,16 +134,22 @@ class Office:
         card = self.cards[number]
         card.was, card.state, card.version = card.state, CardState.DELETED, card.version + 1
         stopped_at = card.blocked_at or at
+        assert card.member is not None
+        self.in_use[card.member].remove(number)
         self.tell(card, CardDeleted(card_number=number, member_id=card.member, stopped_at=stopped_at), at)
 
     def restore(self, number: str, at: datetime) -> None:
         card = self.cards[number]
+        assert card.member is not None
         card.state, card.version = card.was, card.version + 1
-        self.tell(
-            card,
-            CardRestored(card_number=number, member_id=card.member, state=card.was, stopped_at=card.blocked_at),
-            at,
+        restored = CardRestored(
+            card_number=number,
+            member_id=card.member,
+            state=card.was,
+            stopped_at=card.blocked_at,
+            pool_number=self.use(card.member, number),
         )
+        self.tell(card, restored, at)
 
     def replace(self, number: str, at: datetime) -> None:
         card = self.cards[number]
@@ -138,4 +168,31 @@ class Office:
             stopped_at=card.blocked_at,
         )
         self.tell(card, replaced, at)
-        self.link(by, at, card.member, replaces=number)
+        new, member = self.cards[by], card.member
+        assert member is not None
+        new.member, new.state, new.version = member, CardState.ACTIVE, new.version + 1
+        cards = self.in_use[member]
+        cards[cards.index(number)] = by
+        self.tell(new, CardLinked(card_number=by, member_id=member, category="normal", replaces=number), at)
+
+    def merge(self, stays: str, at: datetime) -> None:
+        """One member absorbs the other: all cards are theirs, and those in use collect together."""
+        gone = self.absorbed = BEN if stays == ANA else ANA
+        own, others = list(self.in_use[stays]), list(self.in_use[gone])
+        had = self.pools[stays]
+        pools = (had, *own, self.pools[gone], *others)
+        pool = self.pools[stays] = next((each for each in pools if each is not None), None)
+        self.in_use = {stays: [*own, *others], gone: []}
+        told = MembersMerged(member_id=stays, absorbed_id=gone, merge_id="m1", is_confirmed=True, merged_at=at)
+        self.mail.append(News(told, 1, at))
+        for card in [each for each in self.cards.values() if each.member is not None]:
+            if card.member == gone or (had is None and card.number in own and card.number != pool):
+                moved = CardMerged(
+                    card_number=card.number,
+                    member_id=stays,
+                    from_member_id=card.member or stays,
+                    state=card.state,
+                    pool_number=pool if card.number in (*own, *others) else None,
+                )
+                card.member, card.version = stays, card.version + 1
+                self.tell(card, moved, at)

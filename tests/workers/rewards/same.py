@@ -45,11 +45,12 @@ def holdings_are_the_same(shop: Shop, model: Model) -> None:
             assert held.balance == told.balance, (name, unit)
         tier = account.held_tier("status")
         assert (tier.tier, tier.held_until) == (purse.tier, purse.held_until), name
-        assert names.get(account.merged_into or "") == purse.into, name
+        assert names.get(account.merged_into or "") == model.owner(purse.into), name
     cards = {each.id: each for each in shop.all(Card)}
     for number, card in model.cards.items():
         state = cards[number].state if number in cards else None
         assert (None if state is None else state.value) == card.state, number
+        assert (cards[number].member_id if number in cards else None) == card.member, number
         owner = model.owner(card.account)
         assert (names.get(cards[number].account_id or "") if number in cards else None) == owner, number
     assert {each.receipt_number: each.state for each in shop.all(Purchase)} == {

@@ -8,9 +8,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from contracts.adjustments import RewardsReturned
-from contracts.cards import CardBlocked, CardDeleted, CardIssued, CardLinked, CardReplaced, CardRestored
+from contracts.cards import (
+    CardBlocked,
+    CardDeleted,
+    CardEvent,
+    CardIssued,
+    CardLinked,
+    CardMerged,
+    CardReplaced,
+    CardRestored,
+)
 from contracts.corrections import UndoCancellation, UndoRefund
 from contracts.coupons import UnitsRevoked
+from contracts.merging import MembersMerged
 from contracts.messages import Actor, Command, Event
 from contracts.rewards import (
     BalanceEvent,
@@ -201,21 +211,29 @@ class SideBySide(RuleBasedStateMachine):
 
 def tell(model: Model, news: News) -> None:
     """Let the model hear what the worker hears."""
-    event, number = news.event, news.event.card_number
+    event, version = news.event, news.version
+    if isinstance(event, MembersMerged):
+        model.merged(event.member_id, event.absorbed_id)
+        return
+    assert isinstance(event, CardEvent)
+    number = event.card_number
     if isinstance(event, CardIssued):
-        model.issued(number, news.version)
+        model.issued(number, version)
     elif isinstance(event, CardLinked):
-        model.linked(number, news.version, event.member_id)
+        model.linked(number, version, event.member_id, event.pool_number)
+    elif isinstance(event, CardMerged):
+        model.held(number, version, event.member_id, event.pool_number)
     elif isinstance(event, CardReplaced):
-        model.replaced(number, news.version, event.stopped_at, event.new_card_number, event.first_card_number)
+        model.replaced(number, version, event.stopped_at, event.new_card_number, event.first_card_number)
     elif isinstance(event, CardBlocked):
-        model.heard(number, news.version, "blocked", news.at)
+        model.heard(number, version, "blocked", news.at)
     elif isinstance(event, CardDeleted):
-        model.heard(number, news.version, "deleted", event.stopped_at)
+        model.heard(number, version, "deleted", event.stopped_at)
     elif isinstance(event, CardRestored):
-        model.heard(number, news.version, event.state.value, event.stopped_at)
+        model.heard(number, version, event.state.value, event.stopped_at)
+        model.held(number, version, event.member_id, event.pool_number)
     else:
-        model.heard(number, news.version, "active")
+        model.heard(number, version, "active")
 
 
 def shows_balance(said: Event | Command, number: str) -> bool:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import precondition, rule
 
 from tests.workers.rewards.against_model import FIRST, LAST, LAST_OF_ALL, Everything
-from tests.workers.rewards.counter import OPERATOR, OTTO
+from tests.workers.rewards.counter import ANA, OPERATOR, OTTO
 from tests.workers.rewards.model import Line
-from tests.workers.rewards.office import NUMBERS
+from tests.workers.rewards.office import BEN, NUMBERS
 from tests.workers.rewards.side_by_side import CARD, LINES, RECEIPT
 
 FIRST_THEN = st.sampled_from(["confirm", "cancel", "some", "some", "rest", "change", "swap", "spend", "buy", "reuse"])
@@ -185,12 +185,7 @@ class AgainstModel(Everything):
         by = self.office.successor(self.number(0))
         if by is None:
             return
-        card = NUMBERS.index(by) + 1
-        if by not in self.office.cards:
-            self.card_life(card, "issue", is_late=False)
-        self.record(number, card, lines, is_paid, False)
-        if amount:
-            self.adjust(card, unit, amount, OTTO, None)
+        card = self.collecting(by, number, lines, is_paid, unit, amount)
         self.redeem(card, "coffee")
         if is_old:
             self.owe()
@@ -203,6 +198,51 @@ class AgainstModel(Everything):
             self.redeem(card, "cake")
         while self.office.mail and not is_late:
             self.hear(0)
+
+    def collecting(
+        self, other: str, number: str, lines: tuple[Line, ...], is_paid: bool, unit: str, amount: int
+    ) -> int:
+        """Another card that has collected something, or owes."""
+        card = NUMBERS.index(other) + 1
+        if other not in self.office.cards:
+            self.card_life(card, "issue", is_late=False)
+        self.record(number, card, lines, is_paid, False)
+        if amount:
+            self.adjust(card, unit, amount, OTTO, None)
+        return card
+
+    @precondition(lambda self: self.office.absorbed is None)
+    @rule(
+        number=RECEIPT,
+        lines=LINES,
+        is_paid=st.booleans(),
+        unit=st.sampled_from(["stamps", "points"]),
+        amount=st.sampled_from([0, 15, 20, -7]),
+        stays=st.sampled_from([ANA, BEN]),
+        order=st.one_of(st.none(), st.permutations(range(4))),
+    )
+    def merge(
+        self,
+        number: str,
+        lines: tuple[Line, ...],
+        is_paid: bool,
+        unit: str,
+        amount: int,
+        stays: str,
+        order: list[int] | None,
+    ) -> None:
+        """Somebody with a card of their own absorbs the other, or is absorbed; the news comes in any order."""
+        self.work()
+        for other in NUMBERS[1:]:
+            if other != self.number(0) and (other not in self.office.cards or self.office.is_to_issue(other)):
+                card = self.collecting(other, number, lines, is_paid, unit, amount)
+                self.card_life(card, "link", is_late=False)
+                self.redeem(card, "coffee")
+                break
+        self.office.merge(stays, self.shop.now)
+        for pick in order or ():
+            if self.office.mail:
+                self.hear(pick)
 
     @rule(
         campaign=st.sampled_from(["cake_on_us", "cake_on_us", "points_to_begin", "sorry"]),

@@ -5,6 +5,7 @@ rules that are broken on purpose.
 """
 
 import os
+from itertools import product
 
 import pytest
 
@@ -29,8 +30,8 @@ class TestStories:
     @pytest.mark.parametrize("story", STORIES)
     def test_come_out_as_the_rules_say_whatever_the_switches(self, story: Story) -> None:
         for shortfall in Shortfall:
-            for exceeding in Exceeding:
-                Telling(story, shortfall, exceeding).tell()
+            for exceeding, together in product(Exceeding, (False, True)):
+                Telling(story, shortfall, exceeding, together).tell()
 
 
 class TestMutants:

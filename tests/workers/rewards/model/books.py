@@ -30,6 +30,7 @@ class Card:
     stopped_at: datetime | None = None
     news: int = 0
     member: str | None = None
+    member_news: int = 0
     account: str | None = None
     heirs: list[str] = field(default_factory=list)
 

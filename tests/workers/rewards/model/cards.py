@@ -39,9 +39,17 @@ class Model(Offers, Hand):
             self.purses[number] = Purse()
             self.go_on(number)
 
-    def linked(self, number: str, version: int, member: str) -> None:
+    def linked(self, number: str, version: int, member: str, pool: str | None) -> None:
         self.heard(number, version, "active")
-        self.cards[number].member = member
+        self.held(number, version, member, pool)
+
+    def held(self, number: str, version: int, member: str, pool: str | None) -> None:
+        """Whose a card is; and with which other it collects, if its holder absorbed somebody."""
+        card = self.cards[number]
+        if version > card.member_news:
+            card.member, card.member_news = member, version
+        if pool is not None and pool != number:
+            self.lead(pool, number)
 
     def replaced(self, number: str, version: int, stopped_at: datetime, by: str, first: str) -> None:
         self.heard(number, version, "replaced", stopped_at)

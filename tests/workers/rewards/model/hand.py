@@ -35,11 +35,24 @@ class Hand(Books):
         self.changes: list[Change] = []
         self.members: dict[str, str | None] = {}
         """Which member an operator is."""
+        self.survivors: dict[str, str] = {}
         self.done: dict[tuple[str, date], int] = {}
+
+    def tie(self, operator: str, member: str | None) -> None:
+        """Say which member an operator is; who was absorbed is the other by now."""
+        self.members[operator] = self.survivors.get(member, member) if member is not None else None
+
+    def merged(self, stays: str, gone: str) -> None:
+        """Two members are one."""
+        self.survivors[gone] = stays
+        for operator, member in self.members.items():
+            self.members[operator] = stays if member == gone else member
 
     def is_own(self, number: str, operator: str) -> bool:
         """Whether it is the operator's own account."""
-        return self.members.get(operator) is not None and self.members[operator] == self.cards[number].member
+        member = self.members.get(operator)
+        theirs = {member, *(gone for gone, stays in self.survivors.items() if stays == member)}
+        return member is not None and self.cards[number].member in theirs
 
     def shown(self, account: str, unit: str) -> int:
         """What an operator sees as the balance."""
