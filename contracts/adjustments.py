@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from contracts.messages import OURS, Command, Event
+from contracts.persons import PersonalEvent
 from contracts.rewards import BalanceEvent, KnownCardNumber, PurchaseId, RewardId, RewardsCommand
 from contracts.values import AccountId, Code, Instant, MemberId, MessageId, Personal, Points, Text
 
@@ -101,7 +102,7 @@ class ReturnRewards(Command, worker="rewards", key="purchase_id", actors=OURS):
     purchase_id: PurchaseId
 
 
-class BalanceAdjusted(BalanceEvent):
+class BalanceAdjusted(BalanceEvent, PersonalEvent, person="account_id"):
     """Stamps or points were added or deducted by hand."""
 
     adjustment_id: AdjustmentId

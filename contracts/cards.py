@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from contracts.messages import ANYBODY, OURS, Command, Event
 from contracts.naming import OfSomebody
-from contracts.values import CardNumber, Code, Instant, MemberId, Text
+from contracts.values import CardNumber, Code, Instant, MemberId, Personal, Text
 
 
 class CardKind(StrEnum):
@@ -41,40 +41,40 @@ class BlockCard(CardCommand, right="cards.blockers"):
     """Stop a card from earning, spending and identifying."""
 
     reason: Code
-    comment: Text | None = None
+    comment: Personal[Text] | None = None
 
 
 class UnblockCard(CardCommand, right="cards.unblockers"):
     """Let a blocked card work again."""
 
     reason: Code
-    comment: Text | None = None
+    comment: Personal[Text] | None = None
 
 
 class ReplaceCard(CardCommand, right="cards.replacers"):
     """Let a new card take the place of a blocked one: its holder, category, history and balance go with it."""
 
     new_card_number: CardNumber
-    comment: Text | None = None
+    comment: Personal[Text] | None = None
 
 
 class DeleteCard(CardCommand, right="cards.deleters"):
     """Take a card out of use and hide what it collected; it can be restored."""
 
-    comment: Text | None = None
+    comment: Personal[Text] | None = None
 
 
 class RestoreCard(CardCommand, right="cards.restorers"):
     """Make a deleted card what it was, with what it had collected."""
 
-    comment: Text | None = None
+    comment: Personal[Text] | None = None
 
 
 class ChangeCardCategory(CardCommand, right="cards.categorisers"):
     """Put a card into another category: it earns by that from now on, and what was earned stays."""
 
     category: Code
-    comment: Text | None = None
+    comment: Personal[Text] | None = None
 
 
 class LinkCard(CardCommand, right="cards.linkers"):
@@ -194,6 +194,15 @@ class CardRestored(CardEvent):
     """When it was blocked, where it is."""
     pool_number: CardNumber | None = None
     """As in `VirtualCardIssued`."""
+
+
+class CardRetired(CardEvent):
+    """A card is nobody's any more and works no more, for good, as its holder was removed; its number stays taken."""
+
+    state: CardState
+    """What it is from now on: deleted, where it wasn't replaced before."""
+    stopped_at: Instant
+    """When it stopped working: what was bought before that counts."""
 
 
 class CardCategoryChanged(CardEvent):

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 from pydantic import Field, StringConstraints
 
 from contracts.messages import OURS, Command, Event
+from contracts.persons import PersonalEvent
 from contracts.values import E164, SEAL_PATTERN, Instant, MemberId, Personal, Reference, Sealed, Text
 
 CODE_LIFE: Final = timedelta(minutes=10)
@@ -67,7 +68,7 @@ class CodeEvent(Event, worker="registration", key="challenge_id", about=("Challe
     purpose: CodePurpose
 
 
-class CodeRequested(CodeEvent):
+class CodeRequested(CodeEvent, PersonalEvent, person="subject_id"):
     """A code is to be sent; only who sends it and who checks it derive it."""
 
     code_id: Reference

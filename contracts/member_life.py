@@ -2,21 +2,21 @@
 
 from contracts.calls import CareCommand
 from contracts.messages import Event
-from contracts.values import Code, Instant, MemberId, Text
+from contracts.values import Code, Instant, MemberId, Personal, Text
 
 
 class BlockMember(CareCommand, right="registration.blocking.blockers"):
     """Stop a member from taking part: none of their cards earns, spends or identifies them."""
 
     reason: Code
-    comment: Text | None = None
+    comment: Personal[Text] | None = None
 
 
 class UnblockMember(CareCommand, right="registration.blocking.unblockers"):
     """Let a blocked member take part again: their cards are what they are by themselves."""
 
     reason: Code
-    comment: Text | None = None
+    comment: Personal[Text] | None = None
 
 
 class MemberBlocked(Event, worker="registration", key="member_id", about=("Member", "member_id")):

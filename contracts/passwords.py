@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from contracts.calls import CareCommand
 from contracts.messages import Event
 from contracts.notifications import MessageChannel
+from contracts.persons import PersonalEvent
 from contracts.values import E164, SEAL_PATTERN, Email, Instant, MemberId, Personal, Reference, Sealed, Text
 
 Salt = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -68,7 +69,7 @@ class PasswordEvent(Event, worker="registration", key="member_id", about=("Passw
     member_id: MemberId
 
 
-class PasswordRenewed(PasswordEvent):
+class PasswordRenewed(PasswordEvent, PersonalEvent, person="member_id"):
     """A member gets a new password, or a link to set one: what they are sent derives from the renewal's id."""
 
     renewal_id: Reference

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from contracts.calls import CareCommand
 from contracts.codes import CodePurpose, TryCode
 from contracts.messages import OURS, Command, Event
+from contracts.persons import PersonalEvent
 from contracts.registration import Answers
 from contracts.values import (
     E164,
@@ -96,7 +97,7 @@ class ProfileEvent(Event, worker="registration", key="member_id", about=("Member
     member_id: MemberId
 
 
-class ProfileChanged(ProfileEvent):
+class ProfileChanged(ProfileEvent, PersonalEvent, person="member_id"):
     """A member told something else of themselves."""
 
     changed: tuple[Code, ...]
@@ -115,7 +116,7 @@ class ContactEvent(ProfileEvent):
     """Until when nothing is spent with them; null where the old address agreed, or there was none."""
 
 
-class PhoneChanged(ContactEvent):
+class PhoneChanged(ContactEvent, PersonalEvent, person="member_id"):
     """A member has another phone; both are told."""
 
     phone: Personal[E164]
@@ -124,7 +125,7 @@ class PhoneChanged(ContactEvent):
     language: Language
 
 
-class EmailChanged(ContactEvent):
+class EmailChanged(ContactEvent, PersonalEvent, person="member_id"):
     """A member has another email, and is told by phone and at both emails."""
 
     email: Personal[Email]

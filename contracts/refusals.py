@@ -75,6 +75,8 @@ REFUSALS: Final[dict[str, str]] = {
     "favourites_not_offered": "The programme has no favourites now.",
     "favourites_unchanged": "These are the member's favourites already.",
     "too_many_favourites": "A member can have {most} favourites, not more.",
+    "member_already_removed": "This member was removed already.",
+    "removal_reason_unknown": "The programme has no reason {reason} for removing a member.",
     "member_already_blocked": "This member is blocked already.",
     "member_block_reason_unknown": "The programme has no reason {reason} for blocking a member.",
     "member_not_blocked": "This member is not blocked.",

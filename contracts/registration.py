@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.calls import CallId
 from contracts.messages import ANYBODY, OURS, Command, Event
+from contracts.persons import PersonalEvent
 from contracts.values import (
     E164,
     CardNumber,
@@ -101,7 +102,14 @@ class RegistrationReceived(
     card_number: CardNumber | None
 
 
-class MemberRegistered(Event, worker="registration", key="member_id", about=("Member", "member_id")):
+class MemberRegistered(
+    PersonalEvent,
+    worker="registration",
+    key="member_id",
+    about=("Member", "member_id"),
+    person="member_id",
+    begins=True,
+):
     """A person joined; a card that they gave is linked next."""
 
     member_id: MemberId
@@ -115,7 +123,9 @@ class MemberRegistered(Event, worker="registration", key="member_id", about=("Me
     registered_at: Instant
 
 
-class RegistrationRepeated(Event, worker="registration", key="member_id", about=("Member", "member_id")):
+class RegistrationRepeated(
+    PersonalEvent, worker="registration", key="member_id", about=("Member", "member_id"), person="member_id"
+):
     """Somebody tried to join with a member's phone or email at a self-service channel; the member is told."""
 
     member_id: MemberId

@@ -5,7 +5,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,10 +16,15 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
 from contracts.messages import WORKERS
 from contracts.topics import Topic, all_topics, commands_topic, dead_topic
-from runtime.sayings import DEAD_CUT
+from runtime.persons import DEAD_LETTERS, PersonKey, opened
+from runtime.sayings import DEAD_CUT, DEAD_SHUT, bound_letter
 from runtime.settings import DAY_SECONDS, Settings
+from runtime.store import Away, Library
 
-DEAD_HEADERS: Final = ("dead_reason", "dead_detail", "dead_topic", "dead_partition", "dead_offset", "dead_at", DEAD_CUT)
+DEAD_HEADERS: Final = (
+    *("dead_reason", "dead_detail", "dead_topic", "dead_partition", "dead_offset", "dead_at"),
+    *(DEAD_CUT, DEAD_SHUT),
+)
 """What the runtime adds to the headers of a message that it buries."""
 READ_SECONDS: Final = 10
 """How long a reader waits for records that the broker says are there."""
@@ -161,8 +166,32 @@ async def find_dead(settings: Settings, address: str) -> DeadLetter:
     raise AdminError(f"no dead letter {address}; `punchcard dead list` shows those that there are")
 
 
+async def open_letter(settings: Settings, letter: DeadLetter) -> DeadLetter:
+    """A dead letter whose value can be read, if it was shut.
+
+    Raises:
+        AdminError: the key is gone, as a member was removed since; or MongoDB can't be reached.
+    """
+    if not letter.header(DEAD_SHUT):
+        return letter
+    library = Library(settings)
+    try:
+        found = await library.worker(letter.worker).get(PersonKey, DEAD_LETTERS)
+    except Away as error:
+        raise AdminError(f"MongoDB: {error}") from error
+    finally:
+        library.close()
+    number, offset = letter.header("dead_partition"), letter.header("dead_offset")
+    bound_to = bound_letter(letter.header("dead_topic"), number, offset)
+    value = None if found is None else opened(found.key, letter.value or b"", bound_to)
+    if value is None:
+        raise AdminError(f"{letter.address} can't be read any more: a member was removed since, and its key with them")
+    headers = tuple((name, text) for name, text in letter.headers if name != DEAD_SHUT)
+    return replace(letter, value=value, headers=headers)
+
+
 async def replay(settings: Settings, letter: DeadLetter, *, as_new: bool = False) -> str:
-    """Sends a dead letter back to the topic that it came from: the same key, bytes and headers; says which topic.
+    """Sends a dead letter, opened, back to the topic that it came from: the same key, bytes, headers; says which topic.
 
     Args:
         settings: where to.
@@ -174,6 +203,7 @@ async def replay(settings: Settings, letter: DeadLetter, *, as_new: bool = False
         AdminError: it doesn't say where it came from, or that is no topic of ours; it was cut; others than the worker
             that failed would do it again; or the broker can't be reached.
     """
+    letter = await open_letter(settings, letter)
     topic = letter.header("dead_topic")
     if topic not in {known.name for known in needed_topics(settings)}:
         raise AdminError(f"{letter.address} came from {topic or 'nowhere'}, which is no topic of {settings.prefix}")

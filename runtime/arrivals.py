@@ -18,9 +18,12 @@ from contracts.messages import (
     read_body,
     read_envelope,
 )
+from contracts.persons import PersonalEvent
 from contracts.topics import commands_topic
 from runtime.decisions import Handler, Worker
+from runtime.persons import blind, bound, read_open, token_in
 from runtime.settings import Settings
+from runtime.vault import NO_VAULT, Vault, digest_of
 
 CLOCK_SKEW: Final = timedelta(hours=1)
 LONGEST_COMMAND_ID: Final = 200
@@ -69,8 +72,33 @@ class Arrival:
     detail: str = ""
     is_command: bool = False
     is_skipped: bool = False
+    token: str | None = None
+    """Of an event about a person: what is to be opened before it can be handled."""
+    is_gone: bool = False
+    """Whether nobody can open that any more, as the person was removed: there is nothing to do then."""
     is_late: bool = False
     """Whether another one in the batch, with another body, came first under its id: the journal decides then."""
+
+    @property
+    def whose_key(self) -> tuple[str, str]:
+        """Of an event that is to be opened: the worker that keeps its key, and the key's id."""
+        assert isinstance(self.body, PersonalEvent)
+        return self.body.worker, self.body.whose
+
+    def open(self, key: bytes | None) -> None:
+        """Read what is personal in the event with the person's key; without one the person is gone."""
+        token, self.token = self.token, None
+        if key is None or not token:
+            self.is_gone = True
+            return
+        assert isinstance(self.body, PersonalEvent)
+        handler, _, envelope = self.parts
+        assert issubclass(handler.message, PersonalEvent)
+        try:
+            bound_to = bound(self.body, envelope.id)
+            self.body = read_open(handler.message, self.record.value or b"", token, key, bound_to)
+        except Malformed as malformed:
+            self.fail(Problem.MALFORMED, str(malformed))
 
     def forget_decision(self) -> None:
         """Forget what an attempt that came to nothing found out; what decoding found stays."""
@@ -116,6 +144,7 @@ class Decoder:
     worker: Worker[Any]
     settings: Settings
     clock: Callable[[], datetime]
+    vault: Vault = NO_VAULT
     _commands: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -166,19 +195,35 @@ class Decoder:
                 raise Malformed("ce_time", "must not lie more than an hour ahead")
             if handler is None:
                 raise Malformed("ce_type", "is no message that this topic takes")
-            arrival.body = read_body(handler.message, record.value)
-            arrival.digest = arrival.body.digest()
+            self._read(arrival, handler.message)
         except Malformed as malformed:
             problem = Problem.UNKNOWN_TYPE if malformed.field == "ce_type" else Problem.MALFORMED
             arrival.fail(problem, str(malformed))
             arrival.journal_id = arrival.journal_id or readable_id(record)
             # A command that strayed to where events are has no answer there; on its own topic it is told of as reused.
             key = b"malformed" if arrival.is_command else b"malformed event"
-            arrival.digest = blake2b(record.value or b"", digest_size=16, key=key).digest()
+            arrival.digest = self.vault.hidden(blake2b(record.value or b"", digest_size=16, key=key).digest())
             return arrival
         if envelope.hops > self.settings.hops_limit:
             arrival.fail(Problem.TOO_MANY_HOPS, f"{envelope.hops} hops")
         return arrival
+
+    def _read(self, arrival: Arrival, message_class: type[Message]) -> None:
+        """Read the body; what is shut in it is left to be opened, where the worker opens such things at all.
+
+        Raises:
+            Malformed: it is none of this class.
+        """
+        record = arrival.record
+        token = token_in(record.value) if issubclass(message_class, PersonalEvent) else None
+        if token is None or record.value is None or not issubclass(message_class, PersonalEvent):
+            arrival.body = read_body(message_class, record.value)
+            arrival.digest = digest_of(arrival.body, self.vault)
+            return
+        arrival.body = read_body(blind(message_class), record.value)
+        # Who has no key can't make the whole anew, and copies of an event are equal byte by byte.
+        arrival.digest = blake2b(record.value, digest_size=16, key=message_class.__name__.encode()).digest()
+        arrival.token = token if self.worker.opens_personal else None
 
 
 def is_command_handler(handler: Handler) -> bool:

@@ -8,6 +8,7 @@ from faststream.kafka import KafkaBroker
 from faststream.specification import AsyncAPI
 
 from contracts.messages import CommandEnded, Envelope, Event, Message
+from contracts.persons import PersonalEvent
 from contracts.topics import all_topics, commands_topic, events_topic, results_topic
 
 Json = dict[str, Any]
@@ -90,6 +91,8 @@ def _tell_apart(document: Json, topic: str, messages: Sequence[type[Message]]) -
     else:
         for message in messages:
             components["messages"][message.__name__] = _message(message)
+            if issubclass(message, PersonalEvent):
+                _shut(components["schemas"][message.__name__], message)
         channel["messages"] = {each.__name__: {"$ref": f"#/components/messages/{each.__name__}"} for each in messages}
     if not channel["messages"]:
         del document["operations"][topic]  # the topic exists, and nothing is said there yet
@@ -111,6 +114,15 @@ def _message(message: type[Message]) -> Json:
     }
 
 
+def _shut(schema: Json, event: type[PersonalEvent]) -> None:
+    """Describe an event as it lies in its topic: all that is personal in one field, which nobody else opens."""
+    for name in event.personal:
+        del schema["properties"][name]
+    schema["required"] = [name for name in schema["required"] if name not in event.personal] + ["personal"]
+    text = f"What is personal, shut with the key of {event.person}: {', '.join(sorted(event.personal))}."
+    schema["properties"]["personal"] = {"type": "string", "contentEncoding": "base64url", "description": text}
+
+
 def _dead_letter(name: str) -> Json:
     reasons = {
         "dead_reason": "Why it could not be processed.",
@@ -119,6 +131,7 @@ def _dead_letter(name: str) -> Json:
         "dead_partition": "The partition that it came from.",
         "dead_offset": "The offset that it had there.",
         "dead_at": "When the broker had got it (RFC 3339).",
+        "dead_shut": "Says that the bytes are shut, as something personal may stand in them.",
     }
     return {
         "name": name,
@@ -129,7 +142,7 @@ def _dead_letter(name: str) -> Json:
             "properties": {header: {"type": "string", "description": text} for header, text in reasons.items()},
             "required": ["dead_reason", "dead_topic", "dead_partition", "dead_offset"],
         },
-        "payload": {"description": "The original bytes, whatever they are."},
+        "payload": {"description": "The original bytes, whatever they are, or these shut."},
     }
 
 

@@ -4,7 +4,7 @@ What a batch comes to is settled in MongoDB before anything is published; `pipel
 only then commits offsets. A crash anywhere is safe: before the commit nothing happened, after it the journal knows.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,9 @@ from runtime.arrivals import Arrival, Decoder, Problem, Record
 from runtime.decisions import Context, NotLoaded, Refused, Worker, decide
 from runtime.documents import Slot, View
 from runtime.journal import JournalRecord, Outgoing, Place
+from runtime.keyring import Keyring
 from runtime.mongo import Away, Conflict, Unfit
+from runtime.persons import DEAD_LETTERS, Shut, keys_wanted, make_keys, to_shut, with_key, with_keys
 from runtime.retrying import Waits, until_done
 from runtime.sayings import Scribe
 from runtime.settings import Settings
@@ -69,9 +71,10 @@ class Batches(Generic[P]):
         self._programme = programme
         self._vault = Vault.of(settings)
         self._store = store
+        self._keyring = Keyring(store)
         self._clock = clock
         self._telemetry = telemetry
-        self._decoder = Decoder(worker, settings, clock)
+        self._decoder = Decoder(worker, settings, clock, self._vault)
         self._scribe = Scribe(worker, settings)
         self.room = self._most = settings.batch_records
         """How many records the next batch may have: half as many after a conflict, and slowly more without.
@@ -97,6 +100,7 @@ class Batches(Generic[P]):
         settled = [Settled(record) for record in records]
         with self._telemetry.step("decode"):
             arrivals = self._decoder.decode(records)
+        await self._open(arrivals)
 
         todo: list[Arrival] = []
         late: list[Arrival] = []
@@ -120,9 +124,49 @@ class Batches(Generic[P]):
             await self._settle(prepared.todo, prepared.settled, prepared.finished)
         for arrival in prepared.late:
             await self._settle([arrival], prepared.settled)
+        await self._shut_letters(prepared.settled)
         if self.room >= room:
             self.room = min(self._most, room + LEAST_ROOM)
         return prepared.settled
+
+    async def _open(self, arrivals: Sequence[Arrival]) -> None:
+        """Read what is personal in events, for a worker that opens such things: one query for each that says some."""
+        closed = [each for each in arrivals if each.token is not None and not each.is_skipped]
+        if not closed:
+            return
+        wanted: dict[str, dict[str, None]] = {}
+        for each in closed:
+            worker, person = each.whose_key
+            wanted.setdefault(worker, {})[person] = None
+        keys: dict[tuple[str, str], bytes] = {}
+
+        async def ask() -> None:
+            for worker, persons in wanted.items():
+                found = await self._keyring.of(worker, list(persons))
+                keys.update({(worker, person): key for person, key in found.items()})
+
+        with self._telemetry.step("keys"):
+            await self._patiently(ask)
+        for each in closed:
+            each.open(keys.get(each.whose_key))
+
+    async def _shut_letters(self, settled: Sequence[Settled]) -> None:
+        """Shut dead letters that no journal keeps: those of messages without an id, and of ids that were used."""
+        letters = [each for each in settled if any(isinstance(outgoing, Shut) for outgoing in each.outgoing)]
+        if not letters:
+            return
+
+        async def shut() -> None:
+            keys = {DEAD_LETTERS: await self._keyring.at_hand(DEAD_LETTERS)}
+            for each in letters:
+                each.outgoing = with_key(each.outgoing, keys)
+
+        await self._patiently(shut)
+
+    async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Ask MongoDB, again and again while it is away."""
+        await until_done(step, Conflict, Away, waits=WAITS, note=self._note_absence)
+        self._telemetry.database_is_away = False
 
     async def _settle(
         self, arrivals: list[Arrival], settled: list[Settled], finished: dict[str, JournalRecord] | None = None
@@ -209,12 +253,24 @@ class Batches(Generic[P]):
                 await self._load(arrivals, view, transaction)
             with self._telemetry.step("handle"):
                 records = [await self._end(arrival, view, transaction, now) for arrival in arrivals]
+                records = await self._shut(records, view, transaction)
             with self._telemetry.step("commit"):
                 places = await transaction.commit(view, records)
         for arrival, record, place in zip(arrivals, records, places, strict=True):
             settled[arrival.position].outgoing = said_before(record)
             settled[arrival.position].place = place
         self._telemetry.ended(records)
+
+    async def _shut(self, records: list[JournalRecord], view: View, transaction: Transaction) -> list[JournalRecord]:
+        """Shut what the batch says of persons, with keys that the same transaction makes for who has none."""
+        messages = to_shut(records)
+        if not messages:
+            return records
+        wanted = keys_wanted(messages, view)
+        if wanted:
+            await transaction.load([wanted], view)
+        make_keys(messages, view)
+        return with_keys(records, view)
 
     @asynccontextmanager
     async def _timed_transaction(self) -> AsyncIterator[Transaction]:
@@ -230,7 +286,7 @@ class Batches(Generic[P]):
         await transaction.load(levels, view)
 
     def _wanted(self, arrival: Arrival, depth: int, view: View) -> Sequence[Slot]:
-        if arrival.handler is None or arrival.problem is not None:
+        if arrival.handler is None or arrival.problem is not None or arrival.is_gone:
             return ()
         try:
             return arrival.handler.slots_at(depth, arrival.message, view)
@@ -243,6 +299,8 @@ class Batches(Generic[P]):
         """Bring one message to its end; the view takes in what it changed."""
         if arrival.problem is not None:
             return self._scribe.failed(arrival, now)
+        if arrival.is_gone:
+            return self._scribe.passed_over(arrival, now)
         while True:
             try:
                 return self._decide(arrival, view, now)

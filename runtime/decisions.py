@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from contracts.messages import ActorKind, Command, Event, Message
 from runtime.context import Context, Refused, refuse_asker
 from runtime.documents import Document, Erase, Slot, View, at_version
+from runtime.persons import PersonKey
 from runtime.signatures import (
     Change,
     Changes,
@@ -39,7 +40,6 @@ __all__ = [
     "Refused",
     "UnfitHandler",
     "Worker",
-    "aggregate_version",
     "decide",
     "read_signature",
     "refuse_asker",
@@ -68,11 +68,21 @@ class Due:
 class Worker(Generic[P]):
     """A named set of decisions and the documents that they keep."""
 
-    def __init__(self, name: str, *, documents: tuple[type[Document], ...], pace_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        documents: tuple[type[Document], ...],
+        pace_seconds: float = 0.0,
+        opens_personal: bool = False,
+    ) -> None:
         self.name = name
         self.pace_seconds = pace_seconds
         """How long a batch that isn't full waits for company; for workers whose outcome nobody waits for."""
-        self.documents = {document.__name__: document for document in documents}
+        self.opens_personal = opens_personal
+        """Whether its handlers are shown what is personal in events; else there is nothing in those fields."""
+        kept: tuple[type[Document], ...] = (*documents, PersonKey)
+        self.documents = {document.__name__: document for document in kept}
         self.handlers: dict[str, Handler] = {}
         self._guards: list[Guard] = []
         self.timers: list[Due] = []
@@ -178,16 +188,3 @@ def _note(decision: Decision, change: Change) -> None:
 def _is_message(kind: type) -> bool:
     """Pydantic's classes are abstract ones, where `isinstance` costs microseconds."""
     return issubclass(kind, Event | Command)
-
-
-def aggregate_version(worker: Worker[Any], event: Event, decision: Decision, view: View) -> int | None:
-    """The version of the aggregate that an event is about: after this message, else as it was seen, else None."""
-    document = worker.documents.get(event.about[0])
-    if document is None:
-        return None
-    slot: Slot = (document, event.aggregate_id)
-    changed = decision.documents.get(slot)
-    if changed is not None:
-        return changed.version
-    seen = view.at(slot) if view.knows(slot) else None
-    return seen.version if seen is not None else None

@@ -1,11 +1,12 @@
 """Sayings: how outcomes, answers and dead letters are put into journal records and messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from contracts.messages import (
     WORKERS,
+    Command,
     CommandEnded,
     Event,
     Outcome,
@@ -15,11 +16,13 @@ from contracts.messages import (
     shared_headers,
     wire_time,
 )
+from contracts.persons import PersonalEvent
 from contracts.topics import commands_topic, dead_topic, events_topic, results_topic
-from runtime.arrivals import Arrival, Problem
-from runtime.decisions import Decision, Refused, Worker, aggregate_version
-from runtime.documents import View
+from runtime.arrivals import Arrival, Problem, Record
+from runtime.decisions import Decision, Refused, Worker
+from runtime.documents import Slot, View
 from runtime.journal import JournalRecord, Outgoing
+from runtime.persons import DEAD_LETTERS, Shut, shut, shut_event, token_in
 from runtime.settings import Settings
 
 LARGEST_MESSAGE_BYTES: Final = 900_000
@@ -33,6 +36,10 @@ LARGEST_DEAD_BYTES: Final = 1_048_400
 """Key, value and headers of a dead letter: what brokers take by default, less what Kafka adds."""
 DEAD_CUT: Final = "dead_cut_from_bytes"
 """Says of a dead letter that it isn't whole, and how large it was."""
+DEAD_SHUT: Final = "dead_shut"
+"""Says of a dead letter that its value is shut with the worker's key for that: something personal may stand in it."""
+SHUT_ROOM: Final = 100
+"""Bytes that shutting a dead letter adds to it, with the header that says so."""
 
 
 class TooLarge(ValueError):
@@ -62,30 +69,33 @@ class Scribe:
         messages: list[Outgoing] = []
         said: list[tuple[str, bytes]] = []
         for number, message in enumerate(decision.messages, start=1):
-            name, value = type(message).__name__, message.encoded()
-            topic, subject, version = self._events, None, None
+            name, topic, subject, version = type(message).__name__, self._events, None, None
+            # Several workers may hear the same event, so what follows from it carries who said it, too.
+            said_id = f"{arrival.id}/{self._worker.name}-{number}"
+            write: Callable[[bytes], bytes] | None = None
+            if message.personal and isinstance(message, PersonalEvent):
+                value, write = shut_event(message, said_id)
+            else:
+                value = message.encoded()
             if isinstance(message, Event):
-                said.append((name, public_json(message, value)))
+                said.append((name, value if write is not None else public_json(message, value)))
                 subject = message.aggregate_id
                 version = aggregate_version(self._worker, message, decision, view)
             else:
                 topic = self._commands[message.worker]
-            # Several workers may hear the same event, so what follows from it carries who said it, too.
-            own = own_headers(
-                self._source,
-                f"{arrival.id}/{self._worker.name}-{number}",
-                name,
-                message.schema_version,
-                subject,
-                version,
-            )
+            own = own_headers(self._source, said_id, name, message.schema_version, subject, version)
             key = message.key_value
             if topic == self._own and arrival.body is not None:
                 # What a worker asks itself goes where its cause came from: another process would change the documents
                 # that this one has in hand.
                 key = arrival.body.key_value or key
-            messages.append(_fitting(Outgoing(topic, None if key is None else key.encode(), value, own + shared)))
+            outgoing = _fitting(Outgoing(topic, None if key is None else key.encode(), value, own + shared))
+            messages.append(outgoing if write is None else _to_shut(outgoing, message, version, write))
         return self._record(arrival, Outcome.DONE, now, tuple(messages), said=said, shared=shared)
+
+    def passed_over(self, arrival: Arrival, now: datetime) -> JournalRecord:
+        """The record of an event about somebody who was removed before it was heard of: there is nothing to do."""
+        return self._record(arrival, Outcome.DONE, now, ())
 
     def refused(self, arrival: Arrival, refusal: Refused, now: datetime) -> JournalRecord:
         """The record of a message that the rules refuse; an event has nobody to tell, so it is dead-lettered too."""
@@ -115,16 +125,21 @@ class Scribe:
             "dead_offset": str(record.offset),
             "dead_at": wire_time(seen_at),
         }
-        kept = [(name, value) for name, value in record.headers if name not in reasons and name != DEAD_CUT]
+        is_shut = record.value is not None and may_be_personal(arrival)
+        if is_shut:
+            reasons[DEAD_SHUT] = "1"
+        own = {*reasons, DEAD_CUT, DEAD_SHUT}
+        kept = [(name, value) for name, value in record.headers if name not in own]
         whole = Outgoing(self._dead, record.key, record.value, kept + _encoded(reasons))
         size = _size(whole)
-        if size <= LARGEST_DEAD_BYTES:
-            return (whole,)
+        if size <= LARGEST_DEAD_BYTES - SHUT_ROOM * is_shut:
+            return (_buried(whole, record) if is_shut else whole,)
         # A record that was compressed on its way may be more than a broker takes from us; where it lies is noted.
         reasons[DEAD_CUT] = str(size)
         kept = [(name, (value or b"")[:1_000]) for name, value in kept if name.startswith("ce_")]
         key, value = (record.key or b"")[:1_000], (record.value or b"")[: LARGEST_DEAD_BYTES // 2]
-        return (Outgoing(self._dead, key, value, kept + _encoded(reasons)),)
+        cut = Outgoing(self._dead, key, value, kept + _encoded(reasons))
+        return (_buried(cut, record) if is_shut else cut,)
 
     def _record(
         self,
@@ -161,6 +176,65 @@ class Scribe:
             # A loop's end is told as well: an answer leads nowhere, so it goes no further than any message may.
             shared = [(key, b"%d" % self._hops_limit if key == "ce_hops" else text) for key, text in shared]
         return _fitting(Outgoing(self._results, (subject or arrival.id).encode(), value, own + shared))
+
+
+def aggregate_version(worker: Worker[Any], event: Event, decision: Decision, view: View) -> int | None:
+    """The version of the aggregate that an event is about: after this message, else as it was seen, else None."""
+    document = worker.documents.get(event.about[0])
+    if document is None:
+        return None
+    slot: Slot = (document, event.aggregate_id)
+    changed = decision.documents.get(slot)
+    if changed is not None:
+        return changed.version
+    seen = view.at(slot) if view.knows(slot) else None
+    return seen.version if seen is not None else None
+
+
+def may_be_personal(arrival: Arrival) -> bool:
+    """Whether a record's bytes may hold something personal in clear: of a type that nobody knows, too."""
+    if arrival.handler is None:
+        return True
+    if not arrival.handler.message.personal:
+        return False
+    return arrival.is_command or not token_in(arrival.record.value)
+
+
+def bound_letter(topic: str, partition: int | str, offset: int | str) -> str:
+    """What the value of a dead letter is bound to: where it came from."""
+    return f"{topic}\n{partition}\n{offset}"
+
+
+def _buried(letter: Outgoing, record: Record) -> Shut:
+    """A dead letter whose value is to be shut."""
+    bound_to = bound_letter(record.topic, record.partition, record.offset)
+    value = letter.value or b""
+    return Shut(
+        letter.topic,
+        letter.key,
+        None,
+        letter.headers,
+        person=DEAD_LETTERS,
+        is_new=False,
+        write=lambda key: shut(key, value, bound_to),
+    )
+
+
+def _to_shut(
+    outgoing: Outgoing, message: Event | Command, version: int | None, write: Callable[[bytes], bytes]
+) -> Shut:
+    """An event that is to be shut; one with which a person begins finds no key, and so looks for none."""
+    assert isinstance(message, PersonalEvent)
+    is_new = message.begins and version == 1
+    return Shut(
+        outgoing.topic,
+        outgoing.key,
+        None,
+        outgoing.headers,
+        person=message.whose,
+        is_new=is_new,
+        write=write,
+    )
 
 
 def _size(outgoing: Outgoing) -> int:

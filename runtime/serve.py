@@ -23,6 +23,7 @@ from contracts.messages import Actor, ActorKind, Command
 from contracts.topics import commands_topic, events_topic, results_topic
 from runtime.admin import AdminError, create_topics
 from runtime.batch import Batches
+from runtime.clearing import Clearing
 from runtime.decisions import Due, Worker
 from runtime.documents import Document
 from runtime.edge import stamped
@@ -33,6 +34,7 @@ from runtime.publishing import Publisher, Unsent
 from runtime.settings import Settings
 from runtime.store import Reader, Store
 from runtime.telemetry import Telemetry, set_up_logs
+from runtime.vault import Vault
 from runtime.wire import Consumer, make_broker
 
 P = TypeVar("P")
@@ -180,7 +182,10 @@ class Process:
             self.store.reader, self._publish, self.store.take_leases, self._settings, self._programme, self._stop
         )
         timers = [self._fire(each) for each in self._worker.timers]
-        return [*timers, *(each(deps) for each in self._worker.companions), self._watch(), self._look_for_servers()]
+        own = [self._watch(), self._look_for_servers()]
+        if self._settings.slot == 0:
+            own.append(Clearing(self._settings, self._worker.name, self.telemetry.log).run())
+        return [*timers, *(each(deps) for each in self._worker.companions), *own]
 
     async def _publish(
         self,
@@ -195,6 +200,8 @@ class Process:
     async def _fire(self, due: Due) -> None:
         """Turn documents whose time has come into commands, with ids that any process would give them."""
         actor = Actor(kind=ActorKind.SYSTEM, id=f"{self._worker.name}-clock")
+        vault = Vault.of(self._settings)
+        key = vault.key("due") if vault.is_open else b""
         fired: dict[str, float] = {}
         while True:
             await asyncio.sleep(DUE_EVERY_SECONDS)
@@ -204,7 +211,7 @@ class Process:
             try:
                 now = datetime.now(UTC)
                 found = await documents_due(self.store.reader, due, now)
-                ids = [due_id(due.document, each.id, due.field, getattr(each, due.field), now) for each in found]
+                ids = [due_id(due.document, each.id, due.field, getattr(each, due.field), now, key) for each in found]
                 commands = [
                     stamped(self._settings, self._worker.name, due.command(document), name, actor, None)
                     for name, document in zip(ids, found, strict=True)
@@ -266,15 +273,17 @@ async def documents_due(reader: Reader, due: Due, now: datetime) -> list[Documen
     return await reader.find(due.document, {due.field: {"$lte": now}}, sort=[(due.field, 1)], limit=DUE_AT_ONCE)
 
 
-def due_id(document: type[Document], document_id: str, field: str, instant: datetime, now: datetime) -> str:
+def due_id(
+    document: type[Document], document_id: str, field: str, instant: datetime, now: datetime, key: bytes = b""
+) -> str:
     """The id of a command that time brings: the same whoever finds the document, within each hour that it is late.
 
     A handler whose clock is behind the finder's says that it isn't time yet; an hour later it is asked again. A
-    hash, as a document's id may be anything: longer than a message's may be, or a phone.
+    hash, as a document's id may be anything: longer than a message's may be, or a phone, so it is a keyed one.
     """
     hours_late = int((now - instant).total_seconds() // 3_600)
     name = f"{document.collection}/{document_id}/{field}/{int(instant.timestamp() * 1_000)}/{hours_late}"
-    return "due-" + blake2b(name.encode(), digest_size=16).hexdigest()
+    return "due-" + blake2b(name.encode(), digest_size=16, key=key).hexdigest()
 
 
 async def serve_worker(worker: Worker[P], programme: P, settings: Settings) -> None:

@@ -215,6 +215,10 @@ class Store:
                     changed += (await collection.update_one(same, {"$set": differing})).matched_count
         return changed
 
+    def reader_of(self, worker: str) -> "Reader":
+        """Read-only access to another worker's database, for the keys that lie there and nothing else."""
+        return _reader(self._client, self._settings, worker)
+
     @property
     def reader(self) -> "Reader":
         """Read-only access to the same database."""
@@ -341,6 +345,11 @@ class Reader:
         return totals
 
 
+def _reader(client: AsyncIOMotorClient, settings: Settings, worker: str) -> Reader:
+    name, majority = settings.database(worker), ReadConcern("majority")
+    return Reader(client.get_database(name, codec_options=CODEC, read_concern=majority))
+
+
 class Library:
     """Readers of every worker's database, for the edges."""
 
@@ -350,11 +359,7 @@ class Library:
 
     def worker(self, name: str) -> Reader:
         """The reader of one worker's database."""
-        return Reader(
-            self._client.get_database(
-                self._settings.database(name), codec_options=CODEC, read_concern=ReadConcern("majority")
-            )
-        )
+        return _reader(self._client, self._settings, name)
 
     async def ping(self) -> None:
         """Ask whether MongoDB answers.

@@ -8,6 +8,7 @@ import hmac
 import os
 import secrets
 from base64 import b32encode, urlsafe_b64decode, urlsafe_b64encode
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
@@ -115,6 +116,15 @@ class Vault:
         """
         return hmac.digest(self.key(f"hashes/{purpose}"), text.encode(), "sha256").hex()
 
+    def hidden(self, digest: bytes) -> bytes:
+        """A hash of a hash, of the same length, from which nobody guesses what was hashed who hasn't the secret.
+
+        Without a secret, as in tests, it is the hash itself: workers and doors don't start without one.
+        """
+        if self._secret is None:
+            return digest
+        return blake2b(digest, digest_size=len(digest), key=self.key("digests")).digest()
+
     def sealed(self, text: str, bound_to: str) -> str:
         """A text that only this secret opens, and only where it was bound to (AES-SIV, RFC 5297).
 
@@ -144,6 +154,11 @@ class Vault:
 
 NO_VAULT: Final = Vault(None)
 """For what needs none."""
+
+
+def digest_of(message: Message, vault: Vault) -> bytes:
+    """The digest by which a journal knows a message again; where something is personal nobody guesses it from that."""
+    return vault.hidden(message.digest()) if message.personal else message.digest()
 
 
 def with_seals(message: M, message_id: str, vault: Vault) -> M:

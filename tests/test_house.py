@@ -19,7 +19,7 @@ MESSAGES: dict[str, type[Message]] = {**COMMANDS, **EVENTS}
 BESIDE = {
     **dict.fromkeys(("adjustments", "corrections", "coupons", "joining", "pastimes", "spending", "tiers"), "rewards"),
     **dict.fromkeys(("calls", "codes", "favourites", "identification", "member_life", "merging"), "registration"),
-    **dict.fromkeys(("operators", "passwords", "profiles", "verification"), "registration"),
+    **dict.fromkeys(("operators", "passwords", "profiles", "removal", "verification"), "registration"),
     "subscriptions": "notifications",
 }
 """Contract modules that aren't named after their messages' worker, because it has many."""

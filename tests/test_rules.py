@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent
 PAGE = ROOT.parent / "docs" / "rules-and-tests.md"
-SENTENCES = {"Cards": 24, "Purchases": 31, "Points, stamps, rewards, coupons": 36, "Members": 27}
+SENTENCES = {"Cards": 24, "Purchases": 31, "Points, stamps, rewards, coupons": 36, "Members": 32}
 """How many there are in each section: one that is lost is noticed."""
 
 

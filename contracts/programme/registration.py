@@ -35,6 +35,7 @@ __all__ = [
     "NumberQuestion",
     "Question",
     "RegistrationRules",
+    "RemovalRules",
     "SearchRules",
     "TextQuestion",
     "Verification",
@@ -94,6 +95,13 @@ class BlockingRules(_Rules):
     unblockers: tuple[ActorKind, ...] = ()
 
 
+class RemovalRules(_Rules):
+    """Removing members: why, and by whom."""
+
+    reasons: tuple[Code, ...] = ()
+    removers: tuple[ActorKind, ...] = ()
+
+
 class FavouriteRules(_Rules):
     """Favourite products: while members may choose any, how many, and how often."""
 
@@ -144,6 +152,7 @@ class RegistrationRules(_Rules):
     """Who may have codes sent and try them: the apps in which they are typed, and those to whom they are dictated."""
 
     blocking: BlockingRules = BlockingRules()
+    removal: RemovalRules = RemovalRules()
     favourites: FavouriteRules | None = None
     """Without it members have no favourites."""
     favourite_editors: tuple[ActorKind, ...] = ()

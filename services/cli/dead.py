@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.messages import WORKERS
-from runtime.admin import AdminError, DeadLetter, find_dead, read_dead, replay
+from runtime.admin import AdminError, DeadLetter, find_dead, open_letter, read_dead, replay
 from runtime.settings import Settings
 from services.cli.session import load_settings, say
 
@@ -50,8 +50,9 @@ def show(
     say(f"key: {_size(letter.key)}")
     say(f"value: {_size(letter.value)}")
     if show_bytes and letter.value is not None:
+        value = asyncio.run(open_letter(load_settings(), letter)).value or b""
         sys.stdout.flush()
-        sys.stdout.buffer.write(letter.value + b"\n")
+        sys.stdout.buffer.write(value + b"\n")
 
 
 @app.command(name="replay")

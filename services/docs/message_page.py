@@ -14,7 +14,8 @@ from services.docs.sources import HandlerPlace, handler_places, refusals_of
 INTRODUCTION = """\
 Made from the code by `make docs`; don't edit. A command goes to `punchcard.<worker>.commands`, its outcome comes on
 `punchcard.results`, what happened on `punchcard.<worker>.events`. Headers and topics: [AsyncAPI](asyncapi.json).
-Fields marked *personal* say something about a person: they are in no key, log or answer.
+Fields marked *personal* say something about a person: they are in no key, log or answer. In an event all of them are
+shut in one field, `personal`, which only Punchcard opens, and nobody once the person is removed.
 """
 PROBLEMS = {
     Problem.MALFORMED: "A header or a field breaks its rule; `details.reason` names both.",

@@ -17,7 +17,7 @@ from contracts.values import REGION
 from runtime.edge import Away as KafkaAway
 from runtime.store import Away as MongoAway
 from runtime.store import JournalRecord, ended
-from runtime.vault import NO_VAULT, Vault, with_seals
+from runtime.vault import NO_VAULT, Vault, digest_of, with_seals
 from services.gateway.answers import PATH, Answer, done_or_problem, pending, reused, shown, unavailable, unknown_command
 from services.gateway.asgi import AsgiScope, ClientGone, Receive, Send, answer, read_json
 from services.gateway.calls import HEADER, OpenCalls, named_call
@@ -145,7 +145,7 @@ class Commands:
             caller.must_have(more_needed)
         command, call_id = in_call(command, caller, headers)
         command = with_seals(command, command_id, self._vault)
-        sent = Sent(caller.actor, command_class.__name__, command.digest())
+        sent = Sent(caller.actor, command_class.__name__, digest_of(command, self._vault))
         before = self._memory.get(command_id)
         if before is not None and before.digest != sent.digest:
             raise reused(command_id)

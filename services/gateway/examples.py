@@ -75,6 +75,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "ProposeMerge": {"member_id": MEMBER, "absorbed_id": OTHER_MEMBER},
     "ConfirmMerge": {"member_id": MEMBER, "absorbed_id": OTHER_MEMBER, "challenge_id": ADJUSTMENT, "code": "271828"},
     "MergeMembers": {"member_id": MEMBER, "absorbed_id": OTHER_MEMBER},
+    "RemoveMember": {"member_id": MEMBER, "reason": "on_request"},
     "RecordPurchase": {
         "card_number": CARD,
         **STORE,

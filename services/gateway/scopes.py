@@ -30,7 +30,7 @@ OURS: Final = frozenset(name for name, command in COMMANDS.items() if command.ac
 """Commands that our own processes give each other: only a system's key may send them from outside."""
 
 SECOND_PERSON: Final = frozenset(
-    {"ApproveAdjustment", "DeclineAdjustment", "IdentifyByDetails", "MergeMembers", "TieOperator"}
+    {"ApproveAdjustment", "DeclineAdjustment", "IdentifyByDetails", "MergeMembers", "RemoveMember", "TieOperator"}
 )
 """What a key of an operator may do only if it names it: the stronger right, of the second person for one."""
 

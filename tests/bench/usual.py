@@ -33,9 +33,10 @@ from contracts.messages import (
 )
 from contracts.programme import Programme
 from contracts.topics import commands_topic, events_topic, results_topic
-from runtime.decisions import Context, Decision, Handler, Refused, Worker, aggregate_version, decide
+from runtime.decisions import Context, Decision, Handler, Refused, Worker, decide
 from runtime.documents import Slot, View
 from runtime.mongo import CODEC, MAJORITY, from_raw, to_raw
+from runtime.sayings import aggregate_version
 from runtime.settings import Settings
 from runtime.store import connect
 from runtime.wire import _ask_politely

@@ -4,10 +4,13 @@ import json
 from datetime import UTC, datetime
 from typing import ClassVar
 
+import pytest
 from pydantic import BaseModel, ConfigDict
 
 from contracts.cards import CardLinked
+from contracts.catalogue import EVENTS
 from contracts.messages import Event, public_json, without_personal
+from contracts.persons import PersonalEvent
 from contracts.registration import Channel, MemberRegistered
 from contracts.values import MemberId, Personal, Text, is_personal, personal_fields
 
@@ -35,6 +38,20 @@ class Moved(Event, worker="registration", key="member_id", about=("Member", "mem
     store: str = "s-1"
 
     expected: ClassVar[frozenset[str]] = frozenset({"address", "old_streets", "note"})
+
+
+class TestPersonalEvents:
+    @pytest.mark.parametrize("name", [name for name, event in EVENTS.items() if event.personal])
+    def test_say_whose_key_opens_them(self, name: str) -> None:
+        event = EVENTS[name]
+        assert issubclass(event, PersonalEvent)
+        assert event.person in event.model_fields
+        assert event.person not in event.personal
+        assert "personal" not in event.model_fields
+
+    def test_are_those_that_have_something_personal(self) -> None:
+        idle = [name for name, event in EVENTS.items() if issubclass(event, PersonalEvent) and not event.personal]
+        assert idle == []
 
 
 class TestPersonal:

@@ -10,7 +10,8 @@ from contracts.messages import WORKERS, CommandEnded, Malformed, read_body
 from contracts.topics import commands_topic
 from runtime.admin import DEAD_HEADERS
 from runtime.decisions import Worker
-from runtime.sayings import DEAD_CUT, LARGEST_DEAD_BYTES
+from runtime.persons import opened
+from runtime.sayings import DEAD_CUT, DEAD_SHUT, LARGEST_DEAD_BYTES, bound_letter
 from runtime.serve import listen_topics
 from tests.fuzz.shots import MESSAGES, Shot
 
@@ -40,7 +41,8 @@ class Letter:
     """A dead letter: why, and what it kept."""
 
     reason: str
-    digest: bytes
+    digest: bytes | None
+    """None where it was shut with a key that is gone by now."""
     is_cut: bool
 
 
@@ -60,8 +62,8 @@ class Aftermath:
     """Worker and id of every letter that has one."""
     _bytes: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
-    def take_letter(self, worker: str, record: Any) -> None:
-        """A record of a dead letter topic; one that isn't a letter of the worker's was sent by us."""
+    def take_letter(self, worker: str, record: Any, key: bytes | None) -> None:
+        """A record of a dead letter topic, and the worker's key for them; one that isn't a letter was sent by us."""
         headers = dict(record.headers)
         try:
             place = (
@@ -74,12 +76,16 @@ class Aftermath:
             return
         cut = headers.get(DEAD_CUT) or b""
         is_cut = cut.isdigit() and int(cut) > LARGEST_DEAD_BYTES
-        letter = Letter(reason, digest_of(record.key, record.value, record.headers), is_cut)
+        value = record.value
+        if DEAD_SHUT in headers:
+            value = None if key is None else opened(key, value or b"", bound_letter(*place))
+        is_gone = DEAD_SHUT in headers and value is None
+        letter = Letter(reason, None if is_gone else digest_of(record.key, value, record.headers), is_cut)
         message_id = headers.get("ce_id")
         if message_id is not None:
             self.buried.add((worker, message_id.decode(errors="replace")))
         before = self.letters.setdefault((worker, place), letter)
-        if before != letter:
+        if before != letter and None not in (before.digest, letter.digest):
             self.doubled_letters.append((worker, place))
 
     def take_answer(self, record: Any) -> None:
@@ -169,7 +175,7 @@ class Account:
 
 def _fault_of(letter: Letter, sent: Sent) -> str | None:
     """What is wrong with a letter's bytes."""
-    if not letter.is_cut and letter.digest != sent.digest:
+    if not letter.is_cut and letter.digest not in (None, sent.digest):
         return "its dead letter has other bytes"
     if letter.is_cut and sent.size <= LARGEST_DEAD_BYTES // 2:
         return "its dead letter was cut though it is small"

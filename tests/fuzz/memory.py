@@ -13,6 +13,7 @@ from runtime.decisions import Worker
 from runtime.documents import Document, Slot, View
 from runtime.journal import JournalRecord, Place
 from runtime.mongo import to_raw
+from runtime.persons import DEAD_LETTERS, PersonKey
 from runtime.settings import Settings
 from runtime.store import Store
 from runtime.telemetry import Telemetry
@@ -71,6 +72,12 @@ class InMemory:
         self.notebook = Notebook()
         self.telemetry = Telemetry(name)
         self._batches = Batches(self.worker, programme, cast(Store, self.notebook), settings, self.telemetry)
+
+    @property
+    def letters_key(self) -> bytes | None:
+        """What shuts its dead letters."""
+        found = self.notebook.documents.get((PersonKey, DEAD_LETTERS))
+        return found.key if isinstance(found, PersonKey) else None
 
     async def settle(self, shots: Mapping[int, Shot]) -> list[Settled]:
         """Settle these, by their offsets, as one batch."""

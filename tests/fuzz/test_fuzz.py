@@ -50,7 +50,7 @@ async def played(shots: list[Shot]) -> tuple[Account, Aftermath, Counter[str]]:
             for settled in await asyncio.wait_for(worker.settle(part), 30):
                 for each in settled.outgoing:
                     if each.topic.endswith(".dead"):
-                        aftermath.take_letter(name, each)
+                        aftermath.take_letter(name, each, worker.letters_key)
                         reasons[dict(each.headers)["dead_reason"].decode()] += 1
                     elif each.topic.endswith(".results"):
                         aftermath.take_answer(each)

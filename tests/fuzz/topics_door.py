@@ -16,6 +16,7 @@ from contracts.messages import WORKERS
 from contracts.topics import dead_topic, results_topic
 from runtime.admin import Backlog, backlogs, connection, needed_topics
 from runtime.decisions import Worker
+from runtime.persons import DEAD_LETTERS, PersonKey
 from runtime.publishing import LARGEST_REQUEST_BYTES, partition_of
 from runtime.serve import listen_topics
 from runtime.settings import Settings
@@ -182,6 +183,7 @@ async def aftermath_of(settings: Settings) -> Aftermath:
     found = Aftermath()
     dead = {dead_topic(settings.prefix, name): name for name in WORKERS}
     results = results_topic(settings.prefix)
+    keys = await asyncio.to_thread(_letters_keys, settings)
     consumer = AIOKafkaConsumer(**connection(settings), enable_auto_commit=False)
     await consumer.start()
     try:
@@ -196,11 +198,21 @@ async def aftermath_of(settings: Settings) -> Aftermath:
                     if place.topic == results:
                         found.take_answer(record)
                     else:
-                        found.take_letter(dead[place.topic], record)
+                        found.take_letter(dead[place.topic], record, keys[dead[place.topic]])
     finally:
         await consumer.stop()
     found.journals = await asyncio.to_thread(_journals, settings)
     return found
+
+
+def _letters_keys(settings: Settings) -> dict[str, bytes | None]:
+    """By worker, what shuts its dead letters."""
+    with MongoClient[dict[str, Any]](settings.mongo_url.get_secret_value()) as client:
+        found = {
+            name: client[settings.database(name)][PersonKey.collection].find_one({"_id": DEAD_LETTERS})
+            for name in WORKERS
+        }
+        return {name: None if raw is None else raw["key"] for name, raw in found.items()}
 
 
 def _journals(settings: Settings) -> dict[str, dict[str, str]]:

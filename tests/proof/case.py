@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 from contracts.catalogue import COMMANDS
 from contracts.messages import CommandEnded, Envelope, Malformed, read_body, read_envelope
+from runtime.persons import DEAD_LETTERS, PersonKey, opened
+from runtime.sayings import DEAD_SHUT, bound_letter
 from tests.proof.history import History, Journaled, Place, Record
 
 
@@ -86,8 +88,22 @@ class Case:
             if record.topic.endswith(".dead"):
                 said = record.attributes
                 place = (said.get("dead_topic", ""), int(said.get("dead_partition", -1)))
-                found[place, int(said.get("dead_offset", -1))].append(record)
+                offset = int(said.get("dead_offset", -1))
+                found[place, offset].append(self._opened(record, place, offset))
         return found
+
+    def _opened(self, letter: Record, place: Place, offset: int) -> Record:
+        """A letter with what it was shut over; of one whose key went with a member it is taken that it was whole."""
+        if DEAD_SHUT not in letter.attributes:
+            return letter
+        kept = self.history.workers.get(self.worker_of(letter.topic) or "")
+        keys = () if kept is None else kept.documents.get(PersonKey.collection, ())
+        key = next((each["key"] for each in keys if each["_id"] == DEAD_LETTERS), None)
+        value = None if key is None else opened(key, letter.value or b"", bound_letter(*place, offset))
+        original = self.originals.get((place, offset))
+        if value is None and original is not None:
+            value = original.value
+        return replace(letter, value=value, headers=tuple(each for each in letter.headers if each[0] != DEAD_SHUT))
 
     @cached_property
     def followers(self) -> dict[tuple[str, str], dict[int, Record]]:

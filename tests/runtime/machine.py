@@ -18,7 +18,9 @@ from contracts.topics import commands_topic, events_topic
 from runtime.admin import connection, create_topics, needed_topics
 from runtime.batch import Batches, Settled
 from runtime.decisions import Worker
+from runtime.persons import DEAD_LETTERS, PersonKey, opened
 from runtime.publishing import Place, Publisher
+from runtime.sayings import DEAD_SHUT, bound_letter
 from runtime.serve import Process, listen_topics
 from runtime.settings import Settings
 from runtime.store import Outgoing, Reader, Store
@@ -151,6 +153,17 @@ def events(settled: Iterable[Settled]) -> list[Outgoing]:
 def letters(settled: Iterable[Settled]) -> list[Outgoing]:
     """The dead letters among what is to be published."""
     return [each for one in settled for each in one.outgoing if each.topic.endswith(".dead")]
+
+
+async def whole(reader: Reader, letter: Outgoing) -> bytes | None:
+    """What a dead letter holds, opened with the worker's key if it was shut."""
+    said = texts(letter.headers)
+    if DEAD_SHUT not in said:
+        return letter.value
+    key = await reader.get(PersonKey, DEAD_LETTERS)
+    assert key is not None
+    bound_to = bound_letter(said["dead_topic"], said["dead_partition"], said["dead_offset"])
+    return opened(key.key, letter.value or b"", bound_to)
 
 
 def reasons(settled: Iterable[Settled]) -> list[str]:

@@ -34,6 +34,7 @@ from tests.runtime.machine import (
     reasons,
     replaced,
     texts,
+    whole,
     without,
 )
 
@@ -268,7 +269,7 @@ class TestMalformed:
             for one, (original, problem, detail) in zip(settled, cases, strict=False):
                 [letter] = letters([one])
                 reason = texts(letter.headers)
-                assert (letter.key, letter.value) == (original.key, original.value)
+                assert (letter.key, await whole(bench.store.reader, letter)) == (original.key, original.value)
                 assert reason["dead_reason"] == problem
                 assert detail in reason["dead_detail"]
                 assert "secret" not in reason["dead_detail"]

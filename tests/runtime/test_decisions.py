@@ -14,11 +14,11 @@ from runtime.decisions import (
     NotLoaded,
     Refused,
     Worker,
-    aggregate_version,
     decide,
     snake_case,
 )
 from runtime.documents import Document, Erase, Slot, View
+from runtime.sayings import aggregate_version
 from tests.decisions import context
 
 

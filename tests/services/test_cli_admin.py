@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from pymongo import MongoClient
 from typer.testing import CliRunner
 
 from contracts.topics import commands_topic, dead_topic, events_topic
 from runtime.admin import connection, create_topics, needed_topics, show_topics
+from runtime.mongo import to_raw
+from runtime.persons import DEAD_LETTERS, PersonKey, new_key, shut
+from runtime.sayings import DEAD_SHUT, bound_letter
 from runtime.settings import Settings
 from services.cli.commands import app
 from tests.servers import Servers
@@ -22,6 +26,7 @@ def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """Runs commands as if the environment named this test's servers and prefix."""
     monkeypatch.setenv("PUNCHCARD_PREFIX", settings.prefix)
     monkeypatch.setenv("PUNCHCARD_KAFKA_SERVERS", settings.kafka_servers)
+    monkeypatch.setenv("PUNCHCARD_MONGO_URL", settings.mongo_url.get_secret_value())
     monkeypatch.setenv("PUNCHCARD_PARTITIONS", str(settings.partitions))
     return CliRunner()
 
@@ -183,6 +188,29 @@ class TestDead:
         assert refused.exit_code == 1
         assert f"its original lies in {topic}, partition 1, offset 7" in str(refused.exception)
         assert asyncio.run(held(settings, topic)) == 0
+
+    def test_what_was_shut_is_opened_by_the_worker_s_key_until_a_member_is_removed(
+        self, command: CliRunner, settings: Settings
+    ) -> None:
+        topic = commands_topic(settings.prefix, "cards")
+        key = new_key(DEAD_LETTERS)
+        closed = shut(key.key, PERSONAL, bound_letter(topic, 1, 7))
+        with MongoClient[dict[str, Any]](settings.mongo_url.get_secret_value()) as client:
+            keys = client[settings.database("cards")][PersonKey.collection]
+            keys.insert_one(dict(to_raw(key)))
+            asyncio.run(bury(settings, "cards", b"key", closed, topic, (DEAD_SHUT, b"1")))
+            shown = command.invoke(app, ["dead", "show", "cards/0/0", "--bytes"])
+            assert PERSONAL.decode() in shown.stdout
+            assert command.invoke(app, ["dead", "replay", "cards/0/0"]).exit_code == 0
+            sent_back = [("ce_id", b"018f-1"), ("ce_type", b"BlockCard")]
+            assert asyncio.run(first_record(settings, topic)) == (b"key", PERSONAL, sent_back)
+
+            keys.delete_one({"_id": DEAD_LETTERS})
+        for gone in (["dead", "show", "cards/0/0", "--bytes"], ["dead", "replay", "cards/0/0"]):
+            refused = command.invoke(app, gone)
+            assert refused.exit_code == 1
+            assert "cards/0/0 can't be read any more" in str(refused.exception)
+        assert command.invoke(app, ["dead", "show", "cards/0/0"]).exit_code == 0
 
     def test_replay_of_what_is_not_there_says_so(self, command: CliRunner, settings: Settings) -> None:
         asyncio.run(create_topics(settings))

@@ -7,8 +7,9 @@ from typing import Any, Final, TypeVar
 
 from contracts.messages import Actor, ActorKind, Command, Envelope, Event, Message
 from contracts.programme import Programme
-from runtime.decisions import Context, NotLoaded, Refused, aggregate_version, decide
+from runtime.decisions import Context, NotLoaded, Refused, decide
 from runtime.documents import Document, View
+from runtime.sayings import aggregate_version
 from tests.decisions import NOON, VAULT
 from workers import cards, notifications, registration, rewards
 

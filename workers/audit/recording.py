@@ -12,6 +12,9 @@ from typing import Any, Final
 from contracts.audit import RecordLook
 from contracts.catalogue import EVENTS
 from contracts.messages import CommandEnded, Message, Outcome, wire_time
+from contracts.removal import MemberRemoved
+from runtime.documents import Erase
+from runtime.persons import DEAD_LETTERS, PersonKey
 from workers import Changes, Context
 from workers.audit.chains import BEGINNING, chain_of, entry_hash, entry_id
 from workers.audit.documents import Chain, Entry
@@ -43,6 +46,13 @@ def record_outcome(message: CommandEnded, chain: Chain | None, context: Context)
 def record_look(command: RecordLook, chain: Chain | None, context: Context) -> Changes:
     """Add an entry on what somebody looked at."""
     yield from linked(command, (command.subject, *command.also), chain, context)
+
+
+@worker.handles(MemberRemoved)
+def record_removal(message: MemberRemoved, chain: Chain | None, context: Context) -> Changes:
+    """Add an entry on a member who is gone; nothing here leads to them, but for letters of which nobody knows whose."""
+    yield from linked(message, subjects_of(message), chain, context)
+    yield Erase(PersonKey, DEAD_LETTERS)
 
 
 def linked(message: Message, subjects: tuple[str, ...], chain: Chain | None, context: Context) -> Iterator[Any]:
@@ -124,5 +134,5 @@ def outcome_subjects(ended: CommandEnded) -> tuple[str, ...]:
 
 
 for event in EVENTS.values():
-    if event.worker != worker.name:
+    if event.worker != worker.name and event is not MemberRemoved:
         worker.handles(event)(record)

@@ -9,6 +9,7 @@ from workers.cards import (
     merging,
     own_cards,
     replacing,
+    retiring,
     suspending,
     virtual,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "merging",
     "own_cards",
     "replacing",
+    "retiring",
     "suspending",
     "virtual",
     "worker",

@@ -64,6 +64,8 @@ class LinkedCards(Document):
     """The member who absorbed this one."""
     absorbed: tuple[str, ...] = ()
     """Members whom this one absorbed, and whom those had."""
+    is_removed: bool = False
+    """Whether the member is gone: they get no card any more."""
     pool_number: str | None = None
     """The card in whose account all of theirs collect, if they do: the programme says so, or a member was absorbed."""
 

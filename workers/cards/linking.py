@@ -26,7 +26,8 @@ def know_member(
     if event.card_number is None:
         yield held
         return
-    problem = link_problem(card, held, None if is_late(event, held) else rules.max_linked_cards)
+    most = None if is_late(event, held) else rules.max_linked_cards
+    problem = "unknown_member" if held.is_removed else link_problem(card, held, most)
     if card is None or problem is not None:
         yield held
         yield CardLinkRefused(card_number=event.card_number, member_id=event.member_id, code=problem or "unknown_card")
@@ -47,7 +48,7 @@ def link_card(
     linked: Annotated[LinkedCards | None, Key("member_id")],
     context: Context,
 ) -> Changes:
-    if linked is None:
+    if linked is None or linked.is_removed:
         raise Refused("unknown_member")
     problem = link_problem(card, linked, context.programme.cards.max_linked_cards)
     if problem == "card_not_to_issue":

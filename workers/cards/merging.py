@@ -10,8 +10,9 @@ from typing import Annotated
 from contracts.cards import CardMerged
 from contracts.merging import MembersMerged
 from runtime.decisions import Key
-from workers import Changes
+from workers import Changes, Context
 from workers.cards.documents import Card, LinkedCards
+from workers.cards.retiring import retired
 from workers.cards.suspending import unsettled
 from workers.cards.worker import worker
 
@@ -25,6 +26,7 @@ def hand_over_cards(
     cards: Annotated[tuple[Card, ...], Key("left.card_numbers")],
     former: Annotated[tuple[Card, ...], Key("left.former")],
     own: Annotated[tuple[Card, ...], Key("held.card_numbers")],
+    context: Context,
 ) -> Changes:
     gone = left or LinkedCards(id=event.absorbed_id, card_numbers=())
     stays = held or LinkedCards(id=event.member_id, card_numbers=())
@@ -32,9 +34,13 @@ def hand_over_cards(
         return
 
     now = united(stays, gone)
-    yield now
+    yield now.evolve(card_numbers=(), former=(), pool_number=None) if stays.is_removed else now
     yield LinkedCards(id=gone.id, card_numbers=(), merged_into=stays.id)
     yield tuple(each.evolve(merged_into=stays.id) for each in earlier)
+    if stays.is_removed:
+        yield from retired((*cards, *former), context)
+        return
+
     yield from moved(cards, now.id, now.pool_number)
     for card in cards:
         yield from unsettled(card, now)

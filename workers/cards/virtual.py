@@ -49,7 +49,7 @@ def issued(category: str, linked: LinkedCards | None, taken: tuple[Card, ...], c
         raise Refused("virtual_cards_not_offered")
     if category not in rules.categories:
         raise Refused("card_category_unknown", category=category)
-    if linked is None:
+    if linked is None or linked.is_removed:
         raise Refused("unknown_member")
     if len(linked.card_numbers) >= rules.max_linked_cards:
         raise Refused("too_many_cards")

@@ -3,8 +3,11 @@
 Texts to who became no member go with the registration: nobody looks at them there, and a phone stands in them.
 """
 
+from typing import Annotated
+
 from contracts.codes import CODE_LIFE, CodeRequested
 from contracts.verification import RegistrationLapsed
+from runtime.decisions import Key
 from runtime.documents import Erase
 from workers import Changes, Context
 from workers.notifications.documents import CODE_MASK, Contact, Message
@@ -13,10 +16,12 @@ from workers.notifications.worker import worker
 
 
 @worker.handles(CodeRequested)
-def text_code(event: CodeRequested, context: Context) -> Changes:
+def text_code(event: CodeRequested, contact: Annotated[Contact | None, Key("subject_id")], context: Context) -> Changes:
     rules = context.programme.notifications
     template = rules.template_on(f"CodeRequested.{event.purpose}")
     if template is None or event.phone is None or event.expires_at <= context.now:
+        return
+    if contact is not None and contact.is_removed:
         return
 
     to = Contact(id=event.subject_id, phone=event.phone, first_name=event.first_name, language=event.language)

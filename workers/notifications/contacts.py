@@ -16,6 +16,8 @@ def write_to_new_phone(
     event: PhoneChanged, contact: Annotated[Contact | None, Key("member_id", as_is=True)], context: Context
 ) -> Changes:
     known = contact or Contact(id=event.member_id)
+    if known.is_removed:
+        return
     reached = known.evolve(phone=event.phone, first_name=event.first_name, language=event.language)
     news = context.version or 0
     if is_newer(news, known, known.phone_news):
@@ -34,6 +36,8 @@ def note_new_email(
     context: Context,
 ) -> Changes:
     known = contact or Contact(id=event.member_id)
+    if known.is_removed:
+        return
     news = context.version or 0
     if is_newer(news, known, known.email_news):
         changed = later(known).evolve(email=event.email, email_news=news)
@@ -60,8 +64,8 @@ def address_anew(
 
 
 def is_newer(news: int, known: Contact, told: int) -> bool:
-    """Whether news of a member are newer than what is known; one whom another absorbed isn't written to any more."""
-    return known.merged_into is None and news > told
+    """Whether news of a member are newer than what is known; one who is gone or absorbed isn't written to any more."""
+    return known.merged_into is None and not known.is_removed and news > told
 
 
 def later(known: Contact) -> Contact:

@@ -64,6 +64,8 @@ class Contact(Document):
     merged_into: str | None = None
     absorbed: tuple[str, ...] = ()
     """Members whom this one absorbed, and whom those had."""
+    is_removed: bool = False
+    """Whether the member is gone: nothing is known of them any more, and nothing more is to be."""
     notices: tuple[Notice, ...] = ()
     """What such a member is to be told of once their registration comes in."""
 
@@ -140,5 +142,7 @@ class Waiting(Document):
     indexes: ClassVar[tuple[Index, ...]] = (Index(("ends_at",)),)
 
     notices: tuple[Notice, ...]
+    texts_of: tuple[str, ...] = ()
+    """Of a member who was removed: under which ids texts to them may stand, which are erased then."""
     ends_at: datetime
     """When the news is old; then it is dropped."""

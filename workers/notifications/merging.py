@@ -6,7 +6,7 @@ from contracts.merging import MembersMerged
 from runtime.decisions import Key
 from runtime.documents import Erase
 from workers import Changes, Context
-from workers.notifications.documents import Contact, Waiting
+from workers.notifications.documents import Contact, Message, Waiting
 from workers.notifications.queueing import told_or_kept
 from workers.notifications.worker import worker
 
@@ -31,4 +31,6 @@ def write_to_survivor(
     yield tuple(each.evolve(merged_into=stays.id) for each in earlier)
     if waiting is not None:
         yield Erase(Waiting, waiting.id)
+    if stays.is_removed:
+        yield Erase(Message, gone.id, field="member_id")
     yield from told_or_kept((*gone.notices, *(() if waiting is None else waiting.notices)), now, context)

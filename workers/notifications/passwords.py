@@ -16,7 +16,9 @@ FORMS: Final = {RenewalWay.LINK: CodeForm.TOKEN, RenewalWay.GENERATED: CodeForm.
 
 
 @worker.handles(PasswordRenewed)
-def text_password(event: PasswordRenewed, context: Context) -> Changes:
+def text_password(
+    event: PasswordRenewed, contact: Annotated[Contact | None, Key("member_id")], context: Context
+) -> Changes:
     rules = context.programme.notifications
     template = rules.template_on(f"PasswordRenewed.{event.way}")
     expires_at = event.ends_at or context.now + timedelta(minutes=rules.lifetime_minutes)
@@ -28,6 +30,8 @@ def text_password(event: PasswordRenewed, context: Context) -> Changes:
         language=event.language,
     )
     if template is None or expires_at <= context.now or not reaches(to, template, event.channel, rules):
+        return
+    if contact is not None and contact.is_removed:
         return
 
     passwords = context.programme.registration.passwords

@@ -12,7 +12,7 @@ from contracts.tiers import TierChanged
 from runtime.decisions import Key
 from runtime.documents import Erase
 from workers import Changes, Context
-from workers.notifications.documents import Contact, Notice, Waiting
+from workers.notifications.documents import Contact, Message, Notice, Waiting
 from workers.notifications.texts import masked, queued
 from workers.notifications.worker import worker
 
@@ -27,7 +27,7 @@ def welcome_member(
     waiting: Annotated[Waiting | None, Key("member_id")],
     context: Context,
 ) -> Changes:
-    if known is not None and (known.is_known or known.merged_into is not None):
+    if known is not None and (known.is_known or known.is_removed or known.merged_into is not None):
         return
     contact = registered(event, known or Contact(id=event.member_id))
     welcome = Notice(event="MemberRegistered", cause=context.id, subject="", noticed_at=context.now)
@@ -182,12 +182,12 @@ def told(notice: Notice, member_id: str, contact: Contact | None, waiting: Waiti
 
 
 def told_or_kept(notices: tuple[Notice, ...], contact: Contact, context: Context) -> Changes:
-    """Queue messages; or keep the notices with a contact that is known by a merge alone."""
+    """Queue messages; or keep the notices with a contact that is known by a merge alone; nobody who is gone."""
     if contact.is_known:
         for notice in notices:
             yield queued(notice, contact, context)
         return
-    if notices:
+    if notices and not contact.is_removed:
         yield contact.evolve(notices=(*contact.notices, *notices)[-MOST_WAITING:])
 
 
@@ -197,6 +197,7 @@ def drop_notices(
 ) -> Changes:
     if waiting is not None and waiting.ends_at <= context.now:
         yield Erase(Waiting, waiting.id)
+        yield tuple(Erase(Message, each, field="member_id") for each in waiting.texts_of)
 
 
 worker.due(Waiting, field="ends_at", command=lambda waiting: DropNotices(member_id=waiting.id))

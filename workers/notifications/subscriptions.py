@@ -47,8 +47,10 @@ def chosen(contact: Contact, wanted: tuple[SubscriptionChange, ...], context: Co
     What they say is kept even where it is the programme's default: it holds when that changes.
 
     Raises:
-        Refused: `subscriptions_unchanged`, they have said all of that before.
+        Refused: `unknown_contact`, they are gone; `subscriptions_unchanged`, they have said all of that before.
     """
+    if contact.is_removed:
+        raise Refused("unknown_contact")
     last = {(change.mailing, change.channel): change for change in wanted}
     known = {(choice.mailing, choice.channel): choice for choice in contact.choices}
     changes = tuple(

@@ -4,4 +4,6 @@ from contracts.programme import Programme
 from runtime.decisions import Worker
 from workers.notifications.documents import Contact, Message, Waiting
 
-worker = Worker[Programme]("notifications", documents=(Contact, Message, Waiting), pace_seconds=0.1)
+worker = Worker[Programme](
+    "notifications", documents=(Contact, Message, Waiting), pace_seconds=0.1, opens_personal=True
+)

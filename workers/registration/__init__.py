@@ -14,6 +14,7 @@ from workers.registration import (
     operators,
     passwords,
     profiles,
+    removing,
     tickets,
     verification,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "operators",
     "passwords",
     "profiles",
+    "removing",
     "tickets",
     "verification",
     "worker",

@@ -26,6 +26,7 @@ from contracts.registration import (
 from contracts.verification import BeginVerification, RegistrationLapsed
 from runtime.decisions import Key, Refused
 from runtime.documents import Document, Erase
+from runtime.persons import PersonKey
 from workers import Changes, Context
 from workers.registration.admission import check_admission, check_card
 from workers.registration.call_documents import Call
@@ -106,6 +107,7 @@ def enrol_member(
         return
 
     if registration.phone_verified_at is not None:
+        yield Erase(PersonKey, registration.id)
         yield RegistrationLapsed(registration_id=registration.id)
     holders = {holder.id: holder for holder in (phone_holder, email_holder) if holder is not None}
     for holder in holders.values():

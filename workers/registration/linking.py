@@ -11,6 +11,7 @@ from contracts.cards import (
     CardMerged,
     CardReplaced,
     CardRestored,
+    CardRetired,
     CardState,
     CardUnblocked,
     VirtualCardIssued,
@@ -133,6 +134,14 @@ def note_deletion(
     event: CardDeleted, card: Annotated[KnownCard | None, Key("card_number")], context: Context
 ) -> Changes:
     yield heard(card, event, CardState.DELETED, context)
+
+
+@worker.handles(CardRetired)
+def note_retirement(
+    event: CardRetired, card: Annotated[KnownCard | None, Key("card_number")], context: Context
+) -> Changes:
+    known = (card or KnownCard(id=event.card_number, state=event.state)).told(context.version, event.state)
+    yield known.evolve(member_id=None, claimed_by=None, holder_news=max(known.holder_news, context.version or 0))
 
 
 @worker.handles(CardRestored)

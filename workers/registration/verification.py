@@ -23,6 +23,7 @@ from contracts.verification import (
 )
 from runtime.decisions import Key, Refused
 from runtime.documents import Erase
+from runtime.persons import PersonKey
 from workers import Changes, Context
 from workers.registration.call_documents import Call
 from workers.registration.callers import refuse_outside_call
@@ -135,6 +136,7 @@ def end_registration(
         return
 
     yield Erase(Registration, registration.id), Erase(Challenge, registration.id)
+    yield Erase(PersonKey, registration.id)
     yield RegistrationLapsed(registration_id=registration.id)
     if card is not None and card.claimed_by == registration.id:
         yield card.evolve(claimed_by=None)

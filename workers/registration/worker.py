@@ -9,11 +9,12 @@ from workers.registration.favourite_documents import Favourites
 from workers.registration.merge_documents import Merge
 from workers.registration.operator_documents import Operator
 from workers.registration.password_documents import Failures, Password
+from workers.registration.removal_documents import RemovedMember
 
 worker = Worker[Programme](
     "registration",
     documents=(
-        *(Member, Registration, Merge, PhoneClaim, EmailClaim, PhoneChange, KnownCard),
+        *(Member, Registration, Merge, RemovedMember, PhoneClaim, EmailClaim, PhoneChange, KnownCard),
         *(Challenge, CodeSends, Favourites, Operator),
         *(Call, Desk, Ticket, Password, Failures),
     ),

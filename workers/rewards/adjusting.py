@@ -16,7 +16,7 @@ from contracts.programme.adjustments import AdjustmentRules, Exceeding
 from contracts.programme.rewards import ValidUntil
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
-from workers.rewards.adjustment_documents import Adjustment, Counted, Operator
+from workers.rewards.adjustment_documents import Adjustment, AdjustmentComment, Counted, Operator
 from workers.rewards.documents import Account, Card, Cause, Terms
 from workers.rewards.earning import lot_terms
 from workers.rewards.ledger import Tally, balances, settled
@@ -45,6 +45,7 @@ def adjust_balance(
     if is_above(rules, who, command, context):
         ends_at = context.now + timedelta(seconds=rules.approval_seconds)
         yield adjustment.evolve(due_at=ends_at)
+        yield commented(adjustment, command.comment)
         yield AdjustmentSubmitted(
             adjustment_id=adjustment.id,
             account_id=account.id,
@@ -59,7 +60,15 @@ def adjust_balance(
 
     if rules.cap(command.unit).per_day is not None and context.actor.kind in rules.capped:
         yield counted(who, command, today(context))
-    yield from applied(adjustment, card, account, context)
+    yield commented(adjustment, command.comment)
+    yield from applied(adjustment, card, account, context, comment=command.comment)
+
+
+def commented(adjustment: Adjustment, comment: str | None) -> tuple[AdjustmentComment, ...]:
+    """What an operator wrote about an adjustment, if they wrote anything."""
+    if comment is None:
+        return ()
+    return (AdjustmentComment(id=adjustment.id, account_id=adjustment.account_id, text=comment),)
 
 
 def submitted(command: AdjustBalance, account: Account, context: Context) -> Adjustment:
@@ -80,7 +89,7 @@ def submitted(command: AdjustBalance, account: Account, context: Context) -> Adj
         unit=command.unit,
         amount=command.amount,
         reason=command.reason,
-        comment=command.comment or reason.comment,
+        comment=reason.comment,
         state=AdjustmentState.WAITING,
         actor=context.actor,
         submitted_at=context.now,
@@ -108,7 +117,7 @@ def counted(operator: Operator, command: AdjustBalance, day: date) -> Operator:
     )
 
 
-def applied(adjustment: Adjustment, card: Card, account: Account, context: Context) -> Changes:
+def applied(adjustment: Adjustment, card: Card, account: Account, context: Context, *, comment: str | None) -> Changes:
     """Move the balance, by an entry whose actor is who asked for it."""
     shortfall = context.programme.rewards.shortfall
     tally = Tally(account.holding(adjustment.unit))
@@ -137,7 +146,7 @@ def applied(adjustment: Adjustment, card: Card, account: Account, context: Conte
         unit=adjustment.unit,
         amount=tally.amount,
         reason=adjustment.reason,
-        comment=adjustment.comment,
+        comment=comment or adjustment.comment,
         owed=tally.owed,
         forgone=tally.forgone,
         approved_by=None if adjustment.second is None else adjustment.second.id,

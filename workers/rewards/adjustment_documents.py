@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from contracts.adjustments import AdjustmentState
 from contracts.messages import Actor
+from contracts.values import Personal
 from runtime.documents import Document, Index, Part
 from workers.rewards.documents import Lot, Terms
 
@@ -12,8 +13,7 @@ from workers.rewards.documents import Lot, Terms
 class Adjustment(Document):
     """A change of a balance by hand, with all that is needed to take it back.
 
-    Its comment is the only text here that may name a person. It stands here and not in the ledger, whose entries never
-    change, so that it can be blanked when the member is removed.
+    What an operator wrote for the member stands beside it, as an `AdjustmentComment`.
     """
 
     collection: ClassVar = "adjustments"
@@ -28,6 +28,7 @@ class Adjustment(Document):
     amount: int
     reason: str
     comment: str
+    """What the member is told where nobody wrote anything else: the reason's own words."""
     state: AdjustmentState
     actor: Actor
     submitted_at: datetime
@@ -46,6 +47,19 @@ class Adjustment(Document):
     entry_id: str | None = None
     undone_at: datetime | None = None
     undone_by: Actor | None = None
+
+
+class AdjustmentComment(Document):
+    """What an operator wrote for the member about an adjustment, whose id it has; it may name a person.
+
+    It stands by itself and not in the ledger or the adjustment, so that it can go when the member is removed.
+    """
+
+    collection: ClassVar = "adjustment_comments"
+    indexes: ClassVar = (Index(("account_id",)),)
+
+    account_id: str
+    text: Personal[str]
 
 
 class Counted(Part):

@@ -14,7 +14,7 @@ from contracts.messages import Command
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.adjusting import applied, refuse_changed, refuse_exceeding, refuse_gone, refuse_operator
-from workers.rewards.adjustment_documents import Adjustment
+from workers.rewards.adjustment_documents import Adjustment, AdjustmentComment
 from workers.rewards.documents import Account, Card
 from workers.rewards.worker import worker
 
@@ -25,6 +25,7 @@ def approve_adjustment(
     card: Annotated[Card, Key("card_number")],
     adjustment: Annotated[Adjustment, Key("adjustment_id")],
     account: Annotated[Account | None, Key("card.account_id")],
+    written: Annotated[AdjustmentComment | None, Key("adjustment_id")],
     context: Context,
 ) -> Changes:
     refuse_operator(command.operator_id, context)
@@ -33,7 +34,8 @@ def approve_adjustment(
     refuse_changed(account, adjustment.unit, command.expected_balance, context)
     refuse_exceeding(account, adjustment.unit, adjustment.amount, context)
 
-    yield from applied(adjustment.evolve(second=context.actor), card, account, context)
+    comment = None if written is None else written.text
+    yield from applied(adjustment.evolve(second=context.actor), card, account, context, comment=comment)
 
 
 @worker.handles(DeclineAdjustment)

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from contracts.adjustments import AdjustmentState
 from contracts.rewards import PurchaseState, RewardState
 from runtime.store import Reader
-from workers.rewards.adjustment_documents import Adjustment, Operator
+from workers.rewards.adjustment_documents import Adjustment, AdjustmentComment, Operator
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
 from workers.rewards.explaining import UnitExplained, explained
 
@@ -83,14 +83,22 @@ class LedgerViews:
         """What the member is told of the adjustments among these movements, by the adjustments' ids."""
         ids = sorted({each.adjustment_id for each in entries if each.adjustment_id is not None})
         found = await self._reader.find(Adjustment, {"_id": {"$in": ids}}, limit=MOST_SHOWN) if ids else []
-        return {each.id: each.comment for each in found}
+        return {each.id: each.comment for each in await self._with_comments(found)}
 
     async def adjustments(self, account_id: str, limit: int = 100) -> list[Adjustment]:
         """What was adjusted on an account, the newest first."""
         account = await self._reader.get(Account, account_id)
         owned = [account_id] if account is None else [account.id, *account.absorbed]
         where = {"account_id": {"$in": owned}}
-        return await self._reader.find(Adjustment, where, sort=(("submitted_at", -1),), limit=_at_most(limit))
+        found = await self._reader.find(Adjustment, where, sort=(("submitted_at", -1),), limit=_at_most(limit))
+        return await self._with_comments(found)
+
+    async def _with_comments(self, found: Sequence[Adjustment]) -> list[Adjustment]:
+        """Adjustments with what operators wrote in the place of the reasons' own words."""
+        ids = [each.id for each in found]
+        written = await self._reader.find(AdjustmentComment, {"_id": {"$in": ids}}, limit=0) if ids else []
+        texts = {each.id: each.text for each in written}
+        return [each.evolve(comment=texts.get(each.id, each.comment)) for each in found]
 
     async def accounts_by_card(self, card_numbers: Sequence[str]) -> dict[str, Account]:
         """The accounts that cards lead to, by the cards' numbers; cards that nobody knows are missing."""
@@ -120,6 +128,7 @@ class LedgerViews:
         """What waits for a second person, the oldest first, with its account."""
         where = {"state": AdjustmentState.WAITING.value}
         found = await self._reader.find(Adjustment, where, sort=(("submitted_at", 1),), limit=_at_most(limit))
+        found = await self._with_comments(found)
         ids = sorted({each.account_id for each in found})
         accounts = await self._reader.find(Account, {"_id": {"$in": ids}}, limit=MOST_SHOWN) if ids else []
         by_id = {each.id: each for each in accounts}

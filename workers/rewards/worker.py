@@ -2,7 +2,7 @@
 
 from contracts.programme import Programme
 from runtime.decisions import Worker
-from workers.rewards.adjustment_documents import Adjustment, Operator, OperatorsOf
+from workers.rewards.adjustment_documents import Adjustment, AdjustmentComment, Operator, OperatorsOf
 from workers.rewards.coupon_documents import Coupon, SaleCoupons
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
 from workers.rewards.joining_documents import Joining
@@ -13,7 +13,8 @@ from workers.rewards.tier_documents import Standing
 worker = Worker[Programme](
     "rewards",
     documents=(
-        *(Card, Account, Purchase, Reward, LedgerEntry, SaleRewards, Adjustment, Operator, OperatorsOf),
+        *(Card, Account, Purchase, Reward, LedgerEntry, SaleRewards),
+        *(Adjustment, AdjustmentComment, Operator, OperatorsOf),
         *(Coupon, SaleCoupons, Standing, SurveyResponse, GameStock, Joining),
     ),
 )

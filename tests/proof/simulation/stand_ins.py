@@ -46,6 +46,16 @@ class Silent(Telemetry):
     def lag(self, lags: Any) -> None: ...
 
 
+class Untidy:
+    """Clears nothing: the checker reads every command."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+    async def run(self) -> None:
+        """Do nothing, for ever."""
+        await asyncio.Event().wait()
+
+
 @contextmanager
 def stood_in(world: World) -> Iterator[None]:
     """Put the simulated libraries, clocks and telemetry where the runtime looks for the real ones."""
@@ -74,11 +84,13 @@ def stood_in(world: World) -> Iterator[None]:
         "runtime.serve.make_broker": lambda *_: SimulatedBroker(world),
         "runtime.serve.create_topics": no_topics,
         "runtime.serve.Telemetry": Silent,
+        "runtime.serve.Clearing": Untidy,
         "runtime.wire.prompt_subscriber": prompt_subscriber,
         "runtime.serve.datetime": Clock,
         "runtime.store.datetime": Clock,
         "runtime.edge.datetime": Clock,
         "runtime.batch.datetime": Clock,
+        "runtime.persons.token_bytes": random.Random(f"{world.seed} keys").randbytes,
         "runtime.serve.time": SimpleNamespace(monotonic=monotonic),
         "runtime.pipeline.monotonic": monotonic,
         "runtime.wire.monotonic": monotonic,

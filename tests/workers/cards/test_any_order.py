@@ -21,8 +21,9 @@ from contracts.cards import (
 from contracts.member_life import BlockMember, UnblockMember
 from contracts.messages import Actor, ActorKind, Command, Envelope, Event
 from contracts.values import luhn_digit
-from runtime.decisions import Context, NotLoaded, Refused, aggregate_version, decide
+from runtime.decisions import Context, NotLoaded, Refused, decide
 from runtime.documents import Document, View
+from runtime.sayings import aggregate_version
 from tests.decisions import NOON, VAULT
 from tests.workers.cards.deck import ANA, BEN, OPERATOR, PROGRAMME, registered
 from tests.workers.registration.people import member

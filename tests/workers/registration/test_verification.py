@@ -19,6 +19,7 @@ from contracts.verification import (
     VerifyPhone,
 )
 from runtime.documents import Erase
+from runtime.persons import PersonKey
 from runtime.vault import with_seals
 from tests.decisions import NOON, VAULT, Told, decide, refused
 from tests.workers.registration.people import (
@@ -318,7 +319,8 @@ class TestEndRegistration:
         registration = begun().document(Registration)
         said = self.ended(registration, hours=24, card=known(claimed_by=registration.id))
 
-        assert said.erased == [Erase(Registration, registration.id), Erase(Challenge, registration.id)]
+        gone = (Registration, Challenge, PersonKey)
+        assert said.erased == [Erase(each, registration.id) for each in gone]
         assert said.document(KnownCard) == known()
         assert said.events == [RegistrationLapsed(registration_id=registration.id)]
 

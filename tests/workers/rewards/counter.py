@@ -13,8 +13,9 @@ from contracts.programme import Programme
 from contracts.programme.adjustments import Exceeding
 from contracts.programme.rewards import RewardRules, Shortfall
 from contracts.rewards import PurchaseLine, RecordPurchase, RefundLine, RefundPurchase
-from runtime.decisions import Context, Decision, NotLoaded, aggregate_version, decide
+from runtime.decisions import Context, Decision, NotLoaded, decide
 from runtime.documents import Document, Erase, View
+from runtime.sayings import aggregate_version
 from tests.decisions import NOON, TILL, VAULT, context
 from workers.rewards import worker
 from workers.rewards.adjustment_documents import Adjustment

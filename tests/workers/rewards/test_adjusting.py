@@ -35,7 +35,7 @@ from tests.workers.rewards.counter import (
     undo,
 )
 from workers.rewards.adjusting import adjust_balance
-from workers.rewards.adjustment_documents import Adjustment, Counted, Operator
+from workers.rewards.adjustment_documents import Adjustment, AdjustmentComment, Counted, Operator
 from workers.rewards.documents import Cause, LedgerEntry
 
 STAMPS = "stamps"
@@ -72,7 +72,7 @@ class TestAdjustBalance:
 
         event = said.events[0]
         assert isinstance(event, BalanceAdjusted)
-        assert event.comment == "Sorry!" == said.document(Adjustment).comment
+        assert event.comment == "Sorry!" == said.document(AdjustmentComment).text
         assert "comment" in BalanceAdjusted.personal
 
     def test_gives_what_is_added_the_terms_of_the_programme(self) -> None:

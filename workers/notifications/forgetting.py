@@ -1,0 +1,41 @@
+"""How notifications forgets a member who was removed: how they are reached, what they chose, all texts to them.
+
+What is left of them says that they are gone, so that no late news brings them back. A text that another process
+queued in the very same moment is found a little later: the erasure is done once more then.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+from contracts.removal import MemberRemoved
+from runtime.decisions import Key
+from runtime.documents import Erase
+from runtime.persons import DEAD_LETTERS, PersonKey
+from workers import Changes, Context
+from workers.notifications.documents import Contact, Message, Waiting
+from workers.notifications.worker import worker
+
+ONCE_MORE: Final = timedelta(minutes=10)
+"""After how long texts are erased once more: longer than any batch takes."""
+
+
+@worker.handles(MemberRemoved)
+def forget_member(
+    event: MemberRemoved,
+    contact: Annotated[Contact | None, Key("member_id", as_is=True)],
+    absorbed: Annotated[tuple[Contact, ...], Key("absorbed_ids")],
+    waiting: Annotated[Waiting | None, Key("member_id")],
+    context: Context,
+) -> Changes:
+    everybody = (event.member_id, *event.absorbed_ids, *event.former_ids)
+    yield Contact(id=event.member_id, is_removed=True)
+    yield tuple(
+        Contact(id=each.id, merged_into=event.member_id)
+        for each in absorbed
+        if each.is_known or each.choices or each.notices
+    )
+    held = waiting or Waiting(id=event.member_id, notices=(), ends_at=context.now)
+    yield held.evolve(notices=(), texts_of=everybody, ends_at=context.now + ONCE_MORE)
+    yield tuple(Erase(Message, each, field="member_id") for each in everybody)
+    yield tuple(Erase(Waiting, each) for each in event.absorbed_ids)
+    yield Erase(PersonKey, DEAD_LETTERS)
