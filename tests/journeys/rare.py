@@ -26,6 +26,8 @@ from runtime.persons import DEAD_LETTERS, PersonKey, blind, bound, opened, read_
 from runtime.sayings import DEAD_SHUT, bound_letter
 from runtime.settings import Settings
 
+LEAST: Final = 6
+"""Bytes: what is shorter stands in many places by chance."""
 CHARSETS: Final = ("utf-8", "latin-1", "utf-16-le", "utf-16-be", "utf-32-le")
 DIGESTS: Final = ("md5", "sha1", "sha256", "sha512", "blake2b", "blake2s")
 FORMATS: Final = (
@@ -34,7 +36,7 @@ FORMATS: Final = (
 
 
 def spellings(text: str) -> set[str]:
-    """A text as people and programs write it: phones formatted, letters folded, backwards as search keys have it."""
+    """A text as people and programs write it: phones formatted, letters folded."""
     found = {text, normalize("NFC", text), normalize("NFD", text), text.casefold(), text.lower(), text.upper()}
     found.add("".join(each for each in normalize("NFD", text) if not combining(each)))
     if text.startswith("+"):
@@ -43,15 +45,15 @@ def spellings(text: str) -> set[str]:
         found |= {text[1:], str(phone.national_number), f"0{phone.national_number}", str(phone.national_number)[-8:]}
     if "@" in text:
         found |= {text.partition("@")[0]}
-    return found | {each[::-1] for each in found}
+    return found
 
 
 def dresses(text: str) -> set[bytes]:
-    """What to look for of one text, in bytes."""
+    """What to look for of one text, in bytes; backwards too, as search keys have it."""
     found: set[bytes] = set()
     for spelling in spellings(text):
         raw = spelling.encode()
-        found |= {spelling.encode(each, errors="ignore") for each in CHARSETS}
+        found |= {spelling.encode(each, errors="ignore") for each in CHARSETS} | {spelling[::-1].encode()}
         found |= {json.dumps(spelling)[1:-1].encode(), spelling.encode("unicode_escape"), repr(raw)[2:-1].encode()}
         found |= {quote(spelling, safe="").encode(), quote_plus(spelling).encode(), quopri.encodestring(raw).strip()}
         found |= {html.escape(spelling).encode(), spelling.encode("ascii", "xmlcharrefreplace")}
@@ -62,7 +64,7 @@ def dresses(text: str) -> set[bytes]:
         for size in (8, 16, 32):
             digest = hashlib.blake2b(raw, digest_size=size).digest()
             found |= {digest, digest.hex().encode()}
-    return {each for each in found if len(each) >= 6}
+    return {each for each in found if len(each) >= LEAST}
 
 
 def in_base64(raw: bytes) -> Iterator[bytes]:
@@ -74,20 +76,29 @@ def in_base64(raw: bytes) -> Iterator[bytes]:
 
 
 class Sieve:
-    """Finds rare texts in whatever dress."""
+    """Finds rare texts in whatever dress.
+
+    There are thousands of dresses: only those whose beginning stands anywhere in the haystack are looked for.
+    """
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._wanted = {text: dresses(text) for text in texts}
-        self._lowered = {text: {each.lower() for each in found} - found for text, found in self._wanted.items()}
 
     def found(self, haystack: bytes) -> list[str]:
-        """The texts that stand in there."""
+        """The texts that stand in there, in capitals or not."""
         lowered = haystack.lower()
+        exact, folded = beginnings(haystack), beginnings(lowered)
         return [
             text
             for text, wanted in self._wanted.items()
-            if any(each in haystack for each in wanted) or any(each in lowered for each in self._lowered[text])
+            if any(each[:LEAST] in exact and each in haystack for each in wanted)
+            or any(each[:LEAST] in folded and each in lowered for each in {each.lower() for each in wanted})
         ]
+
+
+def beginnings(haystack: bytes) -> set[bytes]:
+    """All that is so long as the shortest dress."""
+    return {haystack[start : start + LEAST] for start in range(len(haystack) - LEAST + 1)}
 
 
 def kept_in_mongodb(settings: Settings) -> Iterator[tuple[str, bytes]]:
