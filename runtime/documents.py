@@ -38,6 +38,14 @@ class Part(msgspec.Struct, metaclass=_Kept, frozen=True):
 
     packed: ClassVar[tuple[str, ...]] = ()
 
+    def evolve(self, **changes: Any) -> Self:
+        """The same part with these fields changed.
+
+        Raises:
+            TypeError: a name is no field of the part.
+        """
+        return msgspec.structs.replace(self, **changes)
+
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Document(msgspec.Struct, metaclass=_Kept, frozen=True, rename={"id": "_id"}):

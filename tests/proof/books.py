@@ -29,7 +29,7 @@ COLLECTIONS: Final = {"Card": "cards", "Account": "accounts", "Message": "messag
 QUIET: Final = frozenset(
     {
         *(("registration", kind) for kind in ("Member", "Call", "Ticket")),
-        *(("notifications", "Contact"), ("rewards", "Card"), ("rewards", "Operator")),
+        *(("notifications", "Contact"), ("rewards", "Card")),
     }
 )
 """Aggregates that also change without a word, so that their events' versions have gaps."""

@@ -44,17 +44,7 @@ def forget_holder(
 
 def unnoted(rank: Rank) -> Rank:
     """A rank without what colleagues wrote about it, nor about the one before."""
-    return Rank(
-        system=rank.system,
-        tier=rank.tier,
-        since=rank.since,
-        cause=rank.cause,
-        actor=rank.actor,
-        held_until=rank.held_until,
-        due_at=rank.due_at,
-        gave=rank.gave,
-        earlier=None if rank.earlier is None else unnoted(rank.earlier),
-    )
+    return rank.evolve(note=None, earlier=None if rank.earlier is None else unnoted(rank.earlier))
 
 
 @worker.handles(MemberRemoved)

@@ -70,8 +70,7 @@ def with_what_it_took(net: Booking) -> Purchase:
         )
         for entry in net.entries
     )
-    kept = Refund(number=last.number, refunded_at=last.refunded_at, lines=last.lines, actor=last.actor, took=took)
-    return net.purchase.evolve(refunds=(*net.purchase.refunds[:-1], kept))
+    return net.purchase.evolve(refunds=(*net.purchase.refunds[:-1], last.evolve(took=took)))
 
 
 def refund_parked(command: RefundPurchase, purchase: Purchase | None, context: Context) -> Changes:

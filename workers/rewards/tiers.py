@@ -149,23 +149,7 @@ def held_before(step: Step, account: Account, standing: Standing | None, context
     is_by_hand = account.held_tier(step.system.code).is_by_hand(context.now)
     if rank is None or step.cause is not TierCause.ASSIGNED or not is_by_hand:
         return None
-    return with_earlier(rank, None)
-
-
-def with_earlier(rank: Rank, earlier: Rank | None) -> Rank:
-    """A rank with another before it."""
-    return Rank(
-        system=rank.system,
-        tier=rank.tier,
-        since=rank.since,
-        cause=rank.cause,
-        actor=rank.actor,
-        note=rank.note,
-        held_until=rank.held_until,
-        due_at=rank.due_at,
-        gave=rank.gave,
-        earlier=earlier,
-    )
+    return rank.evolve(earlier=None)
 
 
 def climbed(step: Step, awarded: Awarded, context: Context) -> tuple[TierGift, ...]:

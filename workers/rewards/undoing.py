@@ -215,17 +215,7 @@ def refund_to_undo(command: UndoRefund, purchase: Purchase) -> Refund:
 
 def undone(refund: Refund, meant: Refund, context: Context) -> Refund:
     """A refund, undone if it is the one that is meant; its lines stay readable."""
-    if refund is not meant:
-        return refund
-    return Refund(
-        number=refund.number,
-        refunded_at=refund.refunded_at,
-        lines=refund.lines,
-        actor=refund.actor,
-        took=refund.took,
-        undone_at=context.now,
-        undone_by=context.actor,
-    )
+    return refund.evolve(undone_at=context.now, undone_by=context.actor) if refund is meant else refund
 
 
 def undoing_of(took: Sequence[Took] | Sequence[Posted], context: Context) -> Undoing:
