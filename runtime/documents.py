@@ -59,6 +59,8 @@ class Document(msgspec.Struct, metaclass=_Kept, frozen=True, rename={"id": "_id"
     indexes: ClassVar[tuple[Index, ...]] = ()
     alias: ClassVar[str | None] = None
     """A field that, where it is set, names the document that this one stands for: handlers are given that one."""
+    is_excerpt: ClassVar[bool] = False
+    """Whether it has a few fields of what another class keeps in its collection: only these are read, never written."""
 
     id: str
     version: int = 0
@@ -101,6 +103,12 @@ def packed_fields(document_class: type[Document]) -> Mapping[str, tuple[str, ...
         if names:
             found[each.name] = names
     return found
+
+
+@lru_cache
+def fields_read(document_class: type[Document]) -> tuple[str, ...] | None:
+    """What to ask MongoDB for, by its names; None: whole documents."""
+    return document_class.__struct_encode_fields__ if document_class.is_excerpt else None
 
 
 @dataclass(frozen=True, slots=True)

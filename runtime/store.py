@@ -14,7 +14,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.read_concern import ReadConcern
 
-from runtime.documents import Document
+from runtime.documents import Document, fields_read
 from runtime.journal import JournalRecord, Outgoing, Place, ended, record_from_raw, unpack
 from runtime.mongo import (
     CODEC,
@@ -259,7 +259,8 @@ class Reader:
             Away: MongoDB can't be reached.
         """
         async with sorted_errors():
-            raw = await self._database[document_class.collection].find_one({"_id": document_id})
+            collection = self._database[document_class.collection]
+            raw = await collection.find_one({"_id": document_id}, fields_read(document_class))
         return None if raw is None else from_raw(document_class, raw)
 
     async def find(
@@ -276,7 +277,9 @@ class Reader:
             Away: MongoDB can't be reached.
         """
         async with sorted_errors():
-            cursor = self._database[document_class.collection].find(dict(filter), limit=limit)
+            # All in the first answer: MongoDB gives 101 documents otherwise, and the rest when it is asked again.
+            collection, fields = self._database[document_class.collection], fields_read(document_class)
+            cursor = collection.find(dict(filter), fields, limit=limit, batch_size=limit)
             if sort:
                 cursor = cursor.sort(list(sort))
             return [from_raw(document_class, raw) for raw in await cursor.to_list(None)]
@@ -296,8 +299,8 @@ class Reader:
         filter: Mapping[str, Any],
         wanted: Mapping[str, Any],
         *,
-        sort: Sequence[tuple[str, int]],
         among: int,
+        sort: Sequence[tuple[str, int]] = (),
         limit: int = 100,
     ) -> list[D]:
         """Of the first `among` documents that match, at most `limit` that are `wanted`, by what no index knows.
@@ -305,10 +308,10 @@ class Reader:
         Raises:
             Away: MongoDB can't be reached.
         """
-        found = await self.aggregate(
-            document_class,
-            ({"$match": filter}, {"$sort": dict(sort)}, {"$limit": among}, {"$match": wanted}, {"$limit": limit}),
-        )
+        stages: list[Raw] = [{"$match": filter}, {"$limit": among}, {"$match": wanted}, {"$limit": limit}]
+        if sort:
+            stages.insert(1, {"$sort": dict(sort)})
+        found = await self.aggregate(document_class, stages)
         return [from_raw(document_class, raw) for raw in found]
 
     async def aggregate(self, document_class: type[Document], pipeline: Sequence[Mapping[str, Any]]) -> list[Raw]:

@@ -1,6 +1,7 @@
 """The store: what MongoDB's errors mean, what expires and what never does, leases, and what readers see."""
 
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -16,7 +17,7 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from runtime.documents import View
+from runtime.documents import Document, View, fields_read
 from runtime.mongo import Away, Conflict, Unfit, check_writes, sorted_errors
 from runtime.settings import DAY_SECONDS, Settings
 from runtime.store import Library, Store
@@ -174,4 +175,21 @@ class TestReader:
             journaled = await reader.journal("c1")
             assert journaled is not None
             assert journaled.type == "Count"
+            library.close()
+
+    async def test_reads_of_an_excerpt_its_own_fields_alone(self, settings: Settings) -> None:
+        class Excerpt(Document):
+            collection: ClassVar = Counter.collection
+            is_excerpt: ClassVar = True
+
+            total: int
+
+        async with Bench(settings) as bench:
+            await bench.settle(("c1", Count(counter="k1", by=3)))
+            library = Library(settings)
+            reader = library.worker("cards")
+
+            assert (fields_read(Excerpt), fields_read(Counter)) == (("_id", "version", "total"), None)
+            assert await reader.get(Excerpt, "k1") == Excerpt(id="k1", version=1, total=3)
+            assert await reader.find(Excerpt, {}) == [Excerpt(id="k1", version=1, total=3)]
             library.close()

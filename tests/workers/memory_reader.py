@@ -101,8 +101,8 @@ class MemoryReader(Reader):
         filter: Mapping[str, Any],
         wanted: Mapping[str, Any],
         *,
-        sort: Sequence[tuple[str, int]],
         among: int,
+        sort: Sequence[tuple[str, int]] = (),
         limit: int = 100,
     ) -> list[D]:
         found = [raw for raw in self._sorted(document_class, filter, sort)[:among] if matches(raw, wanted)]

@@ -108,7 +108,7 @@ class Member(Applicant):
         Index(("search.first", "search.last"), sparse=True),
         Index(("search.more.a", "search.more.b"), sparse=True),
         Index(("search.more.b", "search.more.a"), sparse=True),
-        Index(("search.birth.day", "search.birth.last", "search.birth.first"), sparse=True),
+        Index(("search.birth.day", "search.birth.words"), sparse=True),
     )
     alias: ClassVar = "merged_into"
 
@@ -153,6 +153,23 @@ class Member(Applicant):
         """The keys by which they are searched: they follow whatever changes here, and go when this goes."""
         keys = search_keys(self.first_name, self.last_name, self.phone, self.email, self.born_on, self.card_numbers)
         return {"search": keys}
+
+
+class MemberExcerpt(Document):
+    """What of a member tells them from others, for lists."""
+
+    collection: ClassVar = Member.collection
+    is_excerpt: ClassVar = True
+
+    phone: str
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    home_store: str | None
+    state: MemberState
+    registered_at: datetime
+    card_numbers: tuple[str, ...]
+    merged_into: str | None
 
 
 class PhoneClaim(Document):

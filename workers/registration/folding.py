@@ -79,5 +79,8 @@ def one_error_away(word: str) -> set[str]:
 
 def beginnings_of_neighbours(word: str) -> set[str]:
     """Beginnings of every word that is two errors away, if at most one of them is in the first half."""
-    found = one_error_away(word[: len(word) // 2])
-    return {each for each in found if not any(each[:length] in found for length in range(1, len(each)))}
+    found: list[str] = []
+    for each in sorted(one_error_away(word[: len(word) // 2])):
+        if not found or not each.startswith(found[-1]):  # sorted, what begins alike stands together
+            found.append(each)
+    return set(found)

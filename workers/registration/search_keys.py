@@ -32,7 +32,7 @@ def search_keys(
         keys["email"] = tails(comparable_email(email))
     if born_on is not None:
         # Within an object of its own, so that who gave no birthday has no entry in its index.
-        keys["birth"] = {"day": birthday_key(born_on), "last": keys.get("last", ""), "first": keys.get("first", "")}
+        keys["birth"] = {"day": birthday_key(born_on), "words": words_kept(lasts, firsts)}
     if card_numbers:
         keys["cards"] = [backwards(number) for number in card_numbers]
     return keys
@@ -58,6 +58,11 @@ def tails(email: str) -> list[str]:
 
 def further_pairs(lasts: Sequence[str], firsts: Sequence[str]) -> list[dict[str, str]]:
     """Every two words of a name, but those that stand as `last` and `first` already; one word alone beside none."""
-    words = list(dict.fromkeys((*lasts, *firsts)))[: MOST_WORDS + 1]
+    words = words_kept(lasts, firsts)
     main = {next(iter(lasts), ""), next(iter(firsts), "")}
     return [{"a": one, "b": other} for one, other in combinations(words, 2) if {one, other} != main]
+
+
+def words_kept(lasts: Sequence[str], firsts: Sequence[str]) -> list[str]:
+    """The words of a name by which somebody is found, each once."""
+    return list(dict.fromkeys((*lasts, *firsts)))[: MOST_WORDS + 1]

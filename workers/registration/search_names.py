@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from rapidfuzz.distance import OSA
+from rapidfuzz.process import extract
 
 from runtime.mongo import begins_with
 from workers.registration.folding import (
@@ -67,19 +68,19 @@ def named(words: Sequence[Spellings], level: Match, near: Mapping[Spellings, Seq
         words: what is looked for.
         level: how far from them a name may be.
         near: by word, the names that are near to it.
-        day: how the birthday's key begins, if it is known, too.
+        day: how the birthday's key begins, if it is known, too; then one word of a name may stand for both.
     """
     standing = [_standing(each, level, near.get(each, ())) for each in words]
-    place = "search." if day is None else "search.birth."
-    born: Filter = {} if day is None else {"search.birth.day": begins(day)}
+    if day is not None:
+        return {"search.birth.day": begins(day), "$and": [{"search.birth.words": each} for each in standing]}
     ways: list[Filter]
     if len(words) == 1:
-        ways = [{f"{place}last": standing[0]}, {f"{place}first": standing[0]}]
-        ways += [{"search.more.a": standing[0]}, {"search.more.b": standing[0]}]
+        places = ("search.last", "search.first", "search.more.a", "search.more.b")
+        ways = [{place: standing[0]} for place in places]
     else:
-        ways = [{f"{place}last": standing[one], f"{place}first": standing[1 - one]} for one in (0, 1)]
+        ways = [{"search.last": standing[one], "search.first": standing[1 - one]} for one in (0, 1)]
         ways += [{"search.more": {"$elemMatch": {"a": standing[one], "b": standing[1 - one]}}} for one in (0, 1)]
-    return {"$or": [{**born, **way} for way in ways]}
+    return {"$or": ways}
 
 
 def _standing(word: Spellings, level: Match, near: Sequence[str]) -> Filter:
@@ -99,6 +100,17 @@ def neighbours(words: Sequence[Spellings]) -> list[Any]:
         elif errors_allowed(way):
             begun |= beginnings_of_neighbours(way)
     return [*sorted(whole), *map(begins_with, sorted(begun))]
+
+
+def near_to(word: Spellings, names: Sequence[str]) -> list[str]:
+    """Which of many names are near to a word, or begin with it."""
+    found = {name for name in names if name.startswith(word)}
+    for way in word:
+        found.update(
+            name
+            for name, _, _ in extract(way, names, scorer=OSA.distance, score_cutoff=errors_allowed(way), limit=None)
+        )
+    return sorted(found)
 
 
 def closeness(words: Sequence[Spellings], name: Sequence[str]) -> tuple[Match, int] | None:

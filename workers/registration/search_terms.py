@@ -24,6 +24,8 @@ LEAST_DIGITS: Final = 4
 LEAST_BEGINNING: Final = 6
 """So many digits of a phone, its country code among them, may be all that is known of it."""
 LEAST_EMAIL: Final = 3
+VAGUE: Final = 5
+"""Where both name and email are shorter, each fits thousands."""
 WHOLE_CARD: Final = range(12, 20)
 LEAST_ID: Final = 8
 """Shorter member ids have to be whole."""
@@ -74,9 +76,18 @@ class Terms(NamedTuple):
     @property
     def levels(self) -> tuple[Match, ...]:
         """In which steps to look, the closest first."""
+        if self.is_vague:
+            return (Match.WHOLE, Match.PART)
         if self.words:
             return tuple(Match)
         return (Match.WHOLE, Match.NEAR) if self.is_whole_card else (Match.WHOLE,)
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether little more is looked for than how a name and an email begin."""
+        if self.email is None or not self.words or self.phone or self.card_number or self.day or len(self.filters) > 1:
+            return False
+        return max(len(self.email), len(self.words[0][0])) < VAGUE
 
     @property
     def is_whole_card(self) -> bool:

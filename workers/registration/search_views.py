@@ -1,10 +1,12 @@
 """Searching members: a few, ranked, by keys that stand in their documents; never everybody."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from contracts.values import comparable_email
 from runtime.store import Reader
-from workers.registration.documents import Member, MemberState
+from workers.registration.documents import MemberExcerpt, MemberState
 from workers.registration.folding import words_of
 from workers.registration.search_names import (
     LOOKED_UP,
@@ -13,19 +15,21 @@ from workers.registration.search_names import (
     Spellings,
     closeness,
     named,
+    near_to,
     neighbours,
-    word_closeness,
 )
 from workers.registration.search_terms import Terms, Wanted, near_cards, read
 
 CANDIDATES: Final = 200
-"""Most members that one step of a search looks at."""
+"""Most members that one step of a search takes from MongoDB."""
+VAGUELY: Final = 1_000
+"""So many are looked through where little is asked for: by then enough are found, or it is better to say more."""
 
 
 class Hit(NamedTuple):
     """A member who was found, how close they are to what was looked for, and by how many typing errors."""
 
-    member: Member
+    member: MemberExcerpt
     match: Match
     errors: int
 
@@ -35,7 +39,7 @@ class FoundMembers(NamedTuple):
 
     hits: tuple[Hit, ...]
     is_cut: bool
-    """Whether there are more than are shown."""
+    """Whether there are more than are shown, or may be."""
 
 
 class SearchViews:
@@ -56,12 +60,18 @@ class SearchViews:
         is_cut = False
         for level in terms.levels:
             limit = _limit(terms, level, most)
-            found = await self._reader.find(Member, await self._filter(terms, level), limit=limit)
+            found = await self._step(terms, level, limit)
             hits |= {hit.member.id: hit for member in found if (hit := judged(member, terms)) is not None}
-            is_cut = len(found) == limit or len(hits) > most
+            is_cut = len(found) == limit or len(hits) > most or (terms.is_vague and level is Match.PART)
             if is_cut or (hits and terms.is_whole_card):  # whose card it is, is known: nobody is near
                 break
         return FoundMembers(tuple(sorted(hits.values(), key=_order)[:most]), is_cut)
+
+    async def _step(self, terms: Terms, level: Match, limit: int) -> list[MemberExcerpt]:
+        if terms.is_vague and level is Match.PART:
+            (email,), name = terms.filters, named(terms.words[:LOOKED_UP], level, {}, None)
+            return await self._reader.find_among(MemberExcerpt, email, name, among=VAGUELY, limit=limit)
+        return await self._reader.find(MemberExcerpt, await self._filter(terms, level), limit=limit)
 
     async def _filter(self, terms: Terms, level: Match) -> Filter:
         filters = list(terms.filters)
@@ -83,18 +93,24 @@ class SearchViews:
         fits = neighbours(words)
         if not fits:
             return {}
-        names: set[str] = set()
-        for field in ("search.last", "search.first"):
-            names.update(await self._reader.distinct(Member, field, {field: {"$in": fits}}))
-        return {word: sorted(name for name in names if word_closeness(word, name) is not None) for word in words}
+        asked = [
+            self._reader.distinct(MemberExcerpt, field, {field: {"$in": fits}})
+            for field in ("search.last", "search.first")
+        ]
+        names = list({name for found in await asyncio.gather(*asked) for name in found})
+        return {word: near_to(word, names) for word in words}
 
 
 def _limit(terms: Terms, level: Match, most: int) -> int:
-    """How many candidates to look at: all who are found by two words without errors fit alike."""
-    return most + 1 if level is not Match.NEAR and 0 < len(terms.words) <= LOOKED_UP else CANDIDATES
+    """How many candidates to look at: whom a step's filter finds without errors, they all fit alike.
+
+    That isn't so where it asks for some of the words only, or where one word of a name may stand for two of them.
+    """
+    is_exact = level is not Match.NEAR and len(terms.words) <= (LOOKED_UP if terms.day is None else 1)
+    return most + 1 if is_exact else CANDIDATES
 
 
-def judged(member: Member, terms: Terms) -> Hit | None:
+def judged(member: MemberExcerpt, terms: Terms) -> Hit | None:
     """How close a candidate is to what is looked for; None if it isn't."""
     close = closeness(terms.words, [*words_of(member.last_name), *words_of(member.first_name)])
     if close is None:
@@ -104,7 +120,8 @@ def judged(member: Member, terms: Terms) -> Hit | None:
     if terms.phone is not None:
         matches.append(Match.WHOLE if member.phone == terms.phone else Match.PART)
     if terms.email is not None:
-        matches.append(Match.WHOLE if member.comparable_email == terms.email else Match.PART)
+        is_whole = comparable_email(member.email or "") == terms.email
+        matches.append(Match.WHOLE if is_whole else Match.PART)
     if terms.card_number is not None and terms.card_number not in member.card_numbers:
         matches.append(Match.NEAR if terms.is_whole_card else Match.PART)
     return Hit(member, max(matches, key=lambda each: each.rank), errors)

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from contracts.card_life import Act, may
 from workers.registration.call_documents import Call, Desk, Ticket
-from workers.registration.documents import KnownCard, Member, MemberState
+from workers.registration.documents import KnownCard, Member, MemberExcerpt, MemberState
 from workers.registration.favourite_documents import Favourites
 from workers.registration.merge_documents import Merge
 from workers.registration.password_documents import Password
@@ -27,6 +27,8 @@ __all__ = [
     "UnfitSearch",
     "Wanted",
 ]
+M = TypeVar("M", Member, MemberExcerpt)
+
 MOST_STEPS: Final = 4
 """From a record to whom it stands for: one step, but a read may meet a merge that is being written."""
 
@@ -60,12 +62,12 @@ class RegistrationViews(SearchViews):
         """The record with an id, also of a member whom another absorbed."""
         return await self._reader.get(Member, member_id)
 
-    async def survivor_of(self, member: Member) -> Member:
+    async def survivor_of(self, member: M) -> M:
         """The member whom a record stands for: itself, or whoever absorbed it."""
         for _ in range(MOST_STEPS):
             if member.merged_into is None:
                 break
-            member = await self._reader.get(Member, member.merged_into) or member
+            member = await self._reader.get(type(member), member.merged_into) or member
         return member
 
     async def merges_of(self, member: Member) -> list[Merge]:

@@ -229,11 +229,11 @@ class AsyncCollection:
         await asyncio.sleep(world.latency())
         return _by_majority(world, self.name, wanted)
 
-    def find(self, wanted: Raw, *, limit: int = 0, batch_size: int = 0) -> Cursor:
+    def find(self, wanted: Raw, fields: None = None, *, limit: int = 0, batch_size: int = 0) -> Cursor:
         """A cursor over what matches."""
         return Cursor(self, wanted, limit)
 
-    async def find_one(self, wanted: Raw) -> Raw | None:
+    async def find_one(self, wanted: Raw, fields: None = None) -> Raw | None:
         """The first that matches."""
         return next(iter(await self.read(wanted)), None)
 

@@ -155,6 +155,25 @@ class TestByTheRest:
         assert ids(birthday="02-28", name="Maria Mühlbauer") == [ANNA.id]
         assert ids(birthday="02-28", name="Ana Mueller") == []
 
+    def test_looks_past_those_of_the_day_in_whose_name_one_word_stands_for_two(self) -> None:
+        day = date(1984, 2, 29)
+        crowd = [person(number, "Annabel", "Zett", born_on=day) for number in range(100, 100 + 2 * MOST)]
+        meant = person(200, "Ann", "Annaberg", born_on=day)
+
+        shown = found((*crowd, meant), name="Ann Anna", birthday="02-29")
+
+        assert [hit.member.id for hit in shown.hits] == [meant.id]
+
+    def test_looks_through_few_where_both_name_and_email_are_hardly_begun(self) -> None:
+        crowd = [person(number, "Bea", "Quast", email=f"anna{number}@example.org") for number in range(1_000, 2_200)]
+        late = person(2_500, "Ana", "Zett", email="anne@example.org")
+
+        vague = found((*EVERYBODY, *crowd, late), name="Ze", email="ann")
+        assert (vague.hits, vague.is_cut) == ((), True)
+        assert [hit.member.id for hit in found((*EVERYBODY, *crowd), name="Mü", email="ana").hits] == [ANA.id]
+        clear = found((*EVERYBODY, *crowd, late), name="Ze", email="anne@")
+        assert ([hit.member.id for hit in clear.hits], clear.is_cut) == ([late.id], False)
+
     def test_finds_by_the_cards_that_something_led_to(self) -> None:
         assert ids(led_to=(card_number(3),)) == [BEN.id]
         assert ids(led_to=()) == []

@@ -20,7 +20,7 @@ class TestDerived:
             "first": "ana",
             "more": [{"a": "muller", "b": "luisa"}, {"a": "ana", "b": "luisa"}],
             "email": ["ana@example.org"],
-            "birth": {"day": "02-29-1984", "last": "muller", "first": "ana"},
+            "birth": {"day": "02-29-1984", "words": ["muller", "ana", "luisa"]},
             "cards": [NUMBER[::-1]],
         }
 
