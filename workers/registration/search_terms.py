@@ -75,11 +75,9 @@ class Terms(NamedTuple):
 
     @property
     def levels(self) -> tuple[Match, ...]:
-        """In which steps to look, the closest first."""
-        if self.is_vague:
-            return (Match.WHOLE, Match.PART)
+        """In which steps to look, the closest first; whose name is the whole has its beginning, too."""
         if self.words:
-            return tuple(Match)
+            return (Match.PART,) if self.is_vague else (Match.PART, Match.NEAR)
         return (Match.WHOLE, Match.NEAR) if self.is_whole_card else (Match.WHOLE,)
 
     @property

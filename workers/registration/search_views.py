@@ -20,7 +20,7 @@ from workers.registration.search_names import (
 )
 from workers.registration.search_terms import Terms, Wanted, near_cards, read
 
-CANDIDATES: Final = 200
+CANDIDATES: Final = 100
 """Most members that one step of a search takes from MongoDB."""
 VAGUELY: Final = 1_000
 """So many are looked through where little is asked for: by then enough are found, or it is better to say more."""
@@ -61,8 +61,11 @@ class SearchViews:
         for level in terms.levels:
             limit = _limit(terms, level, most)
             found = await self._step(terms, level, limit)
+            is_cut = terms.is_vague or len(found) == limit
+            if is_cut and level is Match.PART:  # those who are named so wholly may not be among them
+                found += await self._step(terms, Match.WHOLE, limit)
             hits |= {hit.member.id: hit for member in found if (hit := judged(member, terms)) is not None}
-            is_cut = len(found) == limit or len(hits) > most or (terms.is_vague and level is Match.PART)
+            is_cut = is_cut or len(hits) > most
             if is_cut or (hits and terms.is_whole_card):  # whose card it is, is known: nobody is near
                 break
         return FoundMembers(tuple(sorted(hits.values(), key=_order)[:most]), is_cut)

@@ -91,6 +91,14 @@ class TestByName:
         assert [hit.match.value for hit in shown] == ["whole", "whole", "near"]
         assert [hit.match.value for hit in found(name="Ann").hits] == ["part", "near", "near"]
 
+    def test_finds_the_whole_among_many_that_begin_so(self) -> None:
+        crowd = [person(number, "Bea", "Mühlmann") for number in range(100, 100 + 2 * MOST)]
+        whole = person(200, "Bea", "Mühl")
+
+        shown = found((*crowd, whole), name="Mühl Bea")
+
+        assert (shown.hits[0].member.id, shown.is_cut, len(shown.hits)) == (whole.id, True, MOST)
+
     def test_does_not_take_one_word_for_two(self) -> None:
         assert ids(name="Ben Ben") == []
         assert [hit.member.id for hit in found([person(8, "Ali", "Ali")], name="Ali Ali").hits] == ["member-0008"]
@@ -170,6 +178,8 @@ class TestByTheRest:
 
         vague = found((*EVERYBODY, *crowd, late), name="Ze", email="ann")
         assert (vague.hits, vague.is_cut) == ((), True)
+        whole = found((*EVERYBODY, *crowd, late), name="Zett", email="ann")
+        assert ([hit.member.id for hit in whole.hits], whole.is_cut) == ([late.id], True)
         assert [hit.member.id for hit in found((*EVERYBODY, *crowd), name="Mü", email="ana").hits] == [ANA.id]
         clear = found((*EVERYBODY, *crowd, late), name="Ze", email="anne@")
         assert ([hit.member.id for hit in clear.hits], clear.is_cut) == ([late.id], False)
