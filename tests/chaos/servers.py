@@ -18,6 +18,8 @@ from tests.chaos.watchdog import Watchdog
 HOST: Final = "127.0.0.1"
 APACHE: Final = Path(__file__).parents[2] / ".ci" / "apache-kafka"
 START_SECONDS: Final = 120.0
+SHORT_LIVED: Final = "-XX:TieredStopAtLevel=1"
+"""For a broker that is killed every few seconds: it never earns what Java's best compiler costs."""
 LOOK_SECONDS: Final = 0.1
 
 
@@ -40,7 +42,8 @@ def check_apache() -> None:
 class Servers:
     """One broker and one database; whoever holds them may end them as a crash would."""
 
-    def __init__(self, folder: Path, watchdog: Watchdog) -> None:
+    def __init__(self, folder: Path, watchdog: Watchdog, java_options: str = "") -> None:
+        self._java_options = java_options
         self._kafka = folder / "kafka"
         self._watchdog = watchdog
         self.kafka_port = free_port(HOST)
@@ -87,7 +90,11 @@ class Servers:
 
     async def _script(self, *words: str) -> None:
         process = await asyncio.create_subprocess_exec(
-            str(APACHE), *words, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+            str(APACHE),
+            *words,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "JAVA_TOOL_OPTIONS": self._java_options},
         )
         _, said = await process.communicate()
         if process.returncode:

@@ -25,7 +25,7 @@ from tests.chaos.faults import Faults, Kind, schedule
 from tests.chaos.fleet import Fleet
 from tests.chaos.gathering import gather, rewind
 from tests.chaos.sending import Ear, Sender
-from tests.chaos.servers import Servers
+from tests.chaos.servers import SHORT_LIVED, Servers
 from tests.chaos.verdict import covered, figures, given_again, outcomes, shown
 from tests.chaos.watchdog import Watchdog
 from tests.chaos.workers import all_workers
@@ -98,7 +98,7 @@ class Soak:
         self._folder = folder
         self.workers: list[Worker[Any]] = all_workers()
         self._watchdog = Watchdog(folder)
-        self.servers = Servers(folder, self._watchdog) if named is None else None
+        self.servers = Servers(folder, self._watchdog, SHORT_LIVED) if named is None else None
         self.settings = named or self._settings()
         self.fleet = Fleet(self.settings, folder / "logs", self._watchdog)
         self.sender = Sender(self.settings, wish.rate)
