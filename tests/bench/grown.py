@@ -79,16 +79,18 @@ class Grown:
 
     members: dict[int, Beside] = field(default_factory=dict)
     """By how many members there are."""
-    accounts: dict[int, Beside] = field(default_factory=dict)
-    """By how many ledger entries one account was asked to have."""
+    accounts: dict[tuple[int, int], Beside] = field(default_factory=dict)
+    """By how many members there are, and how many ledger entries one account was asked to have."""
     options: str = ""
 
     def summary(self) -> dict[str, Any]:
         """The part of the last line's object."""
+        members = {str(size): each for size, each in self.members.items()}
+        accounts = {f"{entries} beside {size}": each for (size, entries), each in self.accounts.items()}
         return {
-            name: {str(size): each.summary(next(iter(all_sizes.values()))) for size, each in all_sizes.items()}
-            for name, all_sizes in (("members", self.members), ("account", self.accounts))
-            if all_sizes
+            name: {what: each.summary(next(iter(beside.values()))) for what, each in beside.items()}
+            for name, beside in (("members", members), ("account", accounts))
+            if beside
         }
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
@@ -104,13 +106,16 @@ class Grown:
                 ],
             ),
             (
-                "One account with history, and as a ratio to the newest account",
-                ["ledger entries of one account", *self._kinds(self.accounts)],
-                [[f"{each.entries:,}", *self._cells(each, self.accounts)] for each in self.accounts.values()],
+                "One account with history, and as a ratio to a new account beside the fewest members",
+                ["members", "ledger entries of one account", *self._kinds(self.accounts)],
+                [
+                    [f"{size:,}", f"{each.entries:,}", *self._cells(each, self.accounts)]
+                    for (size, _), each in self.accounts.items()
+                ],
             ),
             (
                 "Reads of one account: p50 and p99 in ms, documents that MongoDB read",
-                ["read", *(f"of {each.entries:,} entries" for each in self.accounts.values())],
+                ["read", *(f"of {each.entries:,} beside {size:,}" for (size, _), each in self.accounts.items())],
                 [
                     [name, *(self._read(each.reads.get(name)) for each in self.accounts.values())]
                     for name in self._reads()
@@ -118,11 +123,11 @@ class Grown:
             ),
         ]
 
-    def _kinds(self, beside: Mapping[int, Beside]) -> list[str]:
+    def _kinds(self, beside: Mapping[Any, Beside]) -> list[str]:
         names = list(next(iter(beside.values())).samples) if beside else []
         return [head for name in names for head in (f"{name}s/s", "ratio", "CPU µs: worker + database")]
 
-    def _cells(self, each: Beside, beside: Mapping[int, Beside]) -> list[str]:
+    def _cells(self, each: Beside, beside: Mapping[Any, Beside]) -> list[str]:
         cells: list[str] = []
         least = next(iter(beside.values()))
         for name in each.samples:

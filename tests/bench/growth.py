@@ -105,12 +105,9 @@ class Growth:
                 is_most = size == sizes.members[-1]
                 await self._fill(places[-1], rounds * commands, sizes.entries if is_most else 0)
                 found.members[size] = Beside(places[-1].entries)
-            most = places[-1]
-            for number, entries in enumerate(sizes.accounts):
-                self._say(f"an account with {entries:,} ledger entries", 0, entries)
-                old = await old_account(most.settings, self._programme, number, entries, lambda _: None)
-                most.accounts[entries] = old
-                found.accounts[entries] = Beside(old.entries)
+            if len(places) > 1:
+                await self._grow(places[0], sizes.accounts[:1], found)
+            await self._grow(places[-1], sizes.accounts, found)
             await self._settle()
             await self._read(places, found)
             for number in range(rounds):
@@ -120,6 +117,13 @@ class Growth:
             for place in places:
                 await self._clean(place)
         return found
+
+    async def _grow(self, place: Place, accounts: tuple[int, ...], found: Grown) -> None:
+        for number, entries in enumerate(accounts):
+            self._say(f"an account with {entries:,} ledger entries", 0, entries)
+            old = await old_account(place.settings, self._programme, number, entries, lambda _: None)
+            place.accounts[entries] = old
+            found.accounts[place.size, entries] = Beside(old.entries)
 
     async def _fill(self, place: Place, joining: int, entries: int) -> None:
         one = await members(self._programme, "rewards", place.size)
@@ -161,10 +165,11 @@ class Growth:
             for each in (self._registrations(place, commands), self._purchases(place, commands)):
                 self._say(f"{where}: {each.name}s beside {place.size:,} members", 0, 0)
                 beside.samples.setdefault(each.name, []).append(await self._sample(place, each))
-        for entries, old in list(places[-1].accounts.items())[::turn]:
+        old_ones = [(place, entries, old) for place in places for entries, old in place.accounts.items()]
+        for place, entries, old in old_ones[::turn]:
             self._say(f"{where}: purchases on an account with {entries:,} entries", 0, 0)
-            beside = found.accounts[entries]
-            sample = await self._sample(places[-1], self._coffees(old, commands))
+            beside = found.accounts[place.size, entries]
+            sample = await self._sample(place, self._coffees(old, commands))
             beside.samples.setdefault("purchase", []).append(sample)
 
     async def _sample(self, place: Place, each: Workload) -> Sample:
@@ -201,18 +206,20 @@ class Growth:
         for place in places:
             one = views[place.size]
             asks.append((found.members[place.size], "balance", partial(self._any, one, place.size)))
-        most = places[-1]
-        for entries, old in most.accounts.items():
-            before = await self._oldest(libraries[most.size], old)
-            for name, asked in ASKED.items():
-                asks.append((found.accounts[entries], name, partial(asked, views[most.size], old, before)))
+        for place in places:
+            for entries, old in place.accounts.items():
+                before = await self._oldest(libraries[place.size], old)
+                for name, asked in ASKED.items():
+                    asks.append(
+                        (found.accounts[place.size, entries], name, partial(asked, views[place.size], old, before))
+                    )
         times: list[list[float]] = [[] for _ in asks]
         for _ in range(READS):
             for taken, (_, _, ask) in zip(times, asks, strict=True):
                 began = time.perf_counter()
                 await ask()
                 taken.append(1e3 * (time.perf_counter() - began))
-        with MongoClient[dict[str, Any]](most.settings.mongo_url.get_secret_value()) as client:
+        with MongoClient[dict[str, Any]](places[-1].settings.mongo_url.get_secret_value()) as client:
             for taken, (beside, name, ask) in zip(times, asks, strict=True):
                 documents, keys = await examined(client, ask)
                 beside.reads[name] = Read(tuple(taken), documents, keys)
