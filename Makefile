@@ -25,8 +25,8 @@ run: $(RUN) ## run everything on this machine, no Docker needed: says `ready`, C
 demo: $(RUN) ## play a day in a coffee chain against what `make run` runs
 	@exec $(PYTHON) -m services.cli demo
 
-test: $(DEV) ## all tests, on servers of their own
-	@$(PYTHON) -m pytest -n 2 --dist loadfile
+test: $(DEV) ## the everyday tests, on servers of their own; with LONG=1 all of them
+	@$(PYTHON) -m pytest -n 2 --dist loadfile $(if $(LONG),,-m "not long")
 
 check: $(DEV) ## form, types, walls and house rules
 	$(PYTHON) -m ruff format --check .

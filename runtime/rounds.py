@@ -201,10 +201,11 @@ class Rounds(ABC, Generic[D]):
         if not is_ours or not breaker.lets_pass(now):
             self._at_hand.pop(self.attempt_of(errand), None)
             return
-        report = self.too_late(errand)
-        if report is not None:
-            breaker.let_go()
-        await self._report(errand, await self.done(errand) if report is None else report)
+        try:
+            report = self.too_late(errand) or await self.done(errand)
+        finally:
+            breaker.let_go()  # what ended without asking anybody was no trial, and nobody is to wait for it
+        await self._report(errand, report)
 
     async def _report(self, errand: D, report: Command) -> None:
         tries = AsyncRetrying(

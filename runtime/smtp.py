@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP as MAIL
 from email.policy import SMTPUTF8 as MAIL_UTF8
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, NoReturn, Self
 
@@ -48,14 +49,22 @@ class SmtpServer:
             ca_file=settings.smtp_ca_file,
         )
 
+    @cached_property
+    def _tls(self) -> ssl.SSLContext | None:
+        return None if self.security == "none" else ssl.create_default_context(cafile=self.ca_file)
+
     def client(self) -> aiosmtplib.SMTP:
-        """A client for one connection."""
+        """A client for one connection.
+
+        Raises:
+            OSError: the file of certificates can't be read.
+        """
         return aiosmtplib.SMTP(
             hostname=self.host,
             port=self.port,
             use_tls=self.security == "tls",
             start_tls=self.security == "starttls",
-            tls_context=None if self.security == "none" else ssl.create_default_context(cafile=self.ca_file),
+            tls_context=self._tls,
             username=self.user,
             password=self.password,
             timeout=REQUEST_SECONDS,
@@ -76,14 +85,18 @@ class SmtpProvider:
             ProviderAway: it could not be taken now.
             ProviderRefused: it never will be.
         """
-        client = self._server.client()
+        try:
+            client = self._server.client()
+        except OSError as error:
+            raise self._away("provider_unreachable", is_taken=False) from error
         is_taken: bool | None = False
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 await client.connect()
                 await self._address(client, sender, recipient)
                 is_taken = None  # from here on it may have all that it needs, whatever becomes of its answer
-                await client.data(mail.as_bytes(policy=MAIL if _is_ascii(mail, recipient) else MAIL_UTF8))
+                # As the addresses were announced: a server that wasn't asked for more takes no bare UTF-8 (RFC 6531).
+                await client.data(mail.as_bytes(policy=MAIL if (sender + recipient).isascii() else MAIL_UTF8))
             await _leave(client)
         except aiosmtplib.SMTPResponseException as answer:
             self._judge(answer)
@@ -125,7 +138,3 @@ async def _leave(client: aiosmtplib.SMTP) -> None:
     with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
         async with asyncio.timeout(LEAVING_SECONDS):
             await client.quit()
-
-
-def _is_ascii(mail: EmailMessage, recipient: str) -> bool:
-    return recipient.isascii() and str(mail["From"]).isascii()

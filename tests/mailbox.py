@@ -22,6 +22,8 @@ class Mailbox:
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
+    """The same, byte by byte."""
     recipients: list[str] = field(default_factory=list)
     logins: list[tuple[str, str]] = field(default_factory=list)
     sessions: list[bool] = field(default_factory=list)
@@ -54,6 +56,7 @@ class Mailbox:
             mail = message_from_bytes(content, policy=policy.default)
             assert isinstance(mail, EmailMessage)
             self.mails.append(mail)
+            self.raw.append(content)
             self.recipients += envelope.rcpt_tos
             self.sessions.append(session.ssl is not None)
         if self.hangs_up:

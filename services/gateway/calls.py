@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
-from contracts.messages import ActorKind
+from contracts.messages import ActorKind, Command
 from contracts.programme.calls import CallRules
 from services.gateway.keys import Caller
 from services.gateway.problems import Problem
 from workers.registration.views import Call, RegistrationViews
 
 HEADER: Final = "Punchcard-Call"
+WITHOUT_CALLS: Final = ("cards", "rewards", "notifications")
+"""Workers that touch members and know no calls."""
 _CALL: Final = re.compile(rb"[0-9a-f]{32}")
 
 
@@ -35,13 +37,20 @@ class OpenCalls:
         self._views = views
         self._rules = rules
 
-    async def must_be_open(self, caller: Caller, call_id: str) -> Call:
+    def is_needed(self, caller: Caller, command_class: type[Command]) -> bool:
+        """Whether a command has to be done in a call of which its own worker knows nothing."""
+        is_operators = caller.actor.kind is ActorKind.OPERATOR
+        return self._rules.is_required and is_operators and command_class.worker in WITHOUT_CALLS
+
+    async def must_be_open(self, caller: Caller, call_id: str | None) -> Call:
         """The call that an operator is in.
 
         Raises:
-            Problem: 409, it is over, somebody else's, or there is none.
+            Problem: 409, none is named, it is over, somebody else's, or there is none.
             Away: MongoDB can't be reached.
         """
+        if call_id is None:
+            raise Problem(HTTPStatus.CONFLICT, "call_missing", f"This is done in a call only: {HEADER}.")
         call = await self._views.open_call(caller.actor.id, datetime.now(UTC), call_id)
         if call is None:
             raise Problem(HTTPStatus.CONFLICT, "call_not_open", f"{HEADER}: this operator has no such call open.")

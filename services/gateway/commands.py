@@ -153,7 +153,8 @@ class Commands:
             raise unavailable(command_id)  # nothing is sent, so nothing is remembered: the key is free for another body
         wait = wait_of(headers)
         more = {"Preference-Applied": wait.applied} if wait.applied else {}
-        if call_id is not None and "call_id" not in command_class.model_fields:
+        is_named = call_id is not None and "call_id" not in command_class.model_fields
+        if is_named or self._calls.is_needed(caller, command_class):
             done_before = await self._in_open_call(caller, call_id, command, command_id, sent)
             if done_before is not None:
                 return done_or_problem(done_before, more)
@@ -169,12 +170,12 @@ class Commands:
         return pending(command_id, sent.type, more) if outcome is None else done_or_problem(outcome, more)
 
     async def _in_open_call(
-        self, caller: Caller, call_id: str, command: Command, command_id: str, sent: Sent
+        self, caller: Caller, call_id: str | None, command: Command, command_id: str, sent: Sent
     ) -> CommandEnded | None:
         """Let pass what is done in an open call; what was done before it was over has the same answer for ever.
 
         Raises:
-            Problem: 409, the call is over, and nothing was done; 503, nobody can say.
+            Problem: 409, the call is over or not named, and nothing was done; 503, nobody can say.
         """
         try:
             await self._calls.must_be_open(caller, call_id)

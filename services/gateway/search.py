@@ -79,6 +79,8 @@ async def found_by_till(search: Search, visit: Visit) -> FoundMembers:
 
 def text_of(found: FoundMembers, most: int) -> str:
     """How a search went, in words."""
+    if found.is_cut and len(found.hits) < most:
+        return "There may be more: say more about whom you look for."
     if found.is_cut:
         return f"More than {most} members match: say more about whom you look for."
     if not found.hits:

@@ -16,6 +16,7 @@ SMALL = Scale(seed=3, cards=50, registrations=30, receipts=200, tills=5)
 PARTS = [importlib.import_module(f"workers.{name}").worker for name in WORKERS]
 
 
+@pytest.mark.long
 class TestDemo:
     async def test_reconciles_twice_changes_nothing_the_second_time_and_finds_what_is_off(
         self, settings: Settings, capsys: pytest.CaptureFixture[str]

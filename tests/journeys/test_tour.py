@@ -126,6 +126,7 @@ def test_what_is_shown_is_compared_with_what_is_seen(shown: str, seen: str, is_s
     assert looks_like(shown, seen) is is_so
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("bash") is None, reason="curl and bash are needed")
 @pytest.mark.timeout(START_SECONDS + 2 * TOUR_SECONDS + 70)
 def test_the_tour_shows_what_one_sees_and_the_same_again(running: Running) -> None:

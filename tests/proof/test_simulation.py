@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 
 def simulated(*options: str) -> dict[str, Any]:
     """The report of a simulation in a process of its own, as only a fixed hash seed lets one replay."""
@@ -23,6 +25,7 @@ def simulated(*options: str) -> dict[str, Any]:
 
 
 class TestSimulation:
+    @pytest.mark.long
     def test_finds_the_machine_sound_and_every_mutant_broken(self) -> None:
         report = simulated("--seeds", "6", "--commands", "200", "--processes", "1", "--mutants")
 

@@ -95,6 +95,7 @@ class TestCrash:
                 await machine.quiet()
             await machine.check()
 
+    @pytest.mark.long
     async def test_by_kill_9_again_and_again_loses_nothing(self, settings: Settings) -> None:
         async with Machine(settings) as machine:
             for number in range(3):

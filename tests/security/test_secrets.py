@@ -84,6 +84,7 @@ class TestMarkers:
         assert all(len(each) >= 8 for each in forms(marker))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 class TestSystem:
     async def test_shows_nothing_personal_and_no_secret_anywhere(self, settings: Settings, tmp_path: Path) -> None:

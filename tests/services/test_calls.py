@@ -127,6 +127,18 @@ class TestCommandInACall:
         assert (await door.post("BlockCard", BLOCK, by="till", Punchcard_Call=CALL)).status_code == 200
         assert door.edge.sent[0][2].call_id is None
 
+    @pytest.mark.parametrize("door", [True], indirect=True)
+    @pytest.mark.parametrize("name", ["BlockCard", "RedeemReward", "AdjustBalance", "ChangeSubscriptions"])
+    async def test_is_not_sent_outside_of_one_where_one_is_required(self, door: Door, name: str) -> None:
+        outside = await door.post(name, EXAMPLES[name])
+        assert (outside.status_code, outside.json()["code"], door.edge.sent) == (409, "call_missing", [])
+
+        assert (await door.post(name, EXAMPLES[name], Punchcard_Call=CALL)).status_code == 200
+
+    @pytest.mark.parametrize("door", [True], indirect=True)
+    async def test_of_who_is_no_operator_needs_none(self, door: Door) -> None:
+        assert (await door.post("BlockCard", BLOCK, by="till")).status_code == 200
+
 
 class TestRead:
     async def test_shows_the_operators_open_call_and_any_by_its_id(self, door: Door) -> None:

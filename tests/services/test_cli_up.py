@@ -69,6 +69,7 @@ def up(environment: dict[str, str], tmp_path: Path) -> Iterator[Up]:
     own.process.wait(60)
 
 
+@pytest.mark.long
 @pytest.mark.servers
 @pytest.mark.timeout(240)
 @pytest.mark.skipif(sys.platform != "linux", reason="the local default's servers are Linux binaries")

@@ -73,6 +73,7 @@ class TestStale:
     def test_is_nothing_when_they_were_just_written(self, root: Path) -> None:
         assert stale(root) == []
 
+    @pytest.mark.long
     def test_is_what_was_changed_removed_or_left_over(self, tmp_path: Path) -> None:
         (tmp_path / "workers").symlink_to(ROOT / "workers")
         write(tmp_path)

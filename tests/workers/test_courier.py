@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -21,16 +22,18 @@ from runtime.breaker import Breaker
 from runtime.mongo import from_raw
 from runtime.publishing import Unsent
 from runtime.settings import Settings
+from runtime.smtp import SmtpServer
 from runtime.store import Away
 from services.sms_standin.app import create_app
 from services.sms_standin.received import Behaviour, Inbox
 from tests.decisions import VAULT, decide
+from tests.mailbox import listening
 from tests.runtime.machine import Bench, fresh_id
 from tests.runtime.machine import message as machine_message
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.notifications.programmes import PROGRAMME, at, message
 from workers.notifications import worker
-from workers.notifications.courier import COURIER, Courier, SmsProvider
+from workers.notifications.courier import COURIER, Courier, EmailProvider, SmsProvider
 from workers.notifications.delivery import defer_message, record_delivery
 from workers.notifications.documents import CODE_MASK, Message
 from workers.notifications.views import NotificationViews
@@ -117,12 +120,16 @@ def provider(client: httpx.AsyncClient, breaker: Breaker | None = None) -> SmsPr
 
 
 @contextlib.asynccontextmanager
-async def running(world: World, sms: SmsProvider, processes: int = 1) -> AsyncIterator[None]:
+async def running(
+    world: World,
+    provider: SmsProvider | EmailProvider,
+    processes: int = 1,
+    channel: MessageChannel = MessageChannel.SMS,
+) -> AsyncIterator[None]:
     """So many couriers, each as in a process of its own."""
     stop = asyncio.Event()
     couriers = [
-        Courier(world.reader, world.publish, world.take_leases, {MessageChannel.SMS: sms}, VAULT)
-        for _ in range(processes)
+        Courier(world.reader, world.publish, world.take_leases, {channel: provider}, VAULT) for _ in range(processes)
     ]
     tasks = [asyncio.create_task(courier.run(stop, poll_seconds=0.01)) for courier in couriers]
     try:
@@ -318,6 +325,16 @@ class TestCourier:
             await until(lambda: world.statuses()["sent"] > 30)
 
         assert inbox.counts()["texts"] == inbox.counts()["requests"] == world.statuses()["sent"]
+
+    async def test_is_not_kept_from_emails_by_one_that_can_not_be_written(self) -> None:
+        breaker = Breaker(limit=1, rest_seconds=0.05)
+        breaker.broke(time.monotonic())
+        unfit, fit = (due(number, channel=MessageChannel.EMAIL, subject="s") for number in range(2))
+        world = World(MemoryReader([unfit.evolve(recipient="eve@x.org,ana@x.org"), fit.evolve(recipient="ana@x.org")]))
+        async with listening() as box:
+            emails = EmailProvider(SmtpServer("127.0.0.1", box.port, "none"), breaker)
+            async with running(world, emails, channel=MessageChannel.EMAIL):
+                await until(lambda: world.statuses() == {"failed": 1, "sent": 1})
 
 
 class TestOnServers:

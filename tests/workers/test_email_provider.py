@@ -117,6 +117,13 @@ class TestEmailProvider:
                 await provider(Mailbox(port=1), breaker).send(email())
         assert breaker.is_resting(time.monotonic())
 
+    async def test_writes_headers_in_ascii_where_the_server_was_asked_for_no_more(self, mailbox: Mailbox) -> None:
+        await provider(mailbox).send(email(sender='"Café Käse" <hello@corner.example>'))
+
+        (mail,) = mailbox.mails
+        assert mail["From"] == "Café Käse <hello@corner.example>"
+        assert mailbox.raw[0].partition(b"\r\n\r\n")[0].isascii()
+
     async def test_of_a_platform_without_a_server_fails_and_says_why(self) -> None:
         with pytest.raises(ProviderRefused, match="email_not_set_up"):
             await NoProvider("email_not_set_up").send(email())
@@ -144,6 +151,11 @@ class TestSecurity:
             with pytest.raises(ProviderAway, match="provider_unreachable"):
                 await EmailProvider(self.server(box, Authority(tmp_path, "other").file)).send(email())
         assert box.mails == []
+
+    async def test_waits_for_certificates_that_can_not_be_read(self, mailbox: Mailbox, tmp_path: Path) -> None:
+        mail = EmailProvider(self.server(mailbox, tmp_path / "authority.pem"))
+        with pytest.raises(ProviderAway, match="provider_unreachable"):
+            await mail.send(email())
 
     async def test_sends_nothing_where_the_line_can_not_be_kept_to_oneself(self, mailbox: Mailbox) -> None:
         with pytest.raises(ProviderAway, match="provider_unreachable"):

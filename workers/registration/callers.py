@@ -61,10 +61,10 @@ def refuse_outside_call(call_id: str | None, call: Call | None, context: Context
             `call_of_another_member`.
     """
     actor = context.actor
-    if actor.kind is not ActorKind.OPERATOR:
-        return
     if call_id != actor.call_id:
         raise Refused("call_not_the_senders")
+    if actor.kind is not ActorKind.OPERATOR:
+        return
     if call_id is None:
         if context.programme.registration.calls.is_required:
             raise Refused("call_missing")

@@ -24,7 +24,7 @@ from runtime.documents import Erase
 from workers import Changes, Context
 from workers.registration.call_documents import Call
 from workers.registration.callers import refuse_outside_call, refuse_unidentified
-from workers.registration.challenge_documents import Challenge, CodeSends
+from workers.registration.challenge_documents import Challenge, CodeSends, sends_id
 from workers.registration.codes import asked, counting, is_right, rejected
 from workers.registration.documents import EmailClaim, Member, PhoneChange, PhoneClaim
 from workers.registration.worker import worker
@@ -75,13 +75,15 @@ def confirm_phone_change(
         raise Refused("phone_already_registered")
 
     yield Erase(Challenge, challenge.id), Erase(PhoneChange, change.id)
+    yield tuple(Erase(CodeSends, sends_id(purpose, member.phone)) for purpose in CodePurpose)
     if member.phone not in {each.phone for each in absorbed}:
         yield Erase(PhoneClaim, member.phone)
     yield (
         (claim or PhoneClaim(id=change.phone, member_id=member.id)).evolve(member_id=member.id),
         member.evolve(phone=change.phone, phone_verified_at=context.now),
     )
-    has_agreed = call is not None and call.identified_by is IdentificationMethod.CODE
+    is_identified = call is not None and call.has_identified(member.id)
+    has_agreed = is_identified and call is not None and call.identified_by is IdentificationMethod.CODE
     yield PhoneChanged(
         member_id=member.id,
         card_numbers=member.card_numbers,

@@ -145,7 +145,7 @@ def judged(
     if is_proven:
         yield call.evolve(member_id=member.id, identified_by=method, identified_at=context.now)
         yield member.evolve(proved_at=context.now)
-        if failures is not None:
+        if failures is not None and method is not IdentificationMethod.DETAILS:  # others may know those, too
             yield Erase(Failures, member.id)
         yield CallerIdentified(**said)
         return

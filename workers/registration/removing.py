@@ -27,6 +27,7 @@ def remove_member(
     member: Annotated[Member | None, Key("member_id", as_is=True)],
     absorbed: Annotated[tuple[Member, ...], Key("member.absorbed")],
     removed: Annotated[RemovedMember | None, Key("member_id")],
+    change: Annotated[PhoneChange | None, Key("member.id")],
     call: Annotated[Call | None, Key("call_id")],
     context: Context,
 ) -> Changes:
@@ -44,6 +45,8 @@ def remove_member(
     yield RemovedMember(id=member.id, reason=command.reason, actor=context.actor, removed_at=context.now)
     for each in everybody:
         yield from forgotten(each)
+    if change is not None:
+        yield Erase(CodeSends, sends_id(CodePurpose.CHANGE_CONTACT, change.phone))
     yield Erase(PersonKey, DEAD_LETTERS)
     yield MemberRemoved(
         member_id=member.id,

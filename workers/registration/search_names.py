@@ -83,6 +83,12 @@ def named(words: Sequence[Spellings], level: Match, near: Mapping[Spellings, Seq
     return {"$or": ways}
 
 
+def anywhere(word: Spellings, level: Match) -> Filter:
+    """Who has a word beside two others anywhere in their name, written without errors."""
+    places = ("search.last", "search.first", "search.more.a", "search.more.b")
+    return {"$or": [{place: _standing(word, level, ())} for place in places]}
+
+
 def _standing(word: Spellings, level: Match, near: Sequence[str]) -> Filter:
     """What may stand where a word is looked for."""
     if level is Match.WHOLE:

@@ -13,6 +13,7 @@ from workers.registration.search_names import (
     Filter,
     Match,
     Spellings,
+    anywhere,
     closeness,
     named,
     near_to,
@@ -85,6 +86,8 @@ class SearchViews:
             words = terms.words[:LOOKED_UP]
             near = await self._near(words) if level is Match.NEAR else {}
             filters.append(named(words, level, near, terms.day))
+            if level is not Match.NEAR:
+                filters += [anywhere(each, level) for each in terms.words[LOOKED_UP:]]
         return filters[0] if len(filters) == 1 else {"$and": filters}
 
     async def _near(self, words: Sequence[Spellings]) -> Mapping[Spellings, Sequence[str]]:

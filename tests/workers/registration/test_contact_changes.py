@@ -24,7 +24,7 @@ from tests.decisions import NOON, VAULT, Told, decide, refused
 from tests.workers.registration.people import ANA, APP, BEN, NUMBER, OPERATOR, OTHER_PHONE, PHONE, at, member
 from tests.workers.registration.test_calls import CALL, CALLING, talking
 from workers.registration.call_documents import Call
-from workers.registration.challenge_documents import Challenge, CodeSends
+from workers.registration.challenge_documents import Challenge, CodeSends, sends_id
 from workers.registration.contact_changes import change_email, change_phone, confirm_phone_change, drop_phone_change
 from workers.registration.documents import EmailClaim, Member, PhoneChange, PhoneClaim
 
@@ -141,6 +141,16 @@ class TestConfirmPhoneChange:
         said = confirmed(call=proven(IdentificationMethod.CODE))
         assert isinstance(said.events[0], PhoneChanged)
         assert said.events[0].spends_at is None
+
+    def test_has_no_agreement_in_a_call_about_somebody_else(self) -> None:
+        others = proven(IdentificationMethod.CODE, member_id=BEN)
+        office = Actor(kind=ActorKind.SYSTEM, id="office", call_id=CALL)
+        said = confirmed(call=others, context=by(office))
+        assert isinstance(said.events[0], PhoneChanged)
+        assert said.events[0].spends_at == COOLED_OFF
+
+    def test_forgets_how_many_codes_went_to_the_phone_that_they_leave(self) -> None:
+        assert {Erase(CodeSends, sends_id(purpose, PHONE)) for purpose in CodePurpose} <= set(confirmed().erased)
 
     def test_with_a_wrong_code_counts_and_changes_nothing(self) -> None:
         said = confirmed(is_right=False)

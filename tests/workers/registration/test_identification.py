@@ -127,6 +127,11 @@ class TestIdentifyByDetails:
         said = with_details({"member": unknown}, first_name="Ana", email="ana@example.org", phone=PHONE)
         assert isinstance(said.events[0], IdentificationFailed)
 
+    def test_leaves_the_tries_that_failed_as_they_are_because_others_may_know_details_too(self) -> None:
+        once = Failures(id=ANA, failed_at=(NOON,))
+        said = with_details({"failures": once}, first_name="Ana", phone=PHONE, card_number=NUMBER)
+        assert (said.erased, said.all(Failures)) == ([], [])
+
     def test_is_refused_with_too_few(self) -> None:
         named = ", ".join(Detail)
         with refused("details_too_few", needed=3, details=named):

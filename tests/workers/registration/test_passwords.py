@@ -109,6 +109,12 @@ class TestRenewPassword:
         said = decide(renew_password, in_call, member=member(), call=talking(), context=by(CALLING, calls=REQUIRED))
         assert isinstance(said.events[0], PasswordRenewed)
 
+    def test_by_whoever_has_no_calls_names_none(self) -> None:
+        command = RenewPassword(member_id=ANA, way=RenewalWay.LINK, call_id=CALL)
+        proven = talking(member_id=ANA, identified_by=IdentificationMethod.DETAILS)
+        with refused("call_not_the_senders"):
+            decide(renew_password, command, member=member(), call=proven, context=by(APP))
+
     def test_by_text_alone_does_not_open_an_account_that_slept(self) -> None:
         later = NOON + timedelta(days=31)
         with refused("account_slept", days=30):

@@ -43,6 +43,11 @@ class TestRemoveMember:
         told = MemberRemoved(member_id=ANA, absorbed_ids=(), former_ids=("r-1",), reason="on_request", removed_at=NOON)
         assert said.events == [told]
 
+    def test_erases_how_many_codes_went_to_a_phone_that_they_were_about_to_have(self) -> None:
+        change = PhoneChange(id=ANA, phone=OTHER_PHONE, challenge_id="c-1")
+        said = decide(remove_member, REMOVE, member=member(), absorbed=(), change=change, context=at_the_desk())
+        assert Erase(CodeSends, sends_id(CodePurpose.CHANGE_CONTACT, OTHER_PHONE)) in said.erased
+
     def test_takes_whom_they_absorbed_along(self) -> None:
         ben = member(BEN, phone=OTHER_PHONE, email=None, merged_into=ANA, state=MemberState.MERGED)
         said = decide(remove_member, REMOVE, member=member(absorbed=(BEN,)), absorbed=(ben,), context=at_the_desk())

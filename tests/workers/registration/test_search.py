@@ -99,6 +99,12 @@ class TestByName:
 
         assert (shown.hits[0].member.id, shown.is_cut, len(shown.hits)) == (whole.id, True, MOST)
 
+    def test_finds_the_whole_where_many_have_its_two_longest_words(self) -> None:
+        crowd = [person(number, "Anna Maria", "Zett") for number in range(1_000, 1_200)]
+        whole = person(200, "Anna Maria", "Wolf")
+
+        assert [hit.member.id for hit in found((*crowd, whole), name="Anna Maria Wolf").hits] == [whole.id]
+
     def test_does_not_take_one_word_for_two(self) -> None:
         assert ids(name="Ben Ben") == []
         assert [hit.member.id for hit in found([person(8, "Ali", "Ali")], name="Ali Ali").hits] == ["member-0008"]
