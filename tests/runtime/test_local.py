@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from runtime.local import Child, LocalError, LocalServers, Role, Stage, Supervisor, free_port
+from runtime.local import Child, LocalError, LocalServers, Role, Stage, Supervisor, database, free_port
 from runtime.local import servers as local_servers
 from runtime.local.child import LOG_BYTES, is_port_free
 
@@ -267,6 +267,23 @@ class TestLocalServers:
             LocalServers(tmp_path),
         ):
             pass
+
+
+class TestCache:
+    @pytest.mark.parametrize(
+        ("limit", "gigabytes"), [(16 * 2**30, 2.0), (2**30, 0.5), (64 * 2**30, 4.0)], ids=["share", "least", "most"]
+    )
+    def test_is_a_share_of_what_the_container_may_take(
+        self, limit: int, gigabytes: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("os.sysconf", lambda name: {"SC_PAGE_SIZE": 4_096, "SC_PHYS_PAGES": 2**36 // 4_096}[name])
+        monkeypatch.setattr(database, "CGROUP_LIMIT", tmp_path / "memory.max")
+
+        (tmp_path / "memory.max").write_text(f"{limit}\n")
+        assert database.cache_gigabytes() == gigabytes
+
+        (tmp_path / "memory.max").write_text("max\n")
+        assert database.cache_gigabytes() == 4.0
 
 
 def test_a_free_port_is_free() -> None:
