@@ -16,16 +16,12 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
 from contracts.messages import WORKERS
 from contracts.topics import Topic, all_topics, commands_topic, dead_topic
-from runtime.persons import DEAD_LETTERS, PersonKey, opened
-from runtime.sayings import DEAD_CUT, DEAD_SHUT, bound_letter
+from runtime.journal import Outgoing
+from runtime.letters import DEAD_CUT, DEAD_HEADERS, DEAD_SHUT, opened_letter
+from runtime.persons import DEAD_LETTERS, PersonKey
 from runtime.settings import DAY_SECONDS, Settings
 from runtime.store import Away, Library
 
-DEAD_HEADERS: Final = (
-    *("dead_reason", "dead_detail", "dead_topic", "dead_partition", "dead_offset", "dead_at"),
-    *(DEAD_CUT, DEAD_SHUT),
-)
-"""What the runtime adds to the headers of a message that it buries."""
 READ_SECONDS: Final = 10
 """How long a reader waits for records that the broker says are there."""
 SETTLE_SECONDS: Final = 5
@@ -167,7 +163,7 @@ async def find_dead(settings: Settings, address: str) -> DeadLetter:
 
 
 async def open_letter(settings: Settings, letter: DeadLetter) -> DeadLetter:
-    """A dead letter whose value can be read, if it was shut.
+    """A dead letter that can be read, if it was shut: key, value and headers as they came.
 
     Raises:
         AdminError: the key is gone, as a member was removed since; or MongoDB can't be reached.
@@ -181,13 +177,11 @@ async def open_letter(settings: Settings, letter: DeadLetter) -> DeadLetter:
         raise AdminError(f"MongoDB: {error}") from error
     finally:
         library.close()
-    number, offset = letter.header("dead_partition"), letter.header("dead_offset")
-    bound_to = bound_letter(letter.header("dead_topic"), number, offset)
-    value = None if found is None else opened(found.key, letter.value or b"", bound_to)
-    if value is None:
+    shut = Outgoing(dead_topic(settings.prefix, letter.worker), letter.key, letter.value, list(letter.headers))
+    whole = opened_letter(None if found is None else found.key, shut)
+    if whole is None:
         raise AdminError(f"{letter.address} can't be read any more: a member was removed since, and its key with them")
-    headers = tuple((name, text) for name, text in letter.headers if name != DEAD_SHUT)
-    return replace(letter, value=value, headers=headers)
+    return replace(letter, key=whole.key, value=whole.value, headers=tuple(whole.headers))
 
 
 async def replay(settings: Settings, letter: DeadLetter, *, as_new: bool = False) -> str:

@@ -131,7 +131,7 @@ def _dead_letter(name: str) -> Json:
         "dead_partition": "The partition that it came from.",
         "dead_offset": "The offset that it had there.",
         "dead_at": "When the broker had got it (RFC 3339).",
-        "dead_shut": "Says that the bytes are shut, as something personal may stand in them.",
+        "dead_shut": "Says that key, bytes and foreign headers are shut: something personal may stand there.",
     }
     return {
         "name": name,
@@ -142,7 +142,7 @@ def _dead_letter(name: str) -> Json:
             "properties": {header: {"type": "string", "description": text} for header, text in reasons.items()},
             "required": ["dead_reason", "dead_topic", "dead_partition", "dead_offset"],
         },
-        "payload": {"description": "The original bytes, whatever they are, or these shut."},
+        "payload": {"description": "The original bytes, whatever they are; or shut, with the key and foreign headers."},
     }
 
 

@@ -16,7 +16,17 @@ from runtime.documents import Slot, View
 from runtime.journal import JournalRecord, Outgoing, Place
 from runtime.keyring import Keyring
 from runtime.mongo import Away, Conflict, Unfit
-from runtime.persons import DEAD_LETTERS, Shut, keys_wanted, make_keys, to_shut, with_key, with_keys
+from runtime.persons import (
+    DEAD_LETTERS,
+    PersonKey,
+    Shut,
+    keys_wanted,
+    make_keys,
+    new_key,
+    to_shut,
+    with_key,
+    with_keys,
+)
 from runtime.retrying import Waits, until_done
 from runtime.sayings import Scribe
 from runtime.settings import Settings
@@ -83,6 +93,8 @@ class Batches(Generic[P]):
         still: without this, two busy processes that share some documents fall behind for good. (Additive increase,
         multiplicative decrease, as TCP does it: RFC 5681.)
         """
+        self._forgets_letters = False
+        """Whether the batch in hand removes somebody, or tried to: no key that stays may open its dead letters."""
         self._depths = 1 + max((need.depth for each in worker.handlers.values() for need in each.needs), default=0)
 
     async def settle(self, records: Sequence[Record]) -> list[Settled]:
@@ -120,6 +132,7 @@ class Batches(Generic[P]):
     async def finish(self, prepared: Prepared) -> list[Settled]:
         """Settle a batch that was prepared, as `settle` does."""
         room = self.room
+        self._forgets_letters = False
         if prepared.todo:
             await self._settle(prepared.todo, prepared.settled, prepared.finished)
         for arrival in prepared.late:
@@ -151,15 +164,20 @@ class Batches(Generic[P]):
             each.open(keys.get(each.whose_key))
 
     async def _shut_letters(self, settled: Sequence[Settled]) -> None:
-        """Shut dead letters that no journal keeps: those of messages without an id, and of ids that were used."""
+        """Shut dead letters that no journal keeps: those of messages without an id, and of ids that were used.
+
+        Those of a batch that removes somebody get a key that nobody keeps, as they do in its transaction. Where it
+        comes again after a crash its removal is over: they are buried later then, and have the key that is made next.
+        """
         letters = [each for each in settled if any(isinstance(outgoing, Shut) for outgoing in each.outgoing)]
         if not letters:
             return
 
         async def shut() -> None:
-            keys = {DEAD_LETTERS: await self._keyring.at_hand(DEAD_LETTERS)}
+            is_kept = not self._forgets_letters
+            key = await self._keyring.at_hand(DEAD_LETTERS) if is_kept else new_key(DEAD_LETTERS).key
             for each in letters:
-                each.outgoing = with_key(each.outgoing, keys)
+                each.outgoing = with_key(each.outgoing, {DEAD_LETTERS: key})
 
         await self._patiently(shut)
 
@@ -254,6 +272,8 @@ class Batches(Generic[P]):
             with self._telemetry.step("handle"):
                 records = [await self._end(arrival, view, transaction, now) for arrival in arrivals]
                 records = await self._shut(records, view, transaction)
+            # Before it is known whether this stands: a commit whose answer was lost is not seen here again.
+            self._forgets_letters |= view.has_erased((PersonKey, DEAD_LETTERS))
             with self._telemetry.step("commit"):
                 places = await transaction.commit(view, records)
         for arrival, record, place in zip(arrivals, records, places, strict=True):
@@ -269,8 +289,7 @@ class Batches(Generic[P]):
         wanted = keys_wanted(messages, view)
         if wanted:
             await transaction.load([wanted], view)
-        make_keys(messages, view)
-        return with_keys(records, view)
+        return with_keys(records, make_keys(messages, view))
 
     @asynccontextmanager
     async def _timed_transaction(self) -> AsyncIterator[Transaction]:

@@ -151,7 +151,7 @@ class View:
     def __init__(self) -> None:
         self._base: dict[Slot, Document | None] = {}
         self._now: dict[Slot, Document | None] = {}
-        self._erased: list[Erase] = []
+        self._erased: dict[Erase, None] = {}
 
     def knows(self, slot: Slot) -> bool:
         """Whether the slot was asked for, or written by this batch."""
@@ -171,10 +171,14 @@ class View:
         """
         return self._now[slot]
 
+    def has_erased(self, slot: Slot) -> bool:
+        """Whether this batch deletes what has this id, by the id; also where nothing is, or is written anew."""
+        return Erase(*slot) in self._erased
+
     def take(self, changes: Mapping[Slot, Document], erased: list[Erase]) -> None:
         """Take in what one message changed, its erasures first; the next message sees it."""
         for erase in erased:
-            self._erased.append(erase)
+            self._erased[erase] = None
             for slot, there in list(self._now.items()):
                 if there is not None and erase.covers(there):
                     self._now[slot] = None

@@ -156,18 +156,31 @@ def keys_wanted(messages: Iterable[Shut], view: View) -> list[Slot]:
     return [slot for slot in slots if not view.knows(slot)]
 
 
-def make_keys(messages: Iterable[Shut], view: View) -> None:
-    """Let everybody have a key of whom these messages speak: the view takes in those that weren't there."""
+def make_keys(messages: Iterable[Shut], view: View) -> dict[str, bytes]:
+    """The keys of all of whom these messages speak, by person: the view takes in those that weren't there.
+
+    Whoever goes in this very batch gets one that nobody keeps: a key that is made when theirs was erased would stay for
+    good. So nothing opens what the batch says of them, nor the dead letters of a batch that removes somebody, whether
+    it came to them before the removal or after.
+    """
+    keys: dict[str, bytes] = {}
     for each in messages:
+        if each.person in keys:
+            continue
         slot = _slot(each)
-        if not view.knows(slot) or view.at(slot) is None:
-            view.take({slot: new_key(each.person)}, [])
+        key = view.at(slot) if view.knows(slot) else None
+        if not isinstance(key, PersonKey):
+            key = new_key(each.person)
+            if not view.has_erased(slot):
+                view.take({slot: key}, [])
+        keys[each.person] = key.key
+    return keys
 
 
-def with_keys(records: Sequence[JournalRecord], view: View) -> list[JournalRecord]:
-    """The records with everything shut that is to be."""
+def with_keys(records: Sequence[JournalRecord], keys: Mapping[str, bytes]) -> list[JournalRecord]:
+    """The records with everything shut that is to be, by the keys of whom they speak."""
     return [
-        replace(record, messages=tuple(_finished(each, view) for each in record.messages))
+        replace(record, messages=with_key(record.messages, keys))
         if any(type(each) is Shut for each in record.messages)
         else record
         for record in records
@@ -175,16 +188,8 @@ def with_keys(records: Sequence[JournalRecord], view: View) -> list[JournalRecor
 
 
 def with_key(messages: Iterable[Outgoing], keys: Mapping[str, bytes]) -> tuple[Outgoing, ...]:
-    """Messages with those shut that are to be, by keys that are at hand."""
+    """Messages with those shut that are to be, by the keys of whom they speak."""
     return tuple(each.with_key(keys[each.person]) if isinstance(each, Shut) else each for each in messages)
-
-
-def _finished(outgoing: Outgoing, view: View) -> Outgoing:
-    if not isinstance(outgoing, Shut):
-        return outgoing
-    document = view.at(_slot(outgoing))
-    assert isinstance(document, PersonKey)
-    return outgoing.with_key(document.key)
 
 
 def _slot(message: Shut) -> Slot:

@@ -18,11 +18,12 @@ from contracts.messages import (
 )
 from contracts.persons import PersonalEvent
 from contracts.topics import commands_topic, dead_topic, events_topic, results_topic
-from runtime.arrivals import Arrival, Problem, Record
+from runtime.arrivals import Arrival, Problem
 from runtime.decisions import Decision, Refused, Worker
 from runtime.documents import Slot, View
 from runtime.journal import JournalRecord, Outgoing
-from runtime.persons import DEAD_LETTERS, Shut, shut, shut_event, token_in
+from runtime.letters import DEAD_CUT, DEAD_HEADERS, DEAD_SHUT, SHUT_HEADER_ROOM, SHUT_ROOM, SHUT_WHOLE, shut_letter
+from runtime.persons import Shut, shut_event, token_in
 from runtime.settings import Settings
 
 LARGEST_MESSAGE_BYTES: Final = 900_000
@@ -34,12 +35,6 @@ LATEST_MS: Final = 253_402_300_799_999
 
 LARGEST_DEAD_BYTES: Final = 1_048_400
 """Key, value and headers of a dead letter: what brokers take by default, less what Kafka adds."""
-DEAD_CUT: Final = "dead_cut_from_bytes"
-"""Says of a dead letter that it isn't whole, and how large it was."""
-DEAD_SHUT: Final = "dead_shut"
-"""Says of a dead letter that its value is shut with the worker's key for that: something personal may stand in it."""
-SHUT_ROOM: Final = 100
-"""Bytes that shutting a dead letter adds to it, with the header that says so."""
 
 
 class TooLarge(ValueError):
@@ -125,21 +120,21 @@ class Scribe:
             "dead_offset": str(record.offset),
             "dead_at": wire_time(seen_at),
         }
-        is_shut = record.value is not None and may_be_personal(arrival)
+        is_shut = may_be_personal(arrival)
         if is_shut:
-            reasons[DEAD_SHUT] = "1"
-        own = {*reasons, DEAD_CUT, DEAD_SHUT}
-        kept = [(name, value) for name, value in record.headers if name not in own]
+            reasons[DEAD_SHUT] = SHUT_WHOLE
+        kept = [(name, value) for name, value in record.headers if name not in DEAD_HEADERS]
         whole = Outgoing(self._dead, record.key, record.value, kept + _encoded(reasons))
         size = _size(whole)
-        if size <= LARGEST_DEAD_BYTES - SHUT_ROOM * is_shut:
-            return (_buried(whole, record) if is_shut else whole,)
+        room = SHUT_ROOM + SHUT_HEADER_ROOM * len(kept) if is_shut else 0
+        if size <= LARGEST_DEAD_BYTES - room:
+            return (shut_letter(whole, record) if is_shut else whole,)
         # A record that was compressed on its way may be more than a broker takes from us; where it lies is noted.
         reasons[DEAD_CUT] = str(size)
         kept = [(name, (value or b"")[:1_000]) for name, value in kept if name.startswith("ce_")]
         key, value = (record.key or b"")[:1_000], (record.value or b"")[: LARGEST_DEAD_BYTES // 2]
         cut = Outgoing(self._dead, key, value, kept + _encoded(reasons))
-        return (_buried(cut, record) if is_shut else cut,)
+        return (shut_letter(cut, record) if is_shut else cut,)
 
     def _record(
         self,
@@ -198,26 +193,6 @@ def may_be_personal(arrival: Arrival) -> bool:
     if not arrival.handler.message.personal:
         return False
     return arrival.is_command or not token_in(arrival.record.value)
-
-
-def bound_letter(topic: str, partition: int | str, offset: int | str) -> str:
-    """What the value of a dead letter is bound to: where it came from."""
-    return f"{topic}\n{partition}\n{offset}"
-
-
-def _buried(letter: Outgoing, record: Record) -> Shut:
-    """A dead letter whose value is to be shut."""
-    bound_to = bound_letter(record.topic, record.partition, record.offset)
-    value = letter.value or b""
-    return Shut(
-        letter.topic,
-        letter.key,
-        None,
-        letter.headers,
-        person=DEAD_LETTERS,
-        is_new=False,
-        write=lambda key: shut(key, value, bound_to),
-    )
 
 
 def _to_shut(

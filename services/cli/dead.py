@@ -40,19 +40,21 @@ def list_letters(
 def show(
     address: Address,
     show_bytes: Annotated[
-        bool, typer.Option("--bytes", help="Also the original bytes: may hold personal data.")
+        bool, typer.Option("--bytes", help="Also the original bytes, and what was shut: may hold personal data.")
     ] = False,
 ) -> None:
     """Show one dead letter: its headers and size, and its bytes only when asked."""
-    letter = asyncio.run(find_dead(load_settings(), address))
+    settings = load_settings()
+    letter = asyncio.run(find_dead(settings, address))
+    if show_bytes:
+        letter = asyncio.run(open_letter(settings, letter))
     for name, value in letter.headers:
         say(harmless(f"{name}: {(value or b'').decode(errors='replace')}"))
     say(f"key: {_size(letter.key)}")
     say(f"value: {_size(letter.value)}")
     if show_bytes and letter.value is not None:
-        value = asyncio.run(open_letter(load_settings(), letter)).value or b""
         sys.stdout.flush()
-        sys.stdout.buffer.write(value + b"\n")
+        sys.stdout.buffer.write(letter.value + b"\n")
 
 
 @app.command(name="replay")

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from contracts.messages import WORKERS, CommandEnded, Malformed, read_body
 from contracts.topics import commands_topic
-from runtime.admin import DEAD_HEADERS
 from runtime.decisions import Worker
-from runtime.persons import opened
-from runtime.sayings import DEAD_CUT, DEAD_SHUT, LARGEST_DEAD_BYTES, bound_letter
+from runtime.journal import Outgoing
+from runtime.letters import DEAD_CUT, DEAD_HEADERS, DEAD_SHUT, opened_letter
+from runtime.sayings import LARGEST_DEAD_BYTES
 from runtime.serve import listen_topics
 from tests.fuzz.shots import MESSAGES, Shot
 
@@ -76,11 +76,10 @@ class Aftermath:
             return
         cut = headers.get(DEAD_CUT) or b""
         is_cut = cut.isdigit() and int(cut) > LARGEST_DEAD_BYTES
-        value = record.value
-        if DEAD_SHUT in headers:
-            value = None if key is None else opened(key, value or b"", bound_letter(*place))
-        is_gone = DEAD_SHUT in headers and value is None
-        letter = Letter(reason, None if is_gone else digest_of(record.key, value, record.headers), is_cut)
+        whole: Outgoing | None = Outgoing(record.topic, record.key, record.value, list(record.headers))
+        if DEAD_SHUT in headers and whole is not None:
+            whole = opened_letter(key, whole)
+        letter = Letter(reason, None if whole is None else digest_of(whole.key, whole.value, whole.headers), is_cut)
         message_id = headers.get("ce_id")
         if message_id is not None:
             self.buried.add((worker, message_id.decode(errors="replace")))

@@ -22,8 +22,9 @@ from contracts.messages import WORKERS
 from contracts.persons import PersonalEvent
 from contracts.topics import dead_topic
 from runtime.admin import connection, needed_topics
-from runtime.persons import DEAD_LETTERS, PersonKey, blind, bound, opened, read_open, token_in
-from runtime.sayings import DEAD_SHUT, bound_letter
+from runtime.journal import Outgoing
+from runtime.letters import DEAD_SHUT, opened_letter
+from runtime.persons import DEAD_LETTERS, PersonKey, blind, bound, read_open, token_in
 from runtime.settings import Settings
 
 LEAST: Final = 6
@@ -156,9 +157,9 @@ def as_it_opens(settings: Settings, record: Any, keys: Mapping[tuple[str, str], 
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     if DEAD_SHUT in headers:
         worker = next(each for each in WORKERS if dead_topic(settings.prefix, each) == record.topic)
-        key = keys.get((worker, DEAD_LETTERS))
-        bound_to = bound_letter(headers["dead_topic"], headers["dead_partition"], headers["dead_offset"])
-        return None if key is None else opened(key, record.value or b"", bound_to)
+        letter = Outgoing(record.topic, record.key, record.value, list(record.headers))
+        whole = opened_letter(keys.get((worker, DEAD_LETTERS)), letter)
+        return None if whole is None else as_it_lies(whole)
     event, token = EVENTS.get(headers.get("ce_type", "")), token_in(record.value)
     if token is None or event is None or not issubclass(event, PersonalEvent):
         return None

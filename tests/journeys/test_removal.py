@@ -240,7 +240,8 @@ class TestARemovedMember:
         await producer.start()
         try:
             headers = [("ce_id", b"broken-1"), ("ce_type", b"RegisterMember")]
-            await producer.send_and_wait(commands_topic(settings.prefix, "registration"), value, headers=headers)
+            topic, key = commands_topic(settings.prefix, "registration"), FIRST["phone"].encode()
+            await producer.send_and_wait(topic, value, key=key, headers=[*headers, ("name", BROKEN.encode())])
         finally:
             await producer.stop()
 

@@ -8,8 +8,9 @@ from typing import Final
 
 from contracts.catalogue import COMMANDS
 from contracts.messages import CommandEnded, Envelope, Malformed, read_body, read_envelope
-from runtime.persons import DEAD_LETTERS, PersonKey, opened
-from runtime.sayings import DEAD_SHUT, bound_letter
+from runtime.journal import Outgoing
+from runtime.letters import DEAD_HEADERS, DEAD_SHUT, opened_letter
+from runtime.persons import DEAD_LETTERS, PersonKey
 from tests.proof.history import History, Journaled, Place, Record
 
 
@@ -99,11 +100,15 @@ class Case:
         kept = self.history.workers.get(self.worker_of(letter.topic) or "")
         keys = () if kept is None else kept.documents.get(PersonKey.collection, ())
         key = next((each["key"] for each in keys if each["_id"] == DEAD_LETTERS), None)
-        value = None if key is None else opened(key, letter.value or b"", bound_letter(*place, offset))
+        whole = opened_letter(key, Outgoing(letter.topic, letter.key, letter.value, list(letter.headers)))
+        if whole is not None:
+            return replace(letter, key=whole.key, value=whole.value, headers=tuple(whole.headers))
+        reasons = tuple(each for each in letter.headers if each[0] in DEAD_HEADERS and each[0] != DEAD_SHUT)
         original = self.originals.get((place, offset))
-        if value is None and original is not None:
-            value = original.value
-        return replace(letter, value=value, headers=tuple(each for each in letter.headers if each[0] != DEAD_SHUT))
+        if original is None:
+            return replace(letter, value=None, headers=reasons)
+        sent = tuple(each for each in original.headers if each[0] not in DEAD_HEADERS)
+        return replace(letter, key=original.key, value=original.value, headers=(*sent, *reasons))
 
     @cached_property
     def followers(self) -> dict[tuple[str, str], dict[int, Record]]:

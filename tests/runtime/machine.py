@@ -18,9 +18,9 @@ from contracts.topics import commands_topic, events_topic
 from runtime.admin import connection, create_topics, needed_topics
 from runtime.batch import Batches, Settled
 from runtime.decisions import Worker
-from runtime.persons import DEAD_LETTERS, PersonKey, opened
+from runtime.letters import DEAD_SHUT, opened_letter
+from runtime.persons import DEAD_LETTERS, PersonKey
 from runtime.publishing import Place, Publisher
-from runtime.sayings import DEAD_SHUT, bound_letter
 from runtime.serve import Process, listen_topics
 from runtime.settings import Settings
 from runtime.store import Outgoing, Reader, Store
@@ -155,15 +155,13 @@ def letters(settled: Iterable[Settled]) -> list[Outgoing]:
     return [each for one in settled for each in one.outgoing if each.topic.endswith(".dead")]
 
 
-async def whole(reader: Reader, letter: Outgoing) -> bytes | None:
-    """What a dead letter holds, opened with the worker's key if it was shut."""
-    said = texts(letter.headers)
-    if DEAD_SHUT not in said:
-        return letter.value
+async def whole(reader: Reader, letter: Outgoing) -> Outgoing | None:
+    """A dead letter, opened with the worker's key if it was shut; None where that doesn't open it."""
+    if DEAD_SHUT not in texts(letter.headers):
+        return letter
     key = await reader.get(PersonKey, DEAD_LETTERS)
     assert key is not None
-    bound_to = bound_letter(said["dead_topic"], said["dead_partition"], said["dead_offset"])
-    return opened(key.key, letter.value or b"", bound_to)
+    return opened_letter(key.key, letter)
 
 
 def reasons(settled: Iterable[Settled]) -> list[str]:

@@ -269,7 +269,9 @@ class TestMalformed:
             for one, (original, problem, detail) in zip(settled, cases, strict=False):
                 [letter] = letters([one])
                 reason = texts(letter.headers)
-                assert (letter.key, await whole(bench.store.reader, letter)) == (original.key, original.value)
+                kept = await whole(bench.store.reader, letter)
+                assert kept is not None
+                assert (kept.key, kept.value) == (original.key, original.value)
                 assert reason["dead_reason"] == problem
                 assert detail in reason["dead_detail"]
                 assert "secret" not in reason["dead_detail"]

@@ -94,6 +94,15 @@ class TestView:
 
         assert seen.at(RED) == cup(version=2, sips=1)
 
+    def test_tells_what_it_has_erased_also_where_nothing_was_or_is_again(self) -> None:
+        seen = view(cup(), missing=(BLUE,))
+        assert not seen.has_erased(RED)
+        seen.take({RED: cup(version=1)}, [Erase(Cup, "red")])
+        seen.take({}, [Erase(Cup, "blue")])
+
+        assert seen.has_erased(RED)
+        assert seen.has_erased(BLUE)
+
     def test_knows_what_was_written_without_being_loaded(self) -> None:
         seen = View()
         seen.take({BLUE: cup("blue")}, [])

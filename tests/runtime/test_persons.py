@@ -13,6 +13,7 @@ from runtime.batch import Settled
 from runtime.decisions import Changes, Key, Worker
 from runtime.documents import Document, Erase
 from runtime.journal import Outgoing
+from runtime.letters import DEAD_HEADERS
 from runtime.persons import (
     DEAD_LETTERS,
     PersonKey,
@@ -26,6 +27,7 @@ from runtime.persons import (
     token_in,
 )
 from runtime.settings import Settings
+from tests.runtime import faults
 from tests.runtime.machine import Bench, answers, events, letters, message, reasons, replaced, texts, whole
 
 RARE: Final = "Zqxäöü"
@@ -217,6 +219,46 @@ class TestPersonalEvent:
             assert journaled is not None
             assert journaled.outcome is Outcome.DONE
 
+    @pytest.mark.parametrize("is_commit_lost", [False, True])
+    async def test_of_who_goes_in_the_same_batch_is_shut_for_good(
+        self, settings: Settings, *, is_commit_lost: bool
+    ) -> None:
+        async with Bench(settings, joining()) as bench:
+            if is_commit_lost:
+                faults.unknown_commit(bench.store, is_applied=True)
+            settled = await bench.settle(
+                asked(settings, "c1", Join(person_id="ana", name=RARE)),
+                asked(settings, "c2", Wave(person_id="ana")),
+                asked(settings, "c3", Leave(person_id="ana")),
+                asked(settings, "c4", Join(person_id="ben", name="B")),
+            )
+            said = heard(settled)
+            assert [each.value for each in said] == [each.value for each in await bench.store.undispatched()]
+            kept = await bench.store.reader.find(PersonKey, {})
+            assert [each.id for each in kept] == ["ben"]
+
+        async with Bench(settings, greeting(opens_personal=True)) as friend:
+            assert letters(await friend.settle(*said)) == []
+            greeted = await friend.store.reader.find(Greeting, {})
+            assert [(each.id, each.name) for each in greeted] == [("ben", "B")]
+
+    async def test_of_who_has_a_key_already_and_goes_in_the_same_batch_is_shut_for_good(
+        self, settings: Settings
+    ) -> None:
+        async with Bench(settings, joining()) as bench:
+            await bench.settle(asked(settings, "c1", Join(person_id="ana", name=RARE)))
+            key = await bench.store.reader.get(PersonKey, "ana")
+            assert key is not None
+            settled = await bench.settle(
+                asked(settings, "c2", Wave(person_id="ana")), asked(settings, "c3", Leave(person_id="ana"))
+            )
+            [said] = heard(settled)
+            assert await bench.store.reader.find(PersonKey, {}) == []
+            token = token_in(said.value)
+            assert token is not None
+            with pytest.raises(Malformed, match="personal"):
+                read_open(PersonJoined, said.value or b"", token, key.key, bound(ANA, texts(said.headers)["ce_id"]))
+
     async def test_that_no_key_opens_is_a_dead_letter_with_its_bytes(self, settings: Settings) -> None:
         async with Bench(settings, joining()) as bench:
             said = heard(await bench.settle(asked(settings, "c1", Join(person_id="ana", name=RARE))))
@@ -243,13 +285,57 @@ class TestDeadLetter:
                 False
             ] * 3
             reader = bench.store.reader
-            assert [await whole(reader, each) for each in found] == [broken.value, stranger.value, harmless.value]
+            kept = [await whole(reader, each) for each in found]
+            assert [each and each.value for each in kept] == [broken.value, stranger.value, harmless.value]
             assert found[2].value == harmless.value
 
             await bench.settle(asked(settings, "c4", Leave(person_id="ben")))
             assert await reader.get(PersonKey, DEAD_LETTERS) is None
             await bench.settle(asked(settings, "c5", Join(person_id="ana", name="nobody")))
-            assert [await whole(reader, each) for each in found] == [None, None, harmless.value]
+            assert [await whole(reader, each) for each in found] == [None, None, found[2]]
+
+    @pytest.mark.parametrize("value", [b'{"name":1}', None])
+    async def test_tells_of_a_shut_one_by_the_envelope_alone(self, settings: Settings, value: bytes | None) -> None:
+        """A till may have published under somebody's phone, and written it into headers of its own."""
+        sent = asked(settings, "c1", Join(person_id="ana", name=RARE))
+        null: Any = None
+        headers = [("first", RARE.encode()), *sent.headers, ("last", RARE.encode()), ("dead_body", b"1"), ("", null)]
+        spoilt = Outgoing(sent.topic, RARE.encode(), value, headers)
+        async with Bench(settings, joining()) as bench:
+            [letter] = letters(await bench.settle(spoilt))
+            assert letter.key is None
+            assert RARE.encode() not in b"".join(text or b"" for _, text in letter.headers) + (letter.value or b"")
+            assert {name.partition("_")[0] for name, _ in letter.headers} == {"ce", "dead"}
+            assert texts(letter.headers)["ce_id"] == "c1"
+            kept = await whole(bench.store.reader, letter)
+
+        assert kept is not None
+        assert (kept.key, kept.value, kept.headers[: len(headers)]) == (spoilt.key, spoilt.value, headers)
+        assert {name for name, _ in kept.headers[len(headers) :]} < set(DEAD_HEADERS)
+
+    @pytest.mark.parametrize("is_commit_lost", [False, True])
+    async def test_of_a_batch_that_removes_somebody_is_shut_for_good(
+        self, settings: Settings, *, is_commit_lost: bool
+    ) -> None:
+        """Whether a journal keeps it or not, before the removal and after it."""
+        stranger = Outgoing(commands_topic(settings.prefix, "registration"), None, RARE.encode(), [("ce_id", b"no id")])
+        async with Bench(settings, joining()) as bench:
+            if is_commit_lost:
+                faults.unknown_commit(bench.store, is_applied=True)
+            settled = await bench.settle(
+                *(stranger, asked(settings, "c1", Join(person_id="ana", name="nobody"))),
+                asked(settings, "c2", Leave(person_id="ben")),
+                *(asked(settings, "c3", Join(person_id="ana", name="nobody")), stranger),
+                asked(settings, "c1", Join(person_id="ana", name="somebody else")),
+            )
+            found = letters(settled)
+            assert reasons(settled) == ["malformed", "bug", "bug", "malformed", "id_reused"]
+            reader = bench.store.reader
+            assert await reader.find(PersonKey, {}) == []
+
+            later = letters(await bench.settle(stranger))
+            assert [each and each.value for each in [await whole(reader, one) for one in later]] == [stranger.value]
+            assert [await whole(reader, each) for each in found] == [None] * 5
 
 
 class TestDigest:

@@ -9,7 +9,9 @@ from contracts.messages import CommandEnded, Outcome, read_body
 from runtime.arrivals import Arrival, Decoder, Problem
 from runtime.decisions import Decision, Refused
 from runtime.documents import View
-from runtime.sayings import Scribe
+from runtime.letters import DEAD_CUT, opened_letter
+from runtime.persons import DEAD_LETTERS, new_key, with_key
+from runtime.sayings import LARGEST_DEAD_BYTES, Scribe
 from runtime.settings import Settings
 from tests.runtime.counting import BellStolen, Count, worker
 from tests.runtime.machine import FakeRecord, message, texts
@@ -77,6 +79,23 @@ class TestDeadLetter:
         assert (reason["dead_partition"], reason["dead_offset"]) == ("2", "17")
         assert len(reason["dead_detail"]) == 500
         assert letter == Scribe(worker, SETTINGS).dead_letter(arrival)[0]
+
+    def test_that_is_shut_is_taken_by_a_broker_however_many_headers_are_shut_with_it(self) -> None:
+        key = new_key(DEAD_LETTERS).key
+        for size in range(400_000, 800_000, 40_000):
+            arrival = arrived("c1", Count(counter="a"))
+            headers = [*arrival.record.headers, *((f"h{number}", b"") for number in range(70_000))]
+            arrival.record = FakeRecord("t", b"x" * size, headers, b"k", partition=2, offset=17)
+            arrival.handler = None
+            arrival.fail(Problem.UNKNOWN_TYPE, "is no message that this topic takes")
+            [letter] = with_key(Scribe(worker, SETTINGS).dead_letter(arrival), {DEAD_LETTERS: key})
+            said = sum(len(name) + len(text or b"") for name, text in letter.headers)
+            assert len(letter.value or b"") + said <= LARGEST_DEAD_BYTES
+            kept = opened_letter(key, letter)
+            assert kept is not None
+            assert kept.key == b"k"
+            if DEAD_CUT not in texts(letter.headers):
+                assert (kept.value, kept.headers[: len(headers)]) == (arrival.record.value, headers)
 
     def test_of_a_dead_letter_that_was_sent_back_has_one_reason(self) -> None:
         arrival = arrived("c1", Count(counter="a"), ("dead_reason", b"old"), ("dead_offset", b"1"))

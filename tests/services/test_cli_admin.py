@@ -11,11 +11,13 @@ from typer.testing import CliRunner
 
 from contracts.topics import commands_topic, dead_topic, events_topic
 from runtime.admin import connection, create_topics, needed_topics, show_topics
+from runtime.journal import Outgoing
+from runtime.letters import DEAD_HEADERS, DEAD_SHUT, SHUT_WHOLE, bound_letter, shut_letter
 from runtime.mongo import to_raw
 from runtime.persons import DEAD_LETTERS, PersonKey, new_key, shut
-from runtime.sayings import DEAD_SHUT, bound_letter
 from runtime.settings import Settings
 from services.cli.commands import app
+from tests.runtime.machine import FakeRecord
 from tests.servers import Servers
 
 PERSONAL = b'{"phone":"+4915112345678"}'
@@ -49,8 +51,11 @@ class TestTopics:
         assert f"{settings.prefix}.cards.commands" in shown.stdout
 
 
+SENT = [("ce_id", b"018f-1"), ("ce_type", b"BlockCard")]
+
+
 async def bury(
-    settings: Settings, worker: str, key: bytes, value: bytes, topic: str | None = None, *more: tuple[str, bytes]
+    settings: Settings, worker: str, key: bytes | None, value: bytes, topic: str | None = None, *more: tuple[str, bytes]
 ) -> None:
     """Puts a dead letter where the runtime puts it, with the headers that it adds."""
     came_from = topic or commands_topic(settings.prefix, worker)
@@ -59,8 +64,7 @@ async def bury(
     await producer.start()
     try:
         headers = [
-            ("ce_id", b"018f-1"),
-            ("ce_type", b"BlockCard"),
+            *SENT,
             ("dead_reason", b"malformed"),
             ("dead_detail", b"card_number: missing"),
             ("dead_topic", came_from.encode()),
@@ -194,16 +198,19 @@ class TestDead:
     ) -> None:
         topic = commands_topic(settings.prefix, "cards")
         key = new_key(DEAD_LETTERS)
-        closed = shut(key.key, PERSONAL, bound_letter(topic, 1, 7))
+        sent = Outgoing("", b"key", PERSONAL, [("till", b"7"), *SENT, *((name, b"") for name in DEAD_HEADERS[:6])])
+        closed = shut_letter(sent, FakeRecord(topic, None, (), partition=1, offset=7)).with_key(key.key)
+        assert closed.value is not None
         with MongoClient[dict[str, Any]](settings.mongo_url.get_secret_value()) as client:
             keys = client[settings.database("cards")][PersonKey.collection]
             keys.insert_one(dict(to_raw(key)))
-            asyncio.run(bury(settings, "cards", b"key", closed, topic, (DEAD_SHUT, b"1")))
+            asyncio.run(bury(settings, "cards", closed.key, closed.value, topic, (DEAD_SHUT, SHUT_WHOLE.encode())))
+            assert "till" not in command.invoke(app, ["dead", "show", "cards/0/0"]).stdout
             shown = command.invoke(app, ["dead", "show", "cards/0/0", "--bytes"])
             assert PERSONAL.decode() in shown.stdout
+            assert "till: 7" in shown.stdout
             assert command.invoke(app, ["dead", "replay", "cards/0/0"]).exit_code == 0
-            sent_back = [("ce_id", b"018f-1"), ("ce_type", b"BlockCard")]
-            assert asyncio.run(first_record(settings, topic)) == (b"key", PERSONAL, sent_back)
+            assert asyncio.run(first_record(settings, topic)) == (b"key", PERSONAL, [("till", b"7"), *SENT])
 
             keys.delete_one({"_id": DEAD_LETTERS})
         for gone in (["dead", "show", "cards/0/0", "--bytes"], ["dead", "replay", "cards/0/0"]):
@@ -211,6 +218,19 @@ class TestDead:
             assert refused.exit_code == 1
             assert "cards/0/0 can't be read any more" in str(refused.exception)
         assert command.invoke(app, ["dead", "show", "cards/0/0"]).exit_code == 0
+
+    def test_what_was_shut_before_keys_and_headers_were_is_opened_too(
+        self, command: CliRunner, settings: Settings
+    ) -> None:
+        topic = commands_topic(settings.prefix, "cards")
+        key = new_key(DEAD_LETTERS)
+        with MongoClient[dict[str, Any]](settings.mongo_url.get_secret_value()) as client:
+            client[settings.database("cards")][PersonKey.collection].insert_one(dict(to_raw(key)))
+        closed = shut(key.key, PERSONAL, bound_letter(topic, 1, 7))
+        asyncio.run(bury(settings, "cards", b"key", closed, topic, (DEAD_SHUT, b"1")))
+
+        assert command.invoke(app, ["dead", "replay", "cards/0/0"]).exit_code == 0
+        assert asyncio.run(first_record(settings, topic)) == (b"key", PERSONAL, SENT)
 
     def test_replay_of_what_is_not_there_says_so(self, command: CliRunner, settings: Settings) -> None:
         asyncio.run(create_topics(settings))
