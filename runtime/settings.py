@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     retention_days: float = Field(7, gt=0)
     """How long topics keep records."""
     commands_kept_hours: float = Field(24, gt=0)
-    """How long commands stay in their topic once they are settled: what they say of persons lies there in clear."""
+    """How long commands stay in their topic, where they lie in clear, and in any case until they are settled."""
     journal_days: float = Field(14, gt=0)
     """How long a finished message is remembered; must exceed the retention."""
     dead_letter_limit: int = Field(1_000, ge=1)

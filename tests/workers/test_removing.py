@@ -1,5 +1,6 @@
 """Whatever order workers hear of it in, of a member who was removed nothing is left that somebody said of them."""
 
+from itertools import product
 from typing import Any, Final
 
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from contracts.adjustments import AdjustBalance
 from contracts.cards import CardState, DeleteCard, IssueCard, IssueVirtualCard, LinkCard, RestoreCard
 from contracts.merging import MergeMembers
 from contracts.messages import Actor, ActorKind
+from contracts.operators import TieOperator
 from contracts.registration import Channel, RegisterMember
 from contracts.removal import MemberRemoved, RemoveMember
 from contracts.rewards import RedeemReward
@@ -19,11 +21,14 @@ from tests.decisions import NOON, TILL
 from tests.workers.test_merging import CONSENTS, NUMBERS, bought
 from tests.workers.town import WORKERS, Town
 from workers.cards.documents import Card, LinkedCards
+from workers.cards.documents import Operator as CardsOperator
 from workers.notifications.documents import Contact
 from workers.notifications.documents import Message as Text
 from workers.registration.documents import EmailClaim, KnownCard, Member, PhoneClaim
+from workers.registration.operator_documents import Operator
 from workers.registration.removal_documents import RemovedMember
-from workers.rewards.adjustment_documents import AdjustmentComment
+from workers.rewards.adjustment_documents import AdjustmentComment, OperatorsOf
+from workers.rewards.adjustment_documents import Operator as RewardsOperator
 from workers.rewards.documents import Account, LedgerEntry
 from workers.rewards.documents import Card as RewardsCard
 
@@ -86,6 +91,17 @@ def left(town: Town) -> list[tuple[str, str, str]]:
 
 def remove(town: Town, member_id: str, **changes: Any) -> str:
     return town.ask(RemoveMember(**{"member_id": member_id, "reason": "on_request", **changes}), OLGA)
+
+
+def tied(town: Town, member_id: str) -> None:
+    """Have it said of an operator which member they are."""
+    assert town.ask(TieOperator(operator_id="omar", member_id=member_id), OLGA) == "done"
+
+
+def ties(town: Town) -> dict[str, str | None]:
+    """Which member the operator is, by worker."""
+    classes: dict[str, type[Any]] = {"registration": Operator, "cards": CardsOperator, "rewards": RewardsOperator}
+    return {name: town.all(name, each)["omar"].member_id for name, each in classes.items()}
 
 
 class TestARemovedMember:
@@ -157,6 +173,34 @@ class TestARemovedMember:
         assert town.all("cards", LinkedCards)[ana].is_removed
         assert set(town.all("registration", RemovedMember)) == {ana}
 
+    def test_is_no_operator_any_more_in_whatever_order_that_is_heard(self) -> None:
+        for is_merged, turned in product((False, True), repeat=2):
+            town, ana, ben = lived(merged=False)
+            tied(town, ben)
+            if is_merged:
+                assert town.ask(MergeMembers(member_id=ana, absorbed_id=ben), OLGA) == "done"
+            assert remove(town, ana if is_merged else ben) == "done"
+            while town.underway:
+                town.deliver(-1 if turned else 0)
+
+            assert ties(town) == dict.fromkeys(ties(town))
+            assert not [each for each in town.all("rewards", OperatorsOf).values() if each.operator_ids]
+
+    def test_leaves_an_operator_who_can_be_tied_to_another_at_once(self) -> None:
+        for turned in (False, True):
+            town, ana, ben = lived(merged=False)
+            tied(town, ben)
+            town.settle()
+            assert remove(town, ben) == "done"
+            tied(town, ana)
+            while town.underway:
+                town.deliver(-1 if turned else 0)
+
+            assert ties(town) == dict.fromkeys(ties(town), ana)
+            assert [(each.id, each.operator_ids) for each in town.all("rewards", OperatorsOf).values()] == [
+                (ana, ("omar",))
+            ]
+
     @settings(max_examples=40)
     @given(st.data())
     def test_is_forgotten_whatever_order_the_news_come_in(self, data: st.DataObject) -> None:
@@ -169,6 +213,7 @@ class TestARemovedMember:
             town.settle()
         town.ask(bought(town, NUMBERS[0], 30), TILL)
         town.ask(RedeemReward(card_number=NUMBERS[0], reward="coffee"), TILL)
+        tied(town, data.draw(st.sampled_from((ana, ben)), label="tied"))
         if data.draw(st.booleans(), label="merged"):
             town.ask(MergeMembers(member_id=ana, absorbed_id=ben), OLGA)
         else:
@@ -180,6 +225,7 @@ class TestARemovedMember:
 
         assert left(town) == []
         assert {each.member_id for each in town.all("cards", Card).values()} == {None}
+        assert ties(town) == dict.fromkeys(ties(town))
 
 
 def held(town: Town) -> dict[str, Any]:

@@ -128,6 +128,8 @@ class Member(Applicant):
     """What they waited under before they were a member; texts of that time stand under it."""
     proved_at: datetime | None = None
     """When they last showed that it is them, other than by joining or by verifying their phone."""
+    operator_ids: tuple[str, ...] = ()
+    """Operators who were said to be them; whether they still are, the operators' own records tell."""
 
     @property
     def awake_at(self) -> datetime:

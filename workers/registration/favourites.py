@@ -37,6 +37,7 @@ def change_favourites(
         raise Refused("favourites_changed_too_often", most=rules.changes, again_on=again_on)
 
     yield held.evolve(products=command.products, changed_at=context.now, period=period, changes=changes + 1)
+    yield member.evolve()  # written with what hangs on them, so that their removal meanwhile is a conflict
     yield FavouritesChanged(member_id=member.id, products=command.products)
 
 

@@ -151,6 +151,7 @@ def judged(
         return
     recent = recent_failures(failures, context, member.id)
     yield recent.evolve(failed_at=(*recent.failed_at, context.now))
+    yield member.evolve()  # written with what hangs on them, so that their removal meanwhile is a conflict
     yield call.evolve(failed_tries=call.failed_tries + 1)
     yield IdentificationFailed(**said)
 

@@ -115,8 +115,14 @@ def merged(
     )
     numbers = dict.fromkeys((*survivor.card_numbers, *absorbed.card_numbers))
     yield merge
-    yield survivor.evolve(card_numbers=tuple(numbers), absorbed=(*survivor.absorbed, absorbed.id, *absorbed.absorbed))
-    yield absorbed.evolve(state=MemberState.MERGED, merged_into=survivor.id, card_numbers=(), absorbed=())
+    yield survivor.evolve(
+        card_numbers=tuple(numbers),
+        absorbed=(*survivor.absorbed, absorbed.id, *absorbed.absorbed),
+        operator_ids=tuple(dict.fromkeys((*survivor.operator_ids, *absorbed.operator_ids))),
+    )
+    yield absorbed.evolve(
+        state=MemberState.MERGED, merged_into=survivor.id, card_numbers=(), absorbed=(), operator_ids=()
+    )
     yield tuple(each.evolve(merged_into=survivor.id) for each in earlier)
     yield MembersMerged(
         member_id=survivor.id,

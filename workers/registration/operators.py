@@ -1,5 +1,6 @@
 """Who is which member: an operator's own record, and whatever would go into it, is somebody else's work."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from contracts.messages import ActorKind
@@ -25,10 +26,20 @@ def tie_operator(
     if command.member_id is not None and member is None:
         raise Refused("unknown_member")
 
-    member_id = None if member is None else member.id
     who = operator or Operator(id=command.operator_id)
-    yield who.evolve(member_id=member_id)
-    yield OperatorTied(operator_id=who.id, member_id=member_id)
+    if member is None:
+        yield from untied([who])
+        return
+    yield who.evolve(member_id=member.id)
+    yield member.evolve(operator_ids=tuple(dict.fromkeys((*member.operator_ids, who.id))))
+    yield OperatorTied(operator_id=who.id, member_id=member.id)
+
+
+def untied(operators: Iterable[Operator]) -> Changes:
+    """Say of operators that they are no member. Their records stay, as what is late is known by their versions."""
+    for each in operators:
+        yield each.evolve(member_id=None)
+        yield OperatorTied(operator_id=each.id, member_id=None)
 
 
 @worker.guards(OfSomebody, asked_by=ActorKind.OPERATOR)

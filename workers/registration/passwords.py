@@ -56,6 +56,7 @@ def renew_password(
         yield renewed.evolve(renewal_id=renewal_id, renewal_ends_at=ends_at)
     else:
         yield generated(renewed, renewal_id, member, context)
+    yield member.evolve()  # written with what hangs on them, so that their removal meanwhile is a conflict
     yield PasswordRenewed(
         member_id=member.id,
         renewal_id=renewal_id,

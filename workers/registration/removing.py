@@ -16,6 +16,8 @@ from workers.registration.callers import refuse_outside_call
 from workers.registration.challenge_documents import CodeSends, sends_id
 from workers.registration.documents import EmailClaim, Member, PhoneChange, PhoneClaim
 from workers.registration.favourite_documents import Favourites
+from workers.registration.operator_documents import Operator
+from workers.registration.operators import untied
 from workers.registration.password_documents import Failures, Password
 from workers.registration.removal_documents import RemovedMember
 from workers.registration.worker import worker
@@ -26,6 +28,7 @@ def remove_member(
     command: RemoveMember,
     member: Annotated[Member | None, Key("member_id", as_is=True)],
     absorbed: Annotated[tuple[Member, ...], Key("member.absorbed")],
+    operators: Annotated[tuple[Operator, ...], Key("member.operator_ids")],
     removed: Annotated[RemovedMember | None, Key("member_id")],
     change: Annotated[PhoneChange | None, Key("member.id")],
     call: Annotated[Call | None, Key("call_id")],
@@ -47,6 +50,7 @@ def remove_member(
         yield from forgotten(each)
     if change is not None:
         yield Erase(CodeSends, sends_id(CodePurpose.CHANGE_CONTACT, change.phone))
+    yield from untied(each for each in operators if each.member_id in (member.id, *member.absorbed))
     yield Erase(PersonKey, DEAD_LETTERS)
     yield MemberRemoved(
         member_id=member.id,

@@ -8,6 +8,7 @@ from contracts.naming import OfSomebody
 from contracts.operators import OperatorTied
 from runtime.context import Asked
 from runtime.decisions import Key, Refused
+from runtime.documents import Erase
 from workers import Changes, Context
 from workers.rewards.adjustment_documents import Operator, OperatorsOf
 from workers.rewards.documents import Card
@@ -19,6 +20,7 @@ def know_operator(
     event: OperatorTied,
     operator: Annotated[Operator | None, Key("operator_id")],
     member: Annotated[OperatorsOf | None, Key("member_id")],
+    earlier: Annotated[OperatorsOf | None, Key("operator.member_id")],
     context: Context,
 ) -> Changes:
     who = operator or Operator(id=event.operator_id)
@@ -27,8 +29,19 @@ def know_operator(
         return
     tied = member if member is not None or event.member_id is None else OperatorsOf(id=event.member_id)
     yield who.evolve(member_id=None if tied is None else tied.id, news=version)
+    if earlier is not None and (tied is None or earlier.id != tied.id):
+        yield from parted(earlier, who)
     if tied is not None:
         yield tied.evolve(operator_ids=tuple(dict.fromkeys((*tied.operator_ids, who.id))))
+
+
+def parted(earlier: OperatorsOf, who: Operator) -> Changes:
+    """Let an operator not be a member any more; nothing is kept of one who is none, and who may have been removed."""
+    others = tuple(each for each in earlier.operator_ids if each != who.id)
+    if others or earlier.absorbed:
+        yield earlier.evolve(operator_ids=others)
+        return
+    yield Erase(OperatorsOf, earlier.id)
 
 
 @worker.handles(MembersMerged)

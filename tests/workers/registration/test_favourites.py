@@ -12,6 +12,7 @@ from contracts.programme.registration import FavouriteRules
 from contracts.registration import Channel
 from tests.decisions import NOON, Told, decide, refused
 from tests.workers.registration.people import ANA, OPERATOR, at, member
+from workers.registration.documents import Member
 from workers.registration.favourite_documents import Favourites
 from workers.registration.favourites import change_favourites
 
@@ -36,6 +37,9 @@ class TestChangeFavourites:
 
         said = choosing("tea", held=held("latte", "tea"))
         assert said.document(Favourites) == held("tea", changes=2)
+
+    def test_writes_the_member_too_so_that_their_removal_in_that_moment_is_a_conflict(self) -> None:
+        assert choosing("latte").document(Member) == member()
 
     def test_takes_none(self) -> None:
         assert choosing(held=held("latte")).document(Favourites).products == ()

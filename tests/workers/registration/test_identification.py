@@ -76,6 +76,7 @@ class TestIdentifyByPassword:
         assert said.document(Call).identified_by is None
         assert said.document(Call).failed_tries == 1
         assert said.document(Failures).failed_at == (NOON,)
+        assert said.document(Member) == KNOWN, "written, so that their removal in that moment is a conflict"
         assert said.events == [IdentificationFailed(**SAID, method=IdentificationMethod.PASSWORD)]
 
     def test_is_rate_limited_for_the_member_whatever_the_call(self) -> None:

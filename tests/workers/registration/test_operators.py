@@ -26,12 +26,18 @@ class TestTieOperator:
         said = tied(who=member())
         assert said.events == [OperatorTied(operator_id=OTTO.id, member_id=ANA)]
         assert said.document(Operator) == Operator(id=OTTO.id, member_id=ANA)
+        assert said.document(Member).operator_ids == (OTTO.id,)
+
+    def test_again_is_noted_once(self) -> None:
+        assert tied(who=member(operator_ids=("otto",))).document(Member).operator_ids == ("otto",)
 
     def test_of_one_who_was_absorbed_means_who_absorbed_them(self) -> None:
         assert tied("absorbed", who=member()).document(Operator).member_id == ANA
 
     def test_can_be_taken_back(self) -> None:
-        assert tied(None).document(Operator).member_id is None
+        said = tied(None)
+        assert said.document(Operator).member_id is None
+        assert said.events == [OperatorTied(operator_id=OTTO.id, member_id=None)]
 
     def test_is_refused_of_a_member_whom_nobody_knows(self) -> None:
         with refused("unknown_member"):

@@ -25,6 +25,7 @@ from runtime.vault import with_seals
 from tests.decisions import NOON, TILL, VAULT, Told, decide, refused
 from tests.workers.registration.people import ANA, APP, EMAIL, OPERATOR, PHONE, at, member
 from tests.workers.registration.test_calls import CALL, CALLING, REQUIRED, talking
+from workers.registration.documents import Member
 from workers.registration.password_documents import Password, Stretch
 from workers.registration.passwords import is_right_proof, renew_password, set_password
 
@@ -71,6 +72,10 @@ class TestRenewPassword:
                 ends_at=password.renewal_ends_at,
             )
         ]
+
+    @pytest.mark.parametrize("way", RenewalWay)
+    def test_writes_the_member_too_so_that_their_removal_in_that_moment_is_a_conflict(self, way: RenewalWay) -> None:
+        assert renewed(way).document(Member) == member()
 
     def test_keeps_and_says_nothing_of_what_is_sent(self) -> None:
         for way in RenewalWay:

@@ -4,6 +4,7 @@ from typing import Any
 
 from contracts.codes import CodePurpose
 from contracts.messages import ActorKind
+from contracts.operators import OperatorTied
 from contracts.programme.calls import CallRules
 from contracts.programme.registration import RemovalRules
 from contracts.registration import Channel
@@ -15,6 +16,7 @@ from tests.workers.registration.people import ANA, APP, BEN, OPERATOR, OTHER_PHO
 from workers.registration.challenge_documents import CodeSends, sends_id
 from workers.registration.documents import EmailClaim, Member, MemberState, PhoneChange, PhoneClaim
 from workers.registration.favourite_documents import Favourites
+from workers.registration.operator_documents import Operator
 from workers.registration.password_documents import Failures, Password
 from workers.registration.removal_documents import RemovedMember
 from workers.registration.removing import remove_member
@@ -30,7 +32,7 @@ def at_the_desk(**more: Any) -> Any:
 class TestRemoveMember:
     def test_erases_everything_that_leads_to_them_and_the_keys_to_what_was_said_of_them(self) -> None:
         ana = member(registration_id="r-1")
-        said = decide(remove_member, REMOVE, member=ana, absorbed=(), context=at_the_desk())
+        said = decide(remove_member, REMOVE, member=ana, absorbed=(), operators=(), context=at_the_desk())
 
         assert set(said.erased) == {
             *(Erase(Member, ANA), Erase(PhoneClaim, PHONE), Erase(EmailClaim, "ana@example.org")),
@@ -50,40 +52,53 @@ class TestRemoveMember:
 
     def test_takes_whom_they_absorbed_along(self) -> None:
         ben = member(BEN, phone=OTHER_PHONE, email=None, merged_into=ANA, state=MemberState.MERGED)
-        said = decide(remove_member, REMOVE, member=member(absorbed=(BEN,)), absorbed=(ben,), context=at_the_desk())
+        said = decide(
+            remove_member, REMOVE, member=member(absorbed=(BEN,)), absorbed=(ben,), operators=(), context=at_the_desk()
+        )
 
         assert {Erase(Member, BEN), Erase(PhoneClaim, OTHER_PHONE), Erase(PersonKey, BEN)} <= set(said.erased)
         (told,) = said.events
         assert isinstance(told, MemberRemoved)
         assert told.absorbed_ids == (BEN,)
 
+    def test_unties_operators_who_were_them_and_says_so(self) -> None:
+        ties = {"olga": ANA, "otto": BEN, "omar": "cid", "oona": None}
+        operators = tuple(Operator(id=each, member_id=member_id) for each, member_id in ties.items())
+        ana = member(absorbed=(BEN,), operator_ids=tuple(ties))
+        said = decide(remove_member, REMOVE, member=ana, absorbed=(), operators=operators, context=at_the_desk())
+
+        assert said.all(Operator) == [Operator(id="olga"), Operator(id="otto")]
+        assert said.events[:-1] == [OperatorTied(operator_id=each, member_id=None) for each in ("olga", "otto")]
+
     def test_removes_a_blocked_member_too(self) -> None:
         blocked = member(state=MemberState.BLOCKED)
-        assert decide(remove_member, REMOVE, member=blocked, absorbed=(), context=at_the_desk()).events
+        assert decide(remove_member, REMOVE, member=blocked, absorbed=(), operators=(), context=at_the_desk()).events
 
     def test_is_refused_for_one_who_was_absorbed_so_that_nobody_takes_the_survivor_by_mistake(self) -> None:
         with refused("member_already_merged", member_id=BEN):
-            decide(remove_member, REMOVE, member=member(merged_into=BEN), absorbed=(), context=at_the_desk())
+            decide(
+                remove_member, REMOVE, member=member(merged_into=BEN), absorbed=(), operators=(), context=at_the_desk()
+            )
 
     def test_is_refused_twice(self) -> None:
         removed = RemovedMember(id=ANA, reason="on_request", actor=OPERATOR, removed_at=NOON)
         with refused("member_already_removed"):
-            decide(remove_member, REMOVE, removed=removed, absorbed=(), context=at_the_desk())
+            decide(remove_member, REMOVE, removed=removed, absorbed=(), operators=(), context=at_the_desk())
 
     def test_is_refused_for_nobody(self) -> None:
         with refused("unknown_member"):
-            decide(remove_member, REMOVE, absorbed=(), context=at_the_desk())
+            decide(remove_member, REMOVE, absorbed=(), operators=(), context=at_the_desk())
 
     def test_is_done_in_a_call_where_the_programme_wants_one(self) -> None:
         with refused("call_missing"):
             asking = at_the_desk(calls=CallRules(is_required=True))
-            decide(remove_member, REMOVE, member=member(), absorbed=(), context=asking)
+            decide(remove_member, REMOVE, member=member(), absorbed=(), operators=(), context=asking)
 
     def test_takes_a_reason_of_the_programme(self) -> None:
         with refused("removal_reason_unknown", reason="mood"):
             command = RemoveMember(member_id=ANA, reason="mood")
-            decide(remove_member, command, member=member(), absorbed=(), context=at_the_desk())
+            decide(remove_member, command, member=member(), absorbed=(), operators=(), context=at_the_desk())
 
     def test_is_for_those_whom_the_programme_names(self) -> None:
         with refused("actor_not_allowed", actor="app"):
-            decide(remove_member, REMOVE, member=member(), absorbed=(), context=at_the_desk(actor=APP))
+            decide(remove_member, REMOVE, member=member(), absorbed=(), operators=(), context=at_the_desk(actor=APP))

@@ -32,7 +32,7 @@ from tests.workers.rewards.counter import (
     coffees,
     receipt,
 )
-from workers.rewards.adjustment_documents import Adjustment, Operator
+from workers.rewards.adjustment_documents import Adjustment, Operator, OperatorsOf
 from workers.rewards.approving import approve_adjustment
 from workers.rewards.documents import Cause, LedgerEntry
 from workers.rewards.own_account import know_operator
@@ -194,6 +194,19 @@ class TestOperatorTied:
             know_operator, OperatorTied(operator_id=OTTO.id, member_id=ANA), operator=known, context=by(version=2)
         )
         assert late.documents == []
+
+    def test_leaves_nothing_of_a_member_whom_nobody_is_any_more(self) -> None:
+        counter = waiting(20)
+        for who in (OPERATOR, OTTO):
+            counter.say(OperatorTied(operator_id=who.id, member_id=ANA), OTTO)
+        counter.say(OperatorTied(operator_id=OPERATOR.id, member_id="cid"), OTTO)
+        assert {each.id: each.operator_ids for each in counter.all(OperatorsOf)} == {
+            ANA: (OTTO.id,),
+            "cid": (OPERATOR.id,),
+        }
+        for who in (OPERATOR, OTTO):
+            counter.say(OperatorTied(operator_id=who.id, member_id=None), OTTO)
+        assert counter.all(OperatorsOf) == []
 
     def test_can_be_taken_back_and_keeps_what_they_did_today(self) -> None:
         counter = waiting(20)
