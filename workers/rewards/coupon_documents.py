@@ -48,7 +48,7 @@ class Coupon(Document):
     """The sale in which it was used."""
     given: Given | None = None
     taken: Given | None = None
-    """What of that was taken back with its sale, and by which entry."""
+    """What of that was taken back, with its sale or by hand, and by which entry."""
     shared_from: str | None = None
     """The account that it was first issued to, if it has moved."""
     replaces: str | None = None

@@ -9,7 +9,7 @@ from typing import Final
 
 from contracts.programme.adjustments import Exceeding
 from contracts.programme.rewards import Shortfall
-from tests.workers.rewards.against_model import LAST_OF_ALL
+from tests.workers.rewards.against_model import FIRST, LAST_OF_ALL
 from tests.workers.rewards.counter import OTTO
 from tests.workers.rewards.stories import AgainstModel
 
@@ -148,6 +148,20 @@ def a_cancelled_coupon_is_sent_twice(machine: AgainstModel) -> None:
     machine.issue_coupon(0, "cake_on_us")
     for what in ("cancel", "resend", "resend"):
         machine.coupon(0, what, "3", 0, "t1")
+
+
+def a_coupon_comes_back_is_used_elsewhere_and_its_first_sale_counts_again(machine: AgainstModel) -> None:
+    opened(machine)
+    for number in ("3", "4"):
+        machine.record(number, 0, COFFEES, True, False)
+    machine.issue_coupon(0, "points_to_begin")
+    machine.coupon(LAST_OF_ALL, "use", "3", 0, "t1")
+    machine.refund_some("3", 0, 12)
+    machine.coupon(LAST_OF_ALL, "use", "4", 0, "t1")
+    machine.undo("3", 0, FIRST, OTTO)
+    machine.coupon(LAST_OF_ALL, "unuse", "4", 0, "t1")
+    machine.holds_what_the_model_holds()
+    machine.undo("3", 0, FIRST, OTTO)
 
 
 # sales

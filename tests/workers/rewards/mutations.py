@@ -26,6 +26,7 @@ from workers.rewards import (
     refunds,
     returning,
     tiers,
+    undoing,
     waiting,
 )
 
@@ -204,6 +205,11 @@ REWARDS: Final[Mapping[str, Mutation]] = {
         coupons.replaced,
         "shared_from=coupon.shared_from",
         "shared_from=None",
+    ),
+    "what_a_coupon_gave_is_not_given_again": (
+        undoing.unuse_coupon,
+        "unused.evolve(taken=taken_by(took))",
+        "unused",
     ),
     "a_cancelled_coupon_is_replaced_twice": (coupons.resend_coupon, "coupon.replaced_by is not None", "False"),
 }

@@ -119,6 +119,9 @@ NOTICED_BY: Final[Mapping[str, Telling]] = {
     "a_coupon_is_shared_twice": Telling(directed.a_coupon_goes_from_hand_to_hand),
     "a_coupon_is_shared_again_once_it_was_replaced": Telling(directed.a_shared_coupon_is_cancelled_and_goes_on),
     "a_cancelled_coupon_is_replaced_twice": Telling(directed.a_cancelled_coupon_is_sent_twice),
+    "what_a_coupon_gave_is_not_given_again": Telling(
+        directed.a_coupon_comes_back_is_used_elsewhere_and_its_first_sale_counts_again
+    ),
     "a_changed_balance_is_not_told": Telling(directed_accounts.a_balance_is_not_what_was_seen),
     "more_is_deducted_than_is_held": Telling(directed_accounts.what_comes_back_expired_pays_no_debt),
     "the_cap_of_one_adjustment_is_ignored": Telling(directed_accounts.somebody_approves_their_own),
