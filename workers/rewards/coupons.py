@@ -30,6 +30,7 @@ from workers.rewards.caps import local_day
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card
 from workers.rewards.receipts import refuse_card
+from workers.rewards.redemption import refuse_spending
 from workers.rewards.worker import worker
 
 CODE_CHARACTERS: Final = 15
@@ -178,7 +179,7 @@ def share_coupon(
     context: Context,
 ) -> Changes:
     refuse_stranger(account, coupon)
-    refuse_card(card, None)
+    refuse_spending(card, context)
     refuse_ended(coupon, context.now)
     refuse_reserved(coupon, context.now)
     account_id = refuse_holder(to_card)

@@ -134,6 +134,13 @@ def a_coupon_goes_from_hand_to_hand(machine: AgainstModel) -> None:
     machine.coupon(LAST_OF_ALL, "share", "3", 2, "t1", 2)
 
 
+def a_coupon_of_a_card_that_is_nobodys_is_shared(machine: AgainstModel) -> None:
+    machine.card_life(1, "issue", is_late=False)
+    opened(machine, 2)
+    machine.issue_coupon(1, "cake_on_us")
+    machine.coupon(LAST_OF_ALL, "share", "3", 1, "t1", 1)
+
+
 def a_shared_coupon_is_cancelled_and_goes_on(machine: AgainstModel) -> None:
     for card in (1, 2, 3):
         opened(machine, card)

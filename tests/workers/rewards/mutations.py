@@ -201,6 +201,7 @@ REWARDS: Final[Mapping[str, Mutation]] = {
     "a_coupon_that_a_till_has_open_is_cancelled": (coupons.refuse_reserved, "held is None or ", "True or "),
     "a_till_has_a_coupon_open_for_ever": (coupons.refuse_reserved, "held.until <= now or ", ""),
     "a_coupon_is_shared_twice": (coupons.share_coupon, "coupon.shared_from is not None", "False"),
+    "a_card_that_is_not_active_shares": (coupons.share_coupon, "refuse_spending(card, context)", "pass"),
     "a_coupon_is_shared_again_once_it_was_replaced": (
         coupons.replaced,
         "shared_from=coupon.shared_from",

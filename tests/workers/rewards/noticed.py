@@ -117,6 +117,7 @@ NOTICED_BY: Final[Mapping[str, Telling]] = {
     "a_coupon_that_a_till_has_open_is_cancelled": Telling(directed.a_coupon_is_open_at_a_till),
     "a_till_has_a_coupon_open_for_ever": Telling(directed.a_coupon_is_open_at_a_till),
     "a_coupon_is_shared_twice": Telling(directed.a_coupon_goes_from_hand_to_hand),
+    "a_card_that_is_not_active_shares": Telling(directed.a_coupon_of_a_card_that_is_nobodys_is_shared),
     "a_coupon_is_shared_again_once_it_was_replaced": Telling(directed.a_shared_coupon_is_cancelled_and_goes_on),
     "a_cancelled_coupon_is_replaced_twice": Telling(directed.a_cancelled_coupon_is_sent_twice),
     "what_a_coupon_gave_is_not_given_again": Telling(

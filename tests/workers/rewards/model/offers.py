@@ -220,7 +220,7 @@ class Offers(Books):
 
     def share(self, number: str, index: int, to: str) -> bool:
         coupon, card = self.coupons[index], self.cards[to]
-        if not self.is_free(number, coupon, None) or not self.cards[number].earns():
+        if not self.is_free(number, coupon, None) or not self.cards[number].spends:
             return False
         if card.account is None or card.state not in ("to_issue", "active") or self.owns(to, coupon.account):
             return False
