@@ -19,7 +19,7 @@ from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card, Cause, LedgerEntry
 from workers.rewards.giving import take_back
 from workers.rewards.ledger import balances, settled
-from workers.rewards.receipts import shown
+from workers.rewards.receipts import refuse_nobodys, shown
 from workers.rewards.reckoning import reached, remembered_until, what_is_rewarded
 from workers.rewards.tier_documents import Rank, Standing, TierGift
 from workers.rewards.tiers import next_look, with_rank
@@ -40,6 +40,7 @@ def undo_tier_assignment(
     system = context.programme.rewards.tier_system(command.system)
     if account is None:
         raise Refused("unknown_card")
+    refuse_nobodys(card)
     if system is None:
         raise Refused("unknown_tier_system")
     refuse_operator(command.operator_id, context)
