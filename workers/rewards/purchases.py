@@ -21,7 +21,7 @@ from workers.rewards.booking import book, changes, counting_state, earned, taken
 from workers.rewards.caps import Allowance
 from workers.rewards.documents import Account, Card, Cause, Purchase
 from workers.rewards.earning import earnings
-from workers.rewards.parking import confirmed_while_parked, parked, unparked
+from workers.rewards.parking import confirmed_while_parked, parked, unparked, with_what_waited
 from workers.rewards.purchase_parts import Posted
 from workers.rewards.receipts import (
     MOST_REVISIONS,
@@ -55,6 +55,8 @@ def record_purchase(
     refuse_card(card, late_from)
 
     sale = receipt_of(command, purchase, PurchaseState.PENDING, context, card.category_at(late_from))
+    if purchase is not None and purchase.state is PurchaseState.PARKED:
+        sale = with_what_waited(command, sale, purchase, card)
     yield from recorded(sale, card, account, context)
 
 

@@ -252,6 +252,13 @@ def a_purchase_overtakes_its_card_and_is_paid_for_meanwhile(machine: AgainstMode
     machine.card_life(1, "issue", is_late=False)
 
 
+def a_purchase_waits_for_a_card_and_is_said_of_another(machine: AgainstModel) -> None:
+    opened(machine)
+    machine.record("3", 2, COFFEES, True, False)
+    machine.record("3", 1, COFFEES, True, False)
+    machine.card_life(2, "issue", is_late=False)
+
+
 def a_card_comes_too_late_for_its_purchase(machine: AgainstModel) -> None:
     machine.record("3", 1, COFFEES, True, False)
     machine.wait(1, is_noticed=True)

@@ -142,6 +142,11 @@ PURCHASES: Final[Mapping[str, Mutation]] = {
         "yield purchase.evolve(is_confirmed=True)",
         "yield purchase",
     ),
+    "what_waits_for_a_card_counts_on_another": (
+        parking.with_what_waited,
+        "waited.awaited_card != command.card_number",
+        "False",
+    ),
     "a_purchase_counts_on_a_card_that_was_blocked_before": (
         receipts.why_not_earning,
         "purchased_at < card.blocked_at",

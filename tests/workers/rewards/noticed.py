@@ -90,6 +90,7 @@ NOTICED_BY: Final[Mapping[str, Telling]] = {
     "a_confirmation_is_lost_while_a_purchase_waits": Telling(
         directed.a_purchase_overtakes_its_card_and_is_paid_for_meanwhile
     ),
+    "what_waits_for_a_card_counts_on_another": Telling(directed.a_purchase_waits_for_a_card_and_is_said_of_another),
     "a_purchase_counts_on_a_card_that_was_blocked_before": Telling(
         directed.a_receipt_comes_from_after_its_card_was_blocked
     ),

@@ -157,7 +157,8 @@ class Model(Offers, Hand):
             return self.park(number, name, at, lines, is_paid=is_paid)
         if sale is not None and sale.account is not None:
             return self.record_again(number, name, sale, lines, is_paid=is_paid, is_offline=is_offline)
-        if not card.earns(at if is_offline else None):
+        waits_for_another = sale is not None and sale.awaits not in (None, number)
+        if waits_for_another or not card.earns(at if is_offline else None):
             return False
         refunds = {} if sale is None else sale.refunds
         self.sales[name] = Sale(at, lines, is_paid=is_paid, refunds=refunds)
