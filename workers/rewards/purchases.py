@@ -19,6 +19,7 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.booking import book, changes, counting_state, earned, taken_back
 from workers.rewards.caps import Allowance
+from workers.rewards.coupon_use import OVER
 from workers.rewards.documents import Account, Card, Cause, Purchase
 from workers.rewards.earning import earnings
 from workers.rewards.parking import confirmed_while_parked, parked, unparked, with_what_waited
@@ -137,6 +138,7 @@ def revised(command: RecordPurchase, card: Card, account: Account, purchase: Pur
         is_confirmed=is_confirmed,
     )
     now = opened(content, account, purchase, context)
+    refuse_reopened(purchase, now)
     net = book(account, purchase, now, Cause.REVISION, context)
     yield net.account, *net.entries, net.purchase
     yield PurchaseRevised(
@@ -150,6 +152,17 @@ def revised(command: RecordPurchase, card: Card, account: Account, purchase: Pur
         balances=shown(card, net.purchase.balances),
     )
     yield net.asks
+
+
+def refuse_reopened(before: Purchase, now: Purchase) -> None:
+    """Refuse to let a sale count again by another content while its holder keeps what came back with it.
+
+    Raises:
+        Refused: `purchase_already_refunded`; once the refund is undone, what came back is used in the sale again.
+    """
+    is_reopened = before.state in OVER and now.state not in OVER
+    if is_reopened and (before.returned_rewards or before.returned_coupons):
+        raise Refused("purchase_already_refunded")
 
 
 def repeated(card: Card, purchase: Purchase) -> PurchaseRepeated:

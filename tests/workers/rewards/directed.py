@@ -246,6 +246,16 @@ def a_reward_is_used_in_a_sale_that_came_back(machine: AgainstModel) -> None:
     machine.end_reward(LAST_OF_ALL, "use", "3", 0)
 
 
+def a_sale_whose_reward_came_back_is_corrected(machine: AgainstModel) -> None:
+    opened(machine)
+    give(machine, 10)
+    machine.record("3", 0, ((1, 350, True),), True, False)
+    machine.redeem(0, "coffee")
+    machine.end_reward(LAST_OF_ALL, "use", "3", 0)
+    machine.refund_some("3", 0, 12)
+    machine.record("3", 0, ((2, 700, True),), True, False)
+
+
 def a_purchase_overtakes_its_card_and_is_paid_for_meanwhile(machine: AgainstModel) -> None:
     machine.record("3", 1, COFFEES, False, False)
     machine.end("3", 1, True)

@@ -107,6 +107,7 @@ PURCHASES: Final[Mapping[str, Mutation]] = {
     ),
     "a_new_content_applies_whole": (purchases.revised, "book(account, purchase, now", "book(account, None, now"),
     "a_new_content_takes_a_confirmation_back": (purchases.revised, "purchase.is_confirmed or ", ""),
+    "a_sale_counts_again_without_what_came_back_with_it": (purchases.revised, "refuse_reopened(purchase, now)", "pass"),
     "a_cancelled_purchase_is_confirmed": (
         purchases.confirm_purchase,
         "purchase.state is PurchaseState.CANCELLED",

@@ -75,6 +75,7 @@ NOTICED_BY: Final[Mapping[str, Telling]] = {
     "a_new_content_takes_a_confirmation_back": Telling(
         directed.a_receipt_is_corrected_and_its_first_content_comes_late
     ),
+    "a_sale_counts_again_without_what_came_back_with_it": Telling(directed.a_sale_whose_reward_came_back_is_corrected),
     "a_cancelled_purchase_is_confirmed": Telling(directed.a_pending_sale_is_cancelled_and_confirmed),
     "a_confirmed_purchase_is_cancelled": Telling(directed.a_sale_that_is_paid_for_is_cancelled),
     "a_pending_purchase_never_ends": Telling(directed.nobody_confirms_a_sale),

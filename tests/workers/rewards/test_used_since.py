@@ -2,11 +2,12 @@
 
 from contracts.corrections import CouponReused
 from contracts.coupons import CouponState
+from contracts.rewards import RewardState
 from tests.decisions import refused
-from tests.workers.rewards.counter import OPERATOR, PURCHASE_ID, adjust, receipt, refund
+from tests.workers.rewards.counter import OPERATOR, PURCHASE_ID, adjust, coffees, receipt, refund
 from tests.workers.rewards.offers import coupon, issue, offer_shop, only, use
-from tests.workers.rewards.test_undoing_sales import WHOLE, corrected, entries, undo, units, unuse
-from workers.rewards.documents import Cause
+from tests.workers.rewards.test_undoing_sales import WHOLE, corrected, entries, sold, undo, units, unuse, with_reward
+from workers.rewards.documents import Cause, Reward
 
 
 class TestACouponThatWasUsedInAnotherSale:
@@ -43,3 +44,34 @@ class TestACouponThatWasUsedInAnotherSale:
 
         assert coupon(counter, code).state is CouponState.USED
         assert units(counter, "points") == (7 + 5, 0, 0)
+
+
+class TestASaleThatIsCorrectedOnceAllOfItCameBack:
+    corrected_by_the_till = receipt(coffees(3))
+
+    def test_does_not_count_again_while_its_reward_is_with_the_member(self) -> None:
+        counter = with_reward()
+        counter.say(refund(WHOLE))
+        with refused("purchase_already_refunded"):
+            counter.say(self.corrected_by_the_till)
+
+    def test_nor_while_its_coupon_is(self) -> None:
+        counter = offer_shop()
+        code = issue(counter)
+        counter.say(receipt())
+        counter.say(use(code))
+        counter.say(refund(WHOLE))
+        with refused("purchase_already_refunded"):
+            counter.say(self.corrected_by_the_till)
+
+    def test_counts_once_the_refund_is_undone(self) -> None:
+        counter = with_reward()
+        counter.say(refund(WHOLE))
+        corrected(counter, undo())
+        counter.say(self.corrected_by_the_till)
+        assert (counter.only(Reward).state, units(counter)) == (RewardState.USED, (5, 0, 0))
+
+    def test_counts_where_nothing_else_had_come_back(self) -> None:
+        counter = sold(refund(WHOLE))
+        counter.say(self.corrected_by_the_till)
+        assert units(counter) == (1, 0, 0)
