@@ -117,6 +117,7 @@ REFUSALS: Final[dict[str, str]] = {
     "coupon_not_reserved": "No till has this coupon open.",
     "coupon_not_shareable": "Coupons of this campaign can't be given to somebody else.",
     "coupon_of_the_same_account": "Both cards collect in the same account: the coupon works with either.",
+    "coupon_cancelled_for_good": "This coupon went in a merge or with the tier that it came with; it isn't sent anew.",
     "coupon_reserved": "Till {till} in {store} has this coupon open, until {until} at most.",
     "card_deleted": "This card was deleted: it neither collects nor pays.",
     "card_replaced": "This card was replaced by another: it neither collects nor pays.",

@@ -18,6 +18,7 @@ from contracts.coupons import (
     EndCoupon,
     Gift,
     IssueCoupon,
+    KeepOneCoupon,
     ResendCoupon,
     ShareCoupon,
     check_character,
@@ -27,6 +28,7 @@ from contracts.programme.offers import Campaign
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.caps import local_day
+from workers.rewards.counters import given_to_several
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card
 from workers.rewards.receipts import refuse_card
@@ -100,8 +102,13 @@ def resend_coupon(
     refuse_stranger(account, coupon)
     if coupon.replaced_by is not None:
         raise Refused("coupon_already_replaced", coupon_code=coupon.replaced_by)
+    if coupon.is_final:
+        raise Refused("coupon_cancelled_for_good")
     if coupon.state is CouponState.CANCELLED:
         yield from replaced(coupon, card, context)
+        # The person may have had another of it, from somebody whom they absorbed.
+        for codes in () if account is None else given_to_several(account.counters):
+            yield KeepOneCoupon(account_id=account.id, coupon_codes=codes)
         return
     refuse_ended(coupon, context.now)
 
@@ -144,6 +151,12 @@ def replaced(coupon: Coupon, card: Card, context: Context) -> Changes:
         replaced_by=fresh.id,
     )
     yield issued(fresh, card, replaces=coupon.id)
+
+
+def cancelled_for_good(coupon: Coupon, now: datetime) -> Coupon:
+    """A coupon that nobody uses any more, nor another in its place."""
+    state = CouponState.CANCELLED
+    return coupon.evolve(state=state, ended_at=now, due_at=None, reservation=None, is_final=True)
 
 
 @worker.handles(CancelCoupon)
