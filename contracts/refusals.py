@@ -99,6 +99,7 @@ REFUSALS: Final[dict[str, str]] = {
     "adjustment_not_applied": "Only an adjustment that happened can be undone; this one is: {state}.",
     "adjustment_not_waiting": "This adjustment waits for nobody any more; it is: {state}.",
     "adjustment_reason_unknown": "The programme has no reason {reason} for adjusting a balance.",
+    "undoer_submitted_it": "Two people agreed to this: somebody other than who asked for it takes it back.",
     "approver_submitted_it": "A second person has to decide this: somebody other than who asked for it.",
     "balance_changed": "The balance was {expected} when you looked and is {held} now: look again before you go on.",
     "balance_too_low": "The reward costs {needed}; the account has {held} to spend.",

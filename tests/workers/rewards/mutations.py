@@ -231,6 +231,7 @@ BY_HAND: Final[Mapping[str, Mutation]] = {
     ),
     "a_day_forgets_what_was_adjusted_before": (adjusting.counted, "operator.done(command.unit, day) + ", ""),
     "the_second_person_is_the_first": (approving.waiting_on, "adjustment.actor.id == context.actor.id", "False"),
+    "one_takes_back_what_two_agreed_to": (adjusting.undo_adjustment, "refuse_alone(adjustment, context)", "pass"),
     "operators_adjust_their_own_account": (own_account.is_own, "card.member_id in names", "False"),
     "an_adjustment_is_undone_twice": (adjusting.undo_adjustment, "state=AdjustmentState.UNDONE, ", ""),
     "an_adjustments_undo_is_not_linked": (adjusting.undo_adjustment, "undoes=adjustment.entry_id", "undoes=None"),

@@ -131,6 +131,7 @@ NOTICED_BY: Final[Mapping[str, Telling]] = {
     "the_cap_of_a_day_is_ignored": Telling(directed_accounts.one_operator_adjusts_again_and_again),
     "a_day_forgets_what_was_adjusted_before": Telling(directed_accounts.one_operator_adjusts_again_and_again),
     "the_second_person_is_the_first": Telling(directed_accounts.somebody_approves_their_own),
+    "one_takes_back_what_two_agreed_to": Telling(directed_accounts.who_asked_takes_back_what_two_agreed_to),
     "operators_adjust_their_own_account": Telling(directed_accounts.an_operator_has_a_card),
     "an_adjustment_is_undone_twice": Telling(directed_accounts.an_adjustment_is_taken_back),
     "an_adjustments_undo_is_not_linked": Telling(directed_accounts.an_adjustment_is_taken_back),
