@@ -106,9 +106,7 @@ def resend_coupon(
         raise Refused("coupon_cancelled_for_good")
     if coupon.state is CouponState.CANCELLED:
         yield from replaced(coupon, card, context)
-        # The person may have had another of it, from somebody whom they absorbed.
-        for codes in () if account is None else given_to_several(account.counters):
-            yield KeepOneCoupon(account_id=account.id, coupon_codes=codes)
+        yield from keeping_one(account)
         return
     refuse_ended(coupon, context.now)
 
@@ -151,6 +149,14 @@ def replaced(coupon: Coupon, card: Card, context: Context) -> Changes:
         replaced_by=fresh.id,
     )
     yield issued(fresh, card, replaces=coupon.id)
+
+
+def keeping_one(account: Account | None) -> Changes:
+    """Ask that of what a person is given once one stays, as one more code is about: whom they absorbed had it, too."""
+    if account is None:
+        return
+    for codes in given_to_several(account.counters):
+        yield KeepOneCoupon(account_id=account.id, coupon_codes=codes)
 
 
 def cancelled_for_good(coupon: Coupon, now: datetime) -> Coupon:

@@ -169,9 +169,15 @@ class TestBeforeWhatWaitedIsTakenUp:
     def test_contents_are_bounded(self) -> None:
         waits = overtaken(receipt()).only(Purchase)
         full = waits.evolve(superseded=tuple(str(each) for each in range(MOST_REVISIONS)))
-        known = {"card": card(), "account": account(), "purchase": full, "context": by()}
         with refused("too_many_revisions", most=MOST_REVISIONS):
-            decide(record_purchase, receipt(coffees(5)), **known)
+            decide(
+                record_purchase,
+                receipt(coffees(5)),
+                card=card(),
+                account=account(),
+                purchase=full,
+                context=by(),
+            )
 
     def test_another_card_does_not_get_it(self) -> None:
         counter = shop()
