@@ -69,7 +69,7 @@ class DeclineAdjustment(OperatorCommand, right="rewards.adjustments.approvers"):
 
 
 class UndoAdjustment(OperatorCommand, right="rewards.adjustments.adjusters"):
-    """Take an adjustment back by a linked entry."""
+    """Take an adjustment back by a linked entry; one that two people agreed to, not by who asked for it."""
 
     adjustment_id: AdjustmentId
     reason: Code

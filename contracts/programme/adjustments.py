@@ -52,7 +52,7 @@ class AdjustmentRules(BaseModel):
     capped: tuple[ActorKind, ...] = (ActorKind.OPERATOR,)
     """Whom the caps bind, at a desk and by a file."""
     approvers: tuple[ActorKind, ...] = (ActorKind.OPERATOR,)
-    """Who may be the second person."""
+    """Who may be the second person, and undo what had one."""
     approval_seconds: int = Field(3 * 86_400, ge=60)
     """How long an adjustment waits for a second person."""
     exceeding: Exceeding = Exceeding.REFUSE

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from contracts.adjustments import AdjustBalance
 from contracts.cards import CardState, DeleteCard, IssueCard, IssueVirtualCard, LinkCard, RestoreCard
+from contracts.corrections import UndoTierAssignment
 from contracts.merging import MergeMembers
-from contracts.messages import Actor, ActorKind
+from contracts.messages import Actor, ActorKind, Command
 from contracts.operators import TieOperator
+from contracts.pastimes import AnswerSurvey
 from contracts.registration import Channel, RegisterMember
 from contracts.removal import MemberRemoved, RemoveMember
 from contracts.rewards import RedeemReward
@@ -33,7 +35,7 @@ from workers.rewards.documents import Account, LedgerEntry
 from workers.rewards.documents import Card as RewardsCard
 
 OLGA: Final = Actor(kind=ActorKind.OPERATOR, id="olga")
-RARE: Final = ("4915177700", "zqxmail", "Zqxfirst", "Zqxlast", "Zqxcomment", "Zqxnote")
+RARE: Final = ("4915177700", "zqxmail", "Zqxfirst", "Zqxlast", "Zqxcomment", "Zqxnote", "Zqxremark")
 """What only the people here have said, or was said of them."""
 
 
@@ -78,6 +80,18 @@ def lived(*, merged: bool) -> tuple[Town, str, str]:
     return town, ana, ben
 
 
+def written_of(number: str) -> tuple[Command, ...]:
+    """All that lets somebody write about a card's holder, or say something of them."""
+    adjusted = {"unit": "stamps", "amount": 3, "reason": "goodwill", "comment": "Zqxcomment"}
+    tier = {"system": "status", "tier": "gold", "holds_until": NOON.date(), "note": "Zqxnote"}
+    return (
+        AdjustBalance(card_number=number, operator_id="olga", **adjusted),
+        AssignTier(card_number=number, **tier),
+        UndoTierAssignment(card_number=number, operator_id="olga", system="status", note="Zqxnote"),
+        AnswerSurvey(card_number=number, survey="how_was_it", answers={"stars": 4, "remark": "Zqxremark"}),
+    )
+
+
 def left(town: Town) -> list[tuple[str, str, str]]:
     """Where something rare still stands: worker, class, and what."""
     return [
@@ -107,7 +121,7 @@ def ties(town: Town) -> dict[str, str | None]:
 class TestARemovedMember:
     def test_leaves_nothing_that_was_said_of_them_and_a_ledger_that_adds_up(self) -> None:
         town, ana, ben = lived(merged=True)
-        assert {rare for _, _, rare in left(town)} == {*RARE}
+        assert {rare for _, _, rare in left(town)} == {*RARE} - {"Zqxremark"}
         entries, balances = town.all("rewards", LedgerEntry), held(town)
 
         assert remove(town, ana) == "done"
@@ -168,6 +182,8 @@ class TestARemovedMember:
         assert town.ask(DeleteCard(card_number=NUMBERS[0]), OLGA) == "card_not_in_use"
         assert town.ask(bought(town, NUMBERS[0]), TILL) == "card_deleted"
         assert town.ask(RedeemReward(card_number=NUMBERS[0], reward="coffee"), TILL) == "card_deleted"
+        for number in NUMBERS[:2]:
+            assert {town.ask(each, OLGA) for each in written_of(number)} == {"card_deleted"}
         town.settle()
         assert left(town) == []
         assert town.all("cards", LinkedCards)[ana].is_removed

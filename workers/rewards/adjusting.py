@@ -172,6 +172,7 @@ def undo_adjustment(
         raise Refused("adjustment_already_undone")
     if adjustment.state is not AdjustmentState.APPLIED:
         raise Refused("adjustment_not_applied", state=adjustment.state.value)
+    refuse_alone(adjustment, context)
 
     tally = taken_back(adjustment, account, context)
     entry = tally.entry(account.id, Cause.ADJUSTMENT_UNDONE, context, undoes=adjustment.entry_id)
@@ -191,6 +192,20 @@ def undo_adjustment(
         forgone=tally.forgone,
         balances=shown_with(card, balances(changed, context.now, rules.shortfall)),
     )
+
+
+def refuse_alone(adjustment: Adjustment, context: Context) -> None:
+    """Refuse that one person takes back what two agreed to: whoever does it could have been the second.
+
+    Raises:
+        Refused: `actor_not_allowed` or `undoer_submitted_it`.
+    """
+    if adjustment.second is None:
+        return
+    if context.asked_by not in context.programme.rewards.adjustments.approvers:
+        raise Refused("actor_not_allowed", actor=context.asked_by.value)
+    if adjustment.actor.id == context.actor.id:
+        raise Refused("undoer_submitted_it")
 
 
 def taken_back(adjustment: Adjustment, account: Account, context: Context) -> Tally:

@@ -62,3 +62,8 @@ def given_twice(mine: Sequence[Counter], other: Sequence[Counter]) -> tuple[tupl
         for each in other
         if each.coupon_codes and (each.what, each.period) in given
     )
+
+
+def given_to_several(counters: Sequence[Counter]) -> tuple[tuple[str, ...], ...]:
+    """The coupons that came of what is given once and was given to several who are one by now, by what they came of."""
+    return tuple(each.coupon_codes for each in counters if len(each.coupon_codes) > 1)

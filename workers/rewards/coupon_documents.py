@@ -48,9 +48,11 @@ class Coupon(Document):
     """The sale in which it was used."""
     given: Given | None = None
     taken: Given | None = None
-    """What of that was taken back with its sale, and by which entry."""
+    """What of that was taken back, with its sale or by hand, and by which entry."""
     shared_from: str | None = None
     """The account that it was first issued to, if it has moved."""
+    is_final: bool = False
+    """Whether it was cancelled for good, by a merge or with the tier that it came with: no other takes its place."""
     replaces: str | None = None
     replaced_by: str | None = None
 

@@ -18,6 +18,7 @@ from contracts.coupons import (
     EndCoupon,
     Gift,
     IssueCoupon,
+    KeepOneCoupon,
     ResendCoupon,
     ShareCoupon,
     check_character,
@@ -27,9 +28,11 @@ from contracts.programme.offers import Campaign
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.caps import local_day
+from workers.rewards.counters import given_to_several
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card
 from workers.rewards.receipts import refuse_card
+from workers.rewards.redemption import refuse_spending
 from workers.rewards.worker import worker
 
 CODE_CHARACTERS: Final = 15
@@ -99,8 +102,11 @@ def resend_coupon(
     refuse_stranger(account, coupon)
     if coupon.replaced_by is not None:
         raise Refused("coupon_already_replaced", coupon_code=coupon.replaced_by)
+    if coupon.is_final:
+        raise Refused("coupon_cancelled_for_good")
     if coupon.state is CouponState.CANCELLED:
         yield from replaced(coupon, card, context)
+        yield from keeping_one(account)
         return
     refuse_ended(coupon, context.now)
 
@@ -145,6 +151,20 @@ def replaced(coupon: Coupon, card: Card, context: Context) -> Changes:
     yield issued(fresh, card, replaces=coupon.id)
 
 
+def keeping_one(account: Account | None) -> Changes:
+    """Ask that of what a person is given once one stays, as one more code is about: whom they absorbed had it, too."""
+    if account is None:
+        return
+    for codes in given_to_several(account.counters):
+        yield KeepOneCoupon(account_id=account.id, coupon_codes=codes)
+
+
+def cancelled_for_good(coupon: Coupon, now: datetime) -> Coupon:
+    """A coupon that nobody uses any more, nor another in its place."""
+    state = CouponState.CANCELLED
+    return coupon.evolve(state=state, ended_at=now, due_at=None, reservation=None, is_final=True)
+
+
 @worker.handles(CancelCoupon)
 def cancel_coupon(
     command: CancelCoupon,
@@ -178,7 +198,7 @@ def share_coupon(
     context: Context,
 ) -> Changes:
     refuse_stranger(account, coupon)
-    refuse_card(card, None)
+    refuse_spending(card, context)
     refuse_ended(coupon, context.now)
     refuse_reserved(coupon, context.now)
     account_id = refuse_holder(to_card)

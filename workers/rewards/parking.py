@@ -56,6 +56,27 @@ def kept_anew(command: RecordPurchase, purchase: Purchase, context: Context) -> 
     )
 
 
+def with_what_waited(command: RecordPurchase, sale: Purchase, waited: Purchase, card: Card) -> Purchase:
+    """A receipt that is said again when its card has an account, but before what waited of it was taken up.
+
+    It comes to what it would come to just after that: what is confirmed stays so, and older contents change nothing.
+
+    Raises:
+        Refused: `purchase_of_another_card` or `too_many_revisions`.
+    """
+    if waited.awaited_card != command.card_number:
+        raise Refused("purchase_of_another_card")
+    taken_up = waited.evolve(card_category=card.category_at(waited.purchased_at))
+    is_confirmed = waited.is_confirmed or sale.is_confirmed
+    if is_same(command, waited):
+        return taken_up.evolve(is_confirmed=is_confirmed)
+    if digest(command) in waited.superseded:
+        return taken_up
+    if len(waited.superseded) >= MOST_REVISIONS:
+        raise Refused("too_many_revisions", most=MOST_REVISIONS)
+    return sale.evolve(is_confirmed=is_confirmed, superseded=(*waited.superseded, digest(waited)))
+
+
 def confirmed_while_parked(purchase: Purchase, card: Card) -> Changes:
     """Remember of a parked purchase that it is paid for."""
     if not purchase.is_confirmed:

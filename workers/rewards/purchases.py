@@ -19,9 +19,10 @@ from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.booking import book, changes, counting_state, earned, taken_back
 from workers.rewards.caps import Allowance
+from workers.rewards.coupon_use import OVER
 from workers.rewards.documents import Account, Card, Cause, Purchase
 from workers.rewards.earning import earnings
-from workers.rewards.parking import confirmed_while_parked, parked, unparked
+from workers.rewards.parking import confirmed_while_parked, parked, unparked, with_what_waited
 from workers.rewards.purchase_parts import Posted
 from workers.rewards.receipts import (
     MOST_REVISIONS,
@@ -55,6 +56,8 @@ def record_purchase(
     refuse_card(card, late_from)
 
     sale = receipt_of(command, purchase, PurchaseState.PENDING, context, card.category_at(late_from))
+    if purchase is not None and purchase.state is PurchaseState.PARKED:
+        sale = with_what_waited(command, sale, purchase, card)
     yield from recorded(sale, card, account, context)
 
 
@@ -135,6 +138,7 @@ def revised(command: RecordPurchase, card: Card, account: Account, purchase: Pur
         is_confirmed=is_confirmed,
     )
     now = opened(content, account, purchase, context)
+    refuse_reopened(purchase, now)
     net = book(account, purchase, now, Cause.REVISION, context)
     yield net.account, *net.entries, net.purchase
     yield PurchaseRevised(
@@ -148,6 +152,17 @@ def revised(command: RecordPurchase, card: Card, account: Account, purchase: Pur
         balances=shown(card, net.purchase.balances),
     )
     yield net.asks
+
+
+def refuse_reopened(before: Purchase, now: Purchase) -> None:
+    """Refuse to let a sale count again by another content while its holder keeps what came back with it.
+
+    Raises:
+        Refused: `purchase_already_refunded`; once the refund is undone, what came back is used in the sale again.
+    """
+    is_reopened = before.state in OVER and now.state not in OVER
+    if is_reopened and (before.returned_rewards or before.returned_coupons):
+        raise Refused("purchase_already_refunded")
 
 
 def repeated(card: Card, purchase: Purchase) -> PurchaseRepeated:

@@ -93,6 +93,18 @@ def refuse_card(card: Card, purchased_at: datetime | None) -> None:
         raise Refused(code)
 
 
+def refuse_nobodys(card: Card) -> None:
+    """Refuse a card of which nothing is written any more: its holder was removed, and nobody will have it.
+
+    A deleted card that is somebody's goes on: it may be restored.
+
+    Raises:
+        Refused: `card_replaced` or `card_deleted`.
+    """
+    if card.member_id is None and card.state in (CardState.DELETED, CardState.REPLACED):
+        raise Refused(STOPPED[card.state])
+
+
 def shown(card: Card, balances: tuple[UnitBalance, ...]) -> tuple[UnitBalance, ...]:
     """What who shows a card is told that its account holds; nothing while the card is deleted."""
     return () if card.state is CardState.DELETED else balances

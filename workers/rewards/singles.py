@@ -8,6 +8,7 @@ from contracts.coupons import CouponCancelled, CouponState, KeepOneCoupon
 from runtime.decisions import Key
 from workers import Changes, Context
 from workers.rewards.coupon_documents import Coupon
+from workers.rewards.coupons import cancelled_for_good
 from workers.rewards.documents import Account
 from workers.rewards.worker import worker
 
@@ -26,8 +27,13 @@ def keep_one_coupon(
     holder = heir or account
     if holder is None:
         return
+    newest = tuple(dict.fromkeys(each.replaced_by or each.id for each in coupons))
+    if any(each.replaced_by is not None for each in coupons):
+        yield KeepOneCoupon(account_id=holder.id, coupon_codes=newest)
+        return
+
     for coupon in needless(holder, coupons, context.now):
-        yield coupon.evolve(state=CouponState.CANCELLED, ended_at=context.now, due_at=None, reservation=None)
+        yield cancelled_for_good(coupon, context.now)
         yield CouponCancelled(
             coupon_code=coupon.id,
             account_id=coupon.account_id,

@@ -16,10 +16,11 @@ from workers.rewards.caps import local_day, name_of
 from workers.rewards.counters import Move, counted
 from workers.rewards.counts import HeldTier
 from workers.rewards.coupon_documents import Coupon
+from workers.rewards.coupons import cancelled_for_good
 from workers.rewards.documents import Account, Card, Cause, LedgerEntry
 from workers.rewards.giving import take_back
 from workers.rewards.ledger import balances, settled
-from workers.rewards.receipts import shown
+from workers.rewards.receipts import refuse_nobodys, shown
 from workers.rewards.reckoning import reached, remembered_until, what_is_rewarded
 from workers.rewards.tier_documents import Rank, Standing, TierGift
 from workers.rewards.tiers import next_look, with_rank
@@ -40,6 +41,7 @@ def undo_tier_assignment(
     system = context.programme.rewards.tier_system(command.system)
     if account is None:
         raise Refused("unknown_card")
+    refuse_nobodys(card)
     if system is None:
         raise Refused("unknown_tier_system")
     refuse_operator(command.operator_id, context)
@@ -124,8 +126,7 @@ class Taken:
                 self.changes.append(UnitChange(unit=gift.given.unit, amount=-gift.given.amount))
             coupon = by_code.get(gift.coupon_code or "")
             if coupon is not None and is_untouched(coupon, self.account, context):
-                ended = coupon.evolve(state=CouponState.CANCELLED, ended_at=context.now, due_at=None, reservation=None)
-                self.coupons.append(ended)
+                self.coupons.append(cancelled_for_good(coupon, context.now))
             what, period = what_is_rewarded(system, gift.tier), name_of(system.period, today)
             once = Move(what, period, -1, remembered_until(system, today))
             self.account = self.account.evolve(counters=counted(self.account, [once], today))

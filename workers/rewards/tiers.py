@@ -16,7 +16,7 @@ from workers.rewards.documents import Account, Card, Cause
 from workers.rewards.earning import midnight
 from workers.rewards.ledger import balances
 from workers.rewards.prizes import Awarded, awarding
-from workers.rewards.receipts import shown
+from workers.rewards.receipts import refuse_nobodys, shown
 from workers.rewards.reckoning import reached, remembered_until, what_is_rewarded
 from workers.rewards.tier_documents import Rank, Standing, TierGift
 from workers.rewards.worker import worker
@@ -50,6 +50,7 @@ def assign_tier(
     system = context.programme.rewards.tier_system(command.system)
     if account is None:
         raise Refused("unknown_card")
+    refuse_nobodys(card)
     if system is None:
         raise Refused("unknown_tier_system")
     if command.tier is not None and not system.rank(command.tier):

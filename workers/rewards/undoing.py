@@ -22,7 +22,7 @@ from workers import Changes, Context
 from workers.rewards.adjusting import refuse_gone, refuse_operator, terms_of_added
 from workers.rewards.booking import Returnable, Undoing, book, changes, counting_state
 from workers.rewards.coupon_documents import Coupon
-from workers.rewards.coupon_use import OVER, usable_again
+from workers.rewards.coupon_use import OVER, taken_by, usable_again
 from workers.rewards.documents import Account, Card, Cause, Purchase, Refund, Reward, Took
 from workers.rewards.giving import take_back
 from workers.rewards.ledger import balances
@@ -155,7 +155,6 @@ def unuse_coupon(
 
     unused = usable_again(coupon, context)
     told = {"account_id": account.id, "card_number": card.id}
-    yield unused
     yield CouponUnused(
         coupon_code=coupon.id,
         campaign=coupon.campaign,
@@ -165,9 +164,11 @@ def unuse_coupon(
         **told,
     )
     if coupon.given is None:
+        yield unused
         return
     took = take_back(account, coupon.given, Cause.COUPON_RETURNED, coupon.id, context)
-    yield took.account, took.entry.evolve(reason=command.reason)
+    # A sale in which it was used before may count again: then it gives again what is taken now.
+    yield took.account, took.entry.evolve(reason=command.reason), unused.evolve(taken=taken_by(took))
     yield UnitsRevoked(
         member_id=card.member_id,
         changes=(UnitChange(unit=coupon.given.unit, amount=-coupon.given.amount),),

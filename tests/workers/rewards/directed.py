@@ -9,7 +9,7 @@ from typing import Final
 
 from contracts.programme.adjustments import Exceeding
 from contracts.programme.rewards import Shortfall
-from tests.workers.rewards.against_model import LAST_OF_ALL
+from tests.workers.rewards.against_model import FIRST, LAST_OF_ALL
 from tests.workers.rewards.counter import OTTO
 from tests.workers.rewards.stories import AgainstModel
 
@@ -134,6 +134,13 @@ def a_coupon_goes_from_hand_to_hand(machine: AgainstModel) -> None:
     machine.coupon(LAST_OF_ALL, "share", "3", 2, "t1", 2)
 
 
+def a_coupon_of_a_card_that_is_nobodys_is_shared(machine: AgainstModel) -> None:
+    machine.card_life(1, "issue", is_late=False)
+    opened(machine, 2)
+    machine.issue_coupon(1, "cake_on_us")
+    machine.coupon(LAST_OF_ALL, "share", "3", 1, "t1", 1)
+
+
 def a_shared_coupon_is_cancelled_and_goes_on(machine: AgainstModel) -> None:
     for card in (1, 2, 3):
         opened(machine, card)
@@ -148,6 +155,20 @@ def a_cancelled_coupon_is_sent_twice(machine: AgainstModel) -> None:
     machine.issue_coupon(0, "cake_on_us")
     for what in ("cancel", "resend", "resend"):
         machine.coupon(0, what, "3", 0, "t1")
+
+
+def a_coupon_comes_back_is_used_elsewhere_and_its_first_sale_counts_again(machine: AgainstModel) -> None:
+    opened(machine)
+    for number in ("3", "4"):
+        machine.record(number, 0, COFFEES, True, False)
+    machine.issue_coupon(0, "points_to_begin")
+    machine.coupon(LAST_OF_ALL, "use", "3", 0, "t1")
+    machine.refund_some("3", 0, 12)
+    machine.coupon(LAST_OF_ALL, "use", "4", 0, "t1")
+    machine.undo("3", 0, FIRST, OTTO)
+    machine.coupon(LAST_OF_ALL, "unuse", "4", 0, "t1")
+    machine.holds_what_the_model_holds()
+    machine.undo("3", 0, FIRST, OTTO)
 
 
 # sales
@@ -225,10 +246,27 @@ def a_reward_is_used_in_a_sale_that_came_back(machine: AgainstModel) -> None:
     machine.end_reward(LAST_OF_ALL, "use", "3", 0)
 
 
+def a_sale_whose_reward_came_back_is_corrected(machine: AgainstModel) -> None:
+    opened(machine)
+    give(machine, 10)
+    machine.record("3", 0, ((1, 350, True),), True, False)
+    machine.redeem(0, "coffee")
+    machine.end_reward(LAST_OF_ALL, "use", "3", 0)
+    machine.refund_some("3", 0, 12)
+    machine.record("3", 0, ((2, 700, True),), True, False)
+
+
 def a_purchase_overtakes_its_card_and_is_paid_for_meanwhile(machine: AgainstModel) -> None:
     machine.record("3", 1, COFFEES, False, False)
     machine.end("3", 1, True)
     machine.card_life(1, "issue", is_late=False)
+
+
+def a_purchase_waits_for_a_card_and_is_said_of_another(machine: AgainstModel) -> None:
+    opened(machine)
+    machine.record("3", 2, COFFEES, True, False)
+    machine.record("3", 1, COFFEES, True, False)
+    machine.card_life(2, "issue", is_late=False)
 
 
 def a_card_comes_too_late_for_its_purchase(machine: AgainstModel) -> None:

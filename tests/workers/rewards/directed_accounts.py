@@ -87,6 +87,14 @@ def somebody_approves_their_own(machine: AgainstModel) -> None:
     machine.go_on(0, LAST_OF_ALL, OPERATOR, "approve")
 
 
+def who_asked_takes_back_what_two_agreed_to(machine: AgainstModel) -> None:
+    opened(machine)
+    machine.adjust(0, "stamps", 21, OPERATOR, None)
+    machine.go_on(0, LAST_OF_ALL, OTTO, "approve")
+    machine.go_on(0, LAST_OF_ALL, OPERATOR, "undo")
+    machine.go_on(0, LAST_OF_ALL, OTTO, "undo")
+
+
 def an_operator_has_a_card(machine: AgainstModel) -> None:
     opened(machine)
     machine.adjust_and_go_on(0, 15, OPERATOR, "undo", ANA)

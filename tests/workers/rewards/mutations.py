@@ -26,6 +26,7 @@ from workers.rewards import (
     refunds,
     returning,
     tiers,
+    undoing,
     waiting,
 )
 
@@ -106,6 +107,7 @@ PURCHASES: Final[Mapping[str, Mutation]] = {
     ),
     "a_new_content_applies_whole": (purchases.revised, "book(account, purchase, now", "book(account, None, now"),
     "a_new_content_takes_a_confirmation_back": (purchases.revised, "purchase.is_confirmed or ", ""),
+    "a_sale_counts_again_without_what_came_back_with_it": (purchases.revised, "refuse_reopened(purchase, now)", "pass"),
     "a_cancelled_purchase_is_confirmed": (
         purchases.confirm_purchase,
         "purchase.state is PurchaseState.CANCELLED",
@@ -140,6 +142,11 @@ PURCHASES: Final[Mapping[str, Mutation]] = {
         parking.confirmed_while_parked,
         "yield purchase.evolve(is_confirmed=True)",
         "yield purchase",
+    ),
+    "what_waits_for_a_card_counts_on_another": (
+        parking.with_what_waited,
+        "waited.awaited_card != command.card_number",
+        "False",
     ),
     "a_purchase_counts_on_a_card_that_was_blocked_before": (
         receipts.why_not_earning,
@@ -200,10 +207,16 @@ REWARDS: Final[Mapping[str, Mutation]] = {
     "a_coupon_that_a_till_has_open_is_cancelled": (coupons.refuse_reserved, "held is None or ", "True or "),
     "a_till_has_a_coupon_open_for_ever": (coupons.refuse_reserved, "held.until <= now or ", ""),
     "a_coupon_is_shared_twice": (coupons.share_coupon, "coupon.shared_from is not None", "False"),
+    "a_card_that_is_not_active_shares": (coupons.share_coupon, "refuse_spending(card, context)", "pass"),
     "a_coupon_is_shared_again_once_it_was_replaced": (
         coupons.replaced,
         "shared_from=coupon.shared_from",
         "shared_from=None",
+    ),
+    "what_a_coupon_gave_is_not_given_again": (
+        undoing.unuse_coupon,
+        "unused.evolve(taken=taken_by(took))",
+        "unused",
     ),
     "a_cancelled_coupon_is_replaced_twice": (coupons.resend_coupon, "coupon.replaced_by is not None", "False"),
 }
@@ -218,6 +231,7 @@ BY_HAND: Final[Mapping[str, Mutation]] = {
     ),
     "a_day_forgets_what_was_adjusted_before": (adjusting.counted, "operator.done(command.unit, day) + ", ""),
     "the_second_person_is_the_first": (approving.waiting_on, "adjustment.actor.id == context.actor.id", "False"),
+    "one_takes_back_what_two_agreed_to": (adjusting.undo_adjustment, "refuse_alone(adjustment, context)", "pass"),
     "operators_adjust_their_own_account": (own_account.is_own, "card.member_id in names", "False"),
     "an_adjustment_is_undone_twice": (adjusting.undo_adjustment, "state=AdjustmentState.UNDONE, ", ""),
     "an_adjustments_undo_is_not_linked": (adjusting.undo_adjustment, "undoes=adjustment.entry_id", "undoes=None"),

@@ -75,6 +75,7 @@ NOTICED_BY: Final[Mapping[str, Telling]] = {
     "a_new_content_takes_a_confirmation_back": Telling(
         directed.a_receipt_is_corrected_and_its_first_content_comes_late
     ),
+    "a_sale_counts_again_without_what_came_back_with_it": Telling(directed.a_sale_whose_reward_came_back_is_corrected),
     "a_cancelled_purchase_is_confirmed": Telling(directed.a_pending_sale_is_cancelled_and_confirmed),
     "a_confirmed_purchase_is_cancelled": Telling(directed.a_sale_that_is_paid_for_is_cancelled),
     "a_pending_purchase_never_ends": Telling(directed.nobody_confirms_a_sale),
@@ -90,6 +91,7 @@ NOTICED_BY: Final[Mapping[str, Telling]] = {
     "a_confirmation_is_lost_while_a_purchase_waits": Telling(
         directed.a_purchase_overtakes_its_card_and_is_paid_for_meanwhile
     ),
+    "what_waits_for_a_card_counts_on_another": Telling(directed.a_purchase_waits_for_a_card_and_is_said_of_another),
     "a_purchase_counts_on_a_card_that_was_blocked_before": Telling(
         directed.a_receipt_comes_from_after_its_card_was_blocked
     ),
@@ -117,14 +119,19 @@ NOTICED_BY: Final[Mapping[str, Telling]] = {
     "a_coupon_that_a_till_has_open_is_cancelled": Telling(directed.a_coupon_is_open_at_a_till),
     "a_till_has_a_coupon_open_for_ever": Telling(directed.a_coupon_is_open_at_a_till),
     "a_coupon_is_shared_twice": Telling(directed.a_coupon_goes_from_hand_to_hand),
+    "a_card_that_is_not_active_shares": Telling(directed.a_coupon_of_a_card_that_is_nobodys_is_shared),
     "a_coupon_is_shared_again_once_it_was_replaced": Telling(directed.a_shared_coupon_is_cancelled_and_goes_on),
     "a_cancelled_coupon_is_replaced_twice": Telling(directed.a_cancelled_coupon_is_sent_twice),
+    "what_a_coupon_gave_is_not_given_again": Telling(
+        directed.a_coupon_comes_back_is_used_elsewhere_and_its_first_sale_counts_again
+    ),
     "a_changed_balance_is_not_told": Telling(directed_accounts.a_balance_is_not_what_was_seen),
     "more_is_deducted_than_is_held": Telling(directed_accounts.what_comes_back_expired_pays_no_debt),
     "the_cap_of_one_adjustment_is_ignored": Telling(directed_accounts.somebody_approves_their_own),
     "the_cap_of_a_day_is_ignored": Telling(directed_accounts.one_operator_adjusts_again_and_again),
     "a_day_forgets_what_was_adjusted_before": Telling(directed_accounts.one_operator_adjusts_again_and_again),
     "the_second_person_is_the_first": Telling(directed_accounts.somebody_approves_their_own),
+    "one_takes_back_what_two_agreed_to": Telling(directed_accounts.who_asked_takes_back_what_two_agreed_to),
     "operators_adjust_their_own_account": Telling(directed_accounts.an_operator_has_a_card),
     "an_adjustment_is_undone_twice": Telling(directed_accounts.an_adjustment_is_taken_back),
     "an_adjustments_undo_is_not_linked": Telling(directed_accounts.an_adjustment_is_taken_back),

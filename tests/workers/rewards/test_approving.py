@@ -31,11 +31,14 @@ from tests.workers.rewards.counter import (
     card,
     coffees,
     receipt,
+    undo,
 )
 from workers.rewards.adjustment_documents import Adjustment, Operator, OperatorsOf
 from workers.rewards.approving import approve_adjustment
 from workers.rewards.documents import Cause, LedgerEntry
 from workers.rewards.own_account import know_operator
+
+JOB = Actor(kind=ActorKind.SYSTEM, id="job")
 
 
 def waiting(amount: int = 21) -> Shop:
@@ -170,6 +173,35 @@ class TestDeclineAdjustment:
         counter = waiting()
         with refused("approver_submitted_it"):
             counter.say(decline(counter, OPERATOR), OPERATOR)
+
+
+class TestUndoAdjustment:
+    """Of what two people agreed to."""
+
+    def test_is_refused_to_who_asked_for_it(self) -> None:
+        counter = waiting()
+        counter.say(approve(counter), OTTO)
+        with refused("undoer_submitted_it"):
+            counter.say(undo(counter.only(Adjustment)), OPERATOR)
+        assert counter.holding("stamps").balance == 51
+
+    def test_is_refused_to_who_could_not_have_agreed(self) -> None:
+        counter = waiting()
+        counter.say(approve(counter), OTTO)
+        with refused("actor_not_allowed", actor="system"):
+            counter.say(undo(counter.only(Adjustment), JOB), JOB)
+
+    @pytest.mark.parametrize("other", [OTTO, Actor(kind=ActorKind.OPERATOR, id="otis")])
+    def test_is_for_who_agreed_or_might_have(self, other: Actor) -> None:
+        counter = waiting()
+        counter.say(approve(counter), OTTO)
+        counter.say(undo(counter.only(Adjustment), other), other)
+        assert (counter.holding("stamps").balance, counter.only(Adjustment).undone_by) == (30, other)
+
+    def test_takes_no_second_person_where_there_was_none(self) -> None:
+        counter = waiting(20)
+        counter.say(undo(counter.only(Adjustment)), OPERATOR)
+        assert counter.holding("stamps").balance == 30
 
 
 class TestEndAdjustment:

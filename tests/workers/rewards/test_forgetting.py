@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
+
 from contracts.adjustments import ApproveAdjustment, BalanceAdjusted
 from contracts.cards import CardLinked, CardRetired, CardState
+from contracts.corrections import UndoTierAssignment
 from contracts.removal import MemberRemoved
 from runtime.documents import Erase
 from runtime.persons import DEAD_LETTERS, PersonKey
-from tests.decisions import NOON, decide
+from tests.decisions import NOON, decide, refused
 from tests.workers.rewards.counter import ACCOUNT, ANA, NUMBER, OPERATOR, OTTO, account, adjust, by, card
 from tests.workers.rewards.offers import only
 from tests.workers.rewards.test_pastimes import answer, pastime_shop
@@ -73,6 +76,17 @@ class TestCardRetired:
         shop.say(RETIRED)
         assert shop.all(SurveyResponse) == []
         assert shop.all(LedgerEntry) == entries
+
+    @pytest.mark.parametrize("state", [CardState.DELETED, CardState.REPLACED])
+    def test_lets_nobody_write_on_its_tier_any_more(self, state: CardState) -> None:
+        shop = tier_shop()
+        shop.say(assign("gold"), OPERATOR)
+        shop.say(RETIRED.model_copy(update={"state": state}))
+        undone = UndoTierAssignment(card_number=NUMBER, operator_id=OPERATOR.id, system="status", note="Zqxnote")
+        for late in (assign("silver", note="Zqxnote"), undone):
+            with refused(f"card_{state.value}"):
+                shop.say(late, OPERATOR)
+        assert "Zqx" not in str(shop.only(Standing))
 
 
 class TestMemberRemoved:

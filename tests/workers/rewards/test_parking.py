@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from contracts.cards import CardState
+from contracts.messages import Command
 from contracts.rewards import (
     CancelPurchase,
     ConfirmPurchase,
@@ -21,6 +22,7 @@ from tests.workers.rewards.counter import (
     OPERATOR,
     OTHER,
     PURCHASE_ID,
+    Shop,
     account,
     by,
     card,
@@ -31,6 +33,7 @@ from tests.workers.rewards.counter import (
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase
 from workers.rewards.parking import MOST_WAITING
 from workers.rewards.purchases import record_purchase
+from workers.rewards.receipts import MOST_REVISIONS
 
 RECEIPT = {"card_number": NUMBER, "store": "s1", "till": "t1", "receipt_number": "17", "business_day": BUSINESS_DAY}
 CONFIRM = ConfirmPurchase.model_validate(RECEIPT)
@@ -117,3 +120,68 @@ class TestParking:
         full = Card(id=NUMBER, waiting=tuple(str(each) for each in range(MOST_WAITING)))
         with refused("unknown_card"):
             decide(record_purchase, receipt(), card=full, context=by())
+
+
+def overtaken(*said: Command) -> Shop:
+    """A shop where this waited for a card that has an account by now, but hears late that it is to be taken up."""
+    counter = shop(issued=False)
+    for each in said:
+        counter.say(each)
+    counter.view.loaded((Card, NUMBER), card())
+    counter.view.loaded((Account, ACCOUNT), account())
+    return counter
+
+
+class TestBeforeWhatWaitedIsTakenUp:
+    resume = ResumePurchase(card_number=NUMBER, purchase_id=PURCHASE_ID)
+
+    def test_a_repeat_does_not_forget_that_the_purchase_is_paid_for(self) -> None:
+        counter = overtaken(receipt(stage="pending"), CONFIRM)
+        counter.say(receipt(stage="pending"))
+        counter.say(self.resume)
+        counter.wait(timedelta(days=2))
+
+        assert counter.only(Purchase).state is PurchaseState.CONFIRMED
+        assert counter.holding("stamps").balance == 2
+
+    def test_a_repeat_confirms_it(self) -> None:
+        counter = overtaken(receipt(stage="pending"))
+        counter.say(receipt())
+        assert counter.only(Purchase).state is PurchaseState.CONFIRMED
+
+    def test_a_late_repeat_of_an_older_content_does_not_count(self) -> None:
+        counter = overtaken(receipt(), receipt(coffees(5)))
+        (told,) = [each for each in counter.say(receipt()) if isinstance(each, PurchaseRecorded)]
+        counter.say(self.resume)
+
+        assert {each.unit: each.amount for each in told.earned} == {"stamps": 5, "points": 17}
+        assert counter.holding("stamps").balance == 5
+
+    def test_a_newer_content_counts_and_what_waited_is_an_older_one(self) -> None:
+        counter = overtaken(receipt(stage="pending"), CONFIRM)
+        counter.say(receipt(coffees(5), stage="pending"))
+        counter.say(self.resume)
+        counter.say(receipt())
+
+        assert (counter.only(Purchase).state, counter.only(Purchase).versions) == (PurchaseState.CONFIRMED, 2)
+        assert counter.holding("stamps").balance == 5
+
+    def test_contents_are_bounded(self) -> None:
+        waits = overtaken(receipt()).only(Purchase)
+        full = waits.evolve(superseded=tuple(str(each) for each in range(MOST_REVISIONS)))
+        with refused("too_many_revisions", most=MOST_REVISIONS):
+            decide(
+                record_purchase,
+                receipt(coffees(5)),
+                card=card(),
+                account=account(),
+                purchase=full,
+                context=by(),
+            )
+
+    def test_another_card_does_not_get_it(self) -> None:
+        counter = shop()
+        counter.say(receipt(card_number=OTHER))
+        with refused("purchase_of_another_card"):
+            counter.say(receipt())
+        assert counter.only(Purchase).awaited_card == OTHER

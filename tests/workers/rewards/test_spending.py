@@ -7,12 +7,28 @@ from typing import Any
 import pytest
 
 from contracts.cards import CardIssued, CardKind, CardLinked, CardReplaced
-from contracts.messages import Event
+from contracts.coupons import ReserveCoupon, ShareCoupon
+from contracts.messages import Command, Event
 from contracts.profiles import EmailChanged, PhoneChanged
 from contracts.rewards import RedeemReward, UseReward
 from contracts.spending import HoldSpending, SpendingHeld
-from tests.decisions import NOON, decide, refused
-from tests.workers.rewards.counter import ANA, ISSUED, NUMBER, OTHER, Shop, account, by, card, coffees, holding, receipt
+from tests.decisions import NOON, TILL, decide, refused
+from tests.workers.rewards.counter import (
+    ANA,
+    APP,
+    ISSUED,
+    NUMBER,
+    OTHER,
+    Shop,
+    account,
+    by,
+    card,
+    coffees,
+    holding,
+    receipt,
+)
+from tests.workers.rewards.offers import issue, offer_shop, use
+from tests.workers.rewards.office import THIRD
 from workers.rewards.documents import Card
 from workers.rewards.redemption import redeem_reward
 from workers.rewards.spending import hold_after_new_email, hold_after_new_phone, hold_spending
@@ -93,6 +109,31 @@ class TestRedemption:
             shop.say(UseReward(card_number=NUMBER, reward_id=reward_id, store="s1"))
         shop.wait(timedelta(hours=72))
         shop.say(UseReward(card_number=NUMBER, reward_id=reward_id, store="s1"))
+
+
+class TestCoupons:
+    @pytest.mark.parametrize("what", ["reserve", "use", "share"])
+    def test_wait_too(self, what: str) -> None:
+        counter = offer_shop()
+        code = issue(counter)
+        commands: dict[str, Command] = {
+            "reserve": ReserveCoupon(card_number=NUMBER, coupon_code=code, store="s1", till="t1"),
+            "use": use(code),
+            "share": ShareCoupon(card_number=NUMBER, coupon_code=code, to_card_number=OTHER),
+        }
+        actor = APP if what == "share" else TILL
+        counter.say(MOVED)
+        with refused("spending_waits", spends_at="2026-11-25T12:00:00+00:00"):
+            counter.say(commands[what], actor)
+        counter.wait(timedelta(hours=72))
+        assert counter.say(commands[what], actor)
+
+    def test_are_shared_by_no_card_that_is_to_issue(self) -> None:
+        counter = offer_shop()
+        counter.say(CardIssued(card_number=THIRD, kind=CardKind.PHYSICAL, category="normal"))
+        code = issue(counter, number=THIRD)
+        with refused("card_not_active", state="to_issue"):
+            counter.say(ShareCoupon(card_number=THIRD, coupon_code=code, to_card_number=OTHER), APP)
 
 
 class TestAnyOrder:

@@ -185,6 +185,11 @@ def undo_adjustment(counter: Shop) -> Command:
     return UndoAdjustment(card_number=NUMBER, adjustment_id=first.id, **BY)
 
 
+def undo_what_two_agreed_to(counter: Shop) -> Command:
+    waiting = counter.only(Adjustment).id
+    return UndoAdjustment(card_number=NUMBER, adjustment_id=waiting, operator_id=OTTO.id, reason="mistake")
+
+
 def approve(counter: Shop) -> Command:
     waiting = counter.only(Adjustment).id
     return ApproveAdjustment(card_number=NUMBER, operator_id=OTTO.id, adjustment_id=waiting)
@@ -244,7 +249,7 @@ REWARDS = (
         (assign_gold,),
     ),
     Case("AdjustBalance", "UndoAdjustment", add(5), undo_adjustment, stamps_are(17)),
-    Case("ApproveAdjustment", "UndoAdjustment", approve, undo_adjustment, stamps_are(37), (add(25),)),
+    Case("ApproveAdjustment", "UndoAdjustment", approve, undo_what_two_agreed_to, stamps_are(37), (add(25),)),
     Case("UndoAdjustment", "AdjustBalance", undo_adjustment, add(5), stamps_are(12), (add(5),)),
 )
 AGAIN = {"ReserveCoupon", "AssignTier", "AdjustBalance"}

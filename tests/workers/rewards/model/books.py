@@ -146,8 +146,8 @@ class Books:
 
     def assign(self, number: str, tier: str | None, days: int, *, gives_rewards: bool) -> bool:
         """Give a tier by hand, until the end of a day so many days away."""
-        account = self.cards[number].account
-        if account is None or days < 0:
+        card, account = self.cards[number], self.cards[number].account
+        if account is None or days < 0 or (card.is_gone and card.member is None):
             return False
         if gives_rewards:
             self.climb(account, tier)

@@ -1,6 +1,6 @@
 """Cards as they are heard of, and purchases on them, whatever comes first."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tests.workers.rewards.model.books import CardState, Purse
@@ -157,7 +157,8 @@ class Model(Offers, Hand):
             return self.park(number, name, at, lines, is_paid=is_paid)
         if sale is not None and sale.account is not None:
             return self.record_again(number, name, sale, lines, is_paid=is_paid, is_offline=is_offline)
-        if not card.earns(at if is_offline else None):
+        waits_for_another = sale is not None and sale.awaits not in (None, number)
+        if waits_for_another or not card.earns(at if is_offline else None):
             return False
         refunds = {} if sale is None else sale.refunds
         self.sales[name] = Sale(at, lines, is_paid=is_paid, refunds=refunds)
@@ -175,6 +176,9 @@ class Model(Offers, Hand):
         if lines == sale.lines or lines in sale.past:
             return True
         if sale.is_cancelled or not self.cards[number].earns(sale.at if is_offline else None):
+            return False
+        is_over = replace(sale, lines=lines, is_paid=sale.is_paid or is_paid).is_over
+        if sale.is_over and not is_over and (sale.prizes_back or sale.coupons_back):
             return False
         old, account = self.before(sale), self.owner(sale.account)
         assert account is not None

@@ -25,6 +25,8 @@ class Change:
     terms: Terms = (None, None)
     drawn: Lots = field(default_factory=dict)
     owed: int = 0
+    is_approved: bool = False
+    """Whether a second person agreed to it."""
 
 
 class Hand(Books):
@@ -109,6 +111,7 @@ class Hand(Books):
         if not self.waits(number, change, operator) or not self.may_move(number, change.unit, change.amount, seen):
             return False
         self.apply(change)
+        change.is_approved = True
         return True
 
     def decline(self, number: str, index: int, operator: str) -> bool:
@@ -120,6 +123,8 @@ class Hand(Books):
     def undo(self, number: str, index: int, operator: str) -> bool:
         change = self.changes[index]
         if not self.owns(number, change.account) or self.is_own(number, operator) or change.state != "applied":
+            return False
+        if change.is_approved and operator == change.operator:
             return False
         change.state = "undone"
         unit = self.unit(change.account, change.unit)

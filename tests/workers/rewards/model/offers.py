@@ -59,7 +59,7 @@ class Coupon:
     sale: str | None = None
     given: tuple[Terms, int] | None = None
     taken: tuple[Terms, int] | None = None
-    """What was taken back of what it had given, when it came back with its sale."""
+    """What was taken back of what it had given, when it came back."""
     is_shared: bool = False
     is_replaced: bool = False
 
@@ -220,7 +220,7 @@ class Offers(Books):
 
     def share(self, number: str, index: int, to: str) -> bool:
         coupon, card = self.coupons[index], self.cards[to]
-        if not self.is_free(number, coupon, None) or not self.cards[number].earns():
+        if not self.is_free(number, coupon, None) or not self.cards[number].spends:
             return False
         if card.account is None or card.state not in ("to_issue", "active") or self.owns(to, coupon.account):
             return False
@@ -234,7 +234,6 @@ class Offers(Books):
         if not self.owns(number, coupon.account) or self.cards[number].is_gone or coupon.state != "used":
             return False
         self.come_back(coupon, self.cards[number].account)
-        coupon.taken = None
         return True
 
     # what comes back with a sale
