@@ -284,14 +284,16 @@ class Reader:
                 cursor = cursor.sort(list(sort))
             return [from_raw(document_class, raw) for raw in await cursor.to_list(None)]
 
-    async def distinct(self, document_class: type[Document], field: str, filter: Mapping[str, Any]) -> list[Any]:
-        """What stands in a field of the documents that match, each value once.
+    async def distinct(self, document_class: type[Document], filters: Mapping[str, Mapping[str, Any]]) -> set[Any]:
+        """What stands in any of these fields, in the documents that match the field's filter; asked for at once.
 
         Raises:
             Away: MongoDB can't be reached.
         """
+        ask = self._database[document_class.collection].distinct
         async with sorted_errors():
-            return await self._database[document_class.collection].distinct(field, dict(filter))
+            found = await asyncio.gather(*(ask(field, dict(wanted)) for field, wanted in filters.items()))
+        return {value for values in found for value in values}
 
     async def find_among(
         self,

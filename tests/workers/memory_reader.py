@@ -80,9 +80,9 @@ class MemoryReader(Reader):
         raw = self.collection(document_class).get(document_id)
         return None if raw is None else from_raw(document_class, dict(raw))
 
-    async def distinct(self, document_class: type[Document], field: str, filter: Mapping[str, Any]) -> list[Any]:
-        found = [at(raw, field) for raw in self.collection(document_class).values() if matches(raw, filter)]
-        return sorted(set(found))
+    async def distinct(self, document_class: type[Document], filters: Mapping[str, Mapping[str, Any]]) -> set[Any]:
+        there = self.collection(document_class).values()
+        return {at(raw, field) for field, wanted in filters.items() for raw in there if matches(raw, wanted)}
 
     async def find(
         self,

@@ -1,6 +1,5 @@
 """Searching members: a few, ranked, by keys that stand in their documents; never everybody."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -99,11 +98,8 @@ class SearchViews:
         fits = neighbours(words)
         if not fits:
             return {}
-        asked = [
-            self._reader.distinct(MemberExcerpt, field, {field: {"$in": fits}})
-            for field in ("search.last", "search.first")
-        ]
-        names = list({name for found in await asyncio.gather(*asked) for name in found})
+        wanted = {field: {field: {"$in": fits}} for field in ("search.last", "search.first")}
+        names = list(await self._reader.distinct(MemberExcerpt, wanted))
         return {word: near_to(word, names) for word in words}
 
 

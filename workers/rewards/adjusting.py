@@ -41,6 +41,7 @@ def adjust_balance(
     adjustment = submitted(command, account, context)
     refuse_changed(account, command.unit, command.expected_balance, context)
     refuse_exceeding(account, command.unit, command.amount, context)
+    yield card.evolve()  # whoever forgets its holder in this moment meets a conflict, or would miss the comment
     who = operator or Operator(id=command.operator_id)
     if is_above(rules, who, command, context):
         ends_at = context.now + timedelta(seconds=rules.approval_seconds)

@@ -56,6 +56,7 @@ def answer_survey(
         answered_at=context.now,
         actor=context.actor,
     )
+    yield card.evolve()  # whoever forgets its holder in this moment meets a conflict, or would miss the answers
     yield awarded.account, *awarded.entries, *awarded.coupons, response
     yield SurveyAnswered(survey=survey.code, **told(awarded, card, context))
     yield awarded.told(card)

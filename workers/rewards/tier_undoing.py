@@ -55,7 +55,7 @@ def undo_tier_assignment(
     others = tuple(each for each in took.account.tiers if each.system != system.code)
     changed = took.account.evolve(tiers=(*others, back))
     now = rank_after(system, back, rank, command.note, context)
-    yield changed, *took.entries, *took.coupons, with_rank(standing or Standing(id=account.id), now)
+    yield card.evolve(), changed, *took.entries, *took.coupons, with_rank(standing or Standing(id=account.id), now)
     yield TierChanged(
         account_id=account.id,
         card_number=card.id,

@@ -63,6 +63,7 @@ def assign_tier(
     step = Step(
         system, before, command.tier, TierCause.ASSIGNED, held_until, command.note, gives_rewards=command.gives_rewards
     )
+    yield card.evolve()  # whoever forgets its holder in this moment meets a conflict, or would miss the note
     yield from stepped(step, account, standing, card, context)
 
 

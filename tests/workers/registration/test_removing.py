@@ -47,7 +47,8 @@ class TestRemoveMember:
 
     def test_erases_how_many_codes_went_to_a_phone_that_they_were_about_to_have(self) -> None:
         change = PhoneChange(id=ANA, phone=OTHER_PHONE, challenge_id="c-1")
-        said = decide(remove_member, REMOVE, member=member(), absorbed=(), change=change, context=at_the_desk())
+        known: dict[str, Any] = {"member": member(), "absorbed": (), "operators": (), "change": change}
+        said = decide(remove_member, REMOVE, **known, context=at_the_desk())
         assert Erase(CodeSends, sends_id(CodePurpose.CHANGE_CONTACT, OTHER_PHONE)) in said.erased
 
     def test_takes_whom_they_absorbed_along(self) -> None:

@@ -56,9 +56,10 @@ class Explained(Reader):
         await self._explain({"find": document_class.collection, "filter": filter, "limit": more.get("limit", 0)})
         return await super().find(document_class, filter, **more)
 
-    async def distinct(self, document_class: type[Document], field: str, filter: Mapping[str, Any]) -> list[Any]:
-        await self._explain({"distinct": document_class.collection, "key": field, "query": filter})
-        return await super().distinct(document_class, field, filter)
+    async def distinct(self, document_class: type[Document], filters: Mapping[str, Mapping[str, Any]]) -> set[Any]:
+        for field, wanted in filters.items():
+            await self._explain({"distinct": document_class.collection, "key": field, "query": wanted})
+        return await super().distinct(document_class, filters)
 
     async def _explain(self, command: Mapping[str, Any]) -> None:
         self.plans.append(await self._database.command({"explain": command, "verbosity": "executionStats"}))
