@@ -1,7 +1,7 @@
 """Tiers that were assigned by hand and are taken back, with what came with them."""
 
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,7 +14,7 @@ from contracts.tiers import TierCause, TierChanged
 from tests.decisions import refused
 from tests.workers.rewards.counter import ANA, NUMBER, OPERATOR, OTTO, Shop
 from tests.workers.rewards.offers import only, use
-from tests.workers.rewards.test_tiers import anas, assign, sell, tier, tier_shop
+from tests.workers.rewards.test_tiers import STATUS, anas, assign, sell, tier, tier_shop
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Cause, LedgerEntry
 from workers.rewards.tier_documents import Standing
@@ -114,3 +114,51 @@ class TestUndoTierAssignment:
     def test_keeps_its_note_from_members(self) -> None:
         said = unassign(assigned(), note="Her brother owns the place")
         assert "brother" not in "".join(each.model_dump_json() for each in said)
+
+
+class TestTwoSystemsAtOnce:
+    regulars: ClassVar[dict[str, Any]] = {
+        **STATUS,
+        "code": "regulars",
+        "tiers": [
+            {"code": "known", "text": "Known", "threshold": 10, "reward": {"campaign": "cake_on_us"}},
+            {
+                "code": "gilded",
+                "text": "Gilded",
+                "threshold": 30,
+                "reward": {"units": {"kind": "units", "unit": "stamps", "amount": 7}},
+            },
+        ],
+    }
+
+    def in_both(self) -> Shop:
+        """A shop where Ana was assigned the highest tier of two systems, with all that comes with them."""
+        counter = tier_shop(STATUS, self.regulars)
+        counter.say(assign("gold", gives_rewards=True), OPERATOR)
+        counter.say(assign("gilded", system="regulars", gives_rewards=True), OPERATOR)
+        return counter
+
+    def test_give_each_its_own(self) -> None:
+        counter = self.in_both()
+        assert (tier(counter), tier(counter, "regulars")) == ("gold", "gilded")
+        assert anas(counter).holding("stamps").balance == 5 + 7
+        assert [each.state for each in counter.all(Coupon)] == [CouponState.ISSUED] * 2
+
+    @pytest.mark.parametrize(("undone", "other", "kept"), [("status", "regulars", 7), ("regulars", "status", 5)])
+    def test_undoing_in_one_leaves_alone_what_came_with_the_other(self, undone: str, other: str, kept: int) -> None:
+        counter = self.in_both()
+        held, gave = anas(counter).held_tier(other), counter.only(Standing).rank(other)
+        assert gave is not None
+        gone = only(CouponCancelled, unassign(counter, system=undone)).coupon_code
+
+        assert (tier(counter, undone), anas(counter).held_tier(other)) == (None, held)
+        assert counter.only(Standing).rank(other) == gave
+        assert anas(counter).holding("stamps").balance == kept
+        assert gone not in {each.coupon_code for each in gave.gave}
+        assert [each.id for each in counter.all(Coupon) if each.state is CouponState.ISSUED] == [
+            each.coupon_code for each in gave.gave if each.coupon_code is not None
+        ]
+        with refused("tier_not_assigned"):
+            unassign(counter, system=undone)
+        unassign(counter, system=other)
+        assert anas(counter).holding("stamps").balance == 0
