@@ -27,10 +27,9 @@ RETRY_SECONDS: Final = 1.0
 LOST_AFTER: Final = 3
 """After how many looks in a row that found it not ready an edge is opened anew."""
 STOP_SECONDS: Final = 8
-IDLE_SECONDS: Final = 75
-"""How long a connection may be idle: longer than callers and balancers keep one, so that none of their requests meets
-its end."""
 """How long callers who wait are still served after a stop was asked for."""
+IDLE_SECONDS: Final = 75
+"""How long a connection may be idle: longer than callers and balancers keep one, so that no request meets its end."""
 LOOKS_SECONDS: Final = 5
 """How long the last looks have to be noted, once everybody was served."""
 
