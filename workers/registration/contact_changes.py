@@ -82,8 +82,8 @@ def confirm_phone_change(
         (claim or PhoneClaim(id=change.phone, member_id=member.id)).evolve(member_id=member.id),
         member.evolve(phone=change.phone, phone_verified_at=context.now),
     )
-    is_identified = call is not None and call.has_identified(member.id)
-    has_agreed = is_identified and call is not None and call.identified_by is IdentificationMethod.CODE
+    by = call.identified_by if call is not None and call.has_identified(member.id) else None
+    has_agreed = by is IdentificationMethod.CODE
     yield PhoneChanged(
         member_id=member.id,
         card_numbers=member.card_numbers,

@@ -23,6 +23,8 @@ Spellings = tuple[str, ...]
 
 LOOKED_UP: Final = 2
 """So many words of a name are looked up in indexes, the longest; whoever looks checks the others."""
+PLACES: Final = ("search.last", "search.first", "search.more.a", "search.more.b")
+"""Where a word of a name stands."""
 LEAST_LETTERS: Final = 2
 MOST_WORDS_WANTED: Final = 5
 END: Final = "\U0010ffff"
@@ -75,8 +77,7 @@ def named(words: Sequence[Spellings], level: Match, near: Mapping[Spellings, Seq
         return {"search.birth.day": begins(day), "$and": [{"search.birth.words": each} for each in standing]}
     ways: list[Filter]
     if len(words) == 1:
-        places = ("search.last", "search.first", "search.more.a", "search.more.b")
-        ways = [{place: standing[0]} for place in places]
+        ways = [{place: standing[0]} for place in PLACES]
     else:
         ways = [{"search.last": standing[one], "search.first": standing[1 - one]} for one in (0, 1)]
         ways += [{"search.more": {"$elemMatch": {"a": standing[one], "b": standing[1 - one]}}} for one in (0, 1)]
@@ -85,8 +86,7 @@ def named(words: Sequence[Spellings], level: Match, near: Mapping[Spellings, Seq
 
 def anywhere(word: Spellings, level: Match) -> Filter:
     """Who has a word beside two others anywhere in their name, written without errors."""
-    places = ("search.last", "search.first", "search.more.a", "search.more.b")
-    return {"$or": [{place: _standing(word, level, ())} for place in places]}
+    return {"$or": [{place: _standing(word, level, ())} for place in PLACES]}
 
 
 def _standing(word: Spellings, level: Match, near: Sequence[str]) -> Filter:

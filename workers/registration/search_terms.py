@@ -88,6 +88,11 @@ class Terms(NamedTuple):
         return max(len(self.email), len(self.words[0][0])) < VAGUE
 
     @property
+    def may_be_whole(self) -> bool:
+        """Whether a phone or an email is given that may be the whole of somebody's."""
+        return (self.phone or "").startswith("+") or "@" in (self.email or "")
+
+    @property
     def is_whole_card(self) -> bool:
         """Whether a card's whole number is looked for."""
         return self.card_number is not None and len(self.card_number) in WHOLE_CARD

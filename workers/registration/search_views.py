@@ -106,10 +106,11 @@ class SearchViews:
 def _limit(terms: Terms, level: Match, most: int) -> int:
     """How many candidates to look at: whom a step's filter finds without errors, they all fit alike.
 
-    That isn't so where it asks for some of the words only, or where one word of a name may stand for two of them.
+    That isn't so where it asks for some of the words only, where one word of a name may stand for two of them, or where
+    a whole phone or email is the end or the beginning of others.
     """
     is_exact = level is not Match.NEAR and len(terms.words) <= (LOOKED_UP if terms.day is None else 1)
-    return most + 1 if is_exact else CANDIDATES
+    return most + 1 if is_exact and not terms.may_be_whole else CANDIDATES
 
 
 def judged(member: MemberExcerpt, terms: Terms) -> Hit | None:

@@ -157,6 +157,17 @@ class TestByCard:
         assert (BEN.id, "near") in [(hit.member.id, hit.match.value) for hit in near]
 
 
+class TestAWholeKey:
+    def test_is_found_first_though_others_end_or_begin_alike(self) -> None:
+        ending = [person(number, "Uwe", None, phone=f"+43151{number}30123456") for number in range(10, 14)]
+        whole = person(9, "Eva", None, phone="+4930123456")
+        assert [hit.member.id for hit in found((*ending, whole), most=1, phone="030 123456").hits] == [whole.id]
+
+        begun = [person(number, "Uwe", None, email=f"ana@example.org{number}") for number in range(10, 14)]
+        shown = found((*begun, person(8, "Eva", None, email="ana@example.org")), most=1, email="ana@example.org")
+        assert [hit.member.id for hit in shown.hits] == ["member-0008"]
+
+
 class TestByTheRest:
     def test_finds_by_id_whole_or_begun(self) -> None:
         assert ids(member_id="member-0003") == [BEN.id]
