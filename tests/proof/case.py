@@ -1,17 +1,17 @@
 """A case: a history, sorted as the checker's rules need it."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from contracts.catalogue import COMMANDS
 from contracts.messages import CommandEnded, Envelope, Malformed, read_body, read_envelope
 from runtime.journal import Outgoing
 from runtime.letters import DEAD_HEADERS, DEAD_SHUT, opened_letter
 from runtime.persons import DEAD_LETTERS, PersonKey
-from tests.proof.history import History, Journaled, Place, Record
+from tests.proof.history import Headers, History, Journaled, Place, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,9 @@ class Case:
     """A history, sorted as the rules need it."""
 
     history: History
+    read_envelope: Callable[[Headers], Envelope] = read_envelope
+    read_body: Callable[[type[Any], bytes | None], Any] = read_body
+    """Ways to read that remember what they have read already will do, too."""
 
     def worker_of(self, topic: str) -> str | None:
         """Whose topic it is; None for the results."""
@@ -57,8 +60,8 @@ class Case:
         if command is None or command.worker != self.worker_of(record.topic):
             return None
         try:
-            envelope = read_envelope(record.headers)
-            read_body(command, record.value)
+            envelope = self.read_envelope(record.headers)
+            self.read_body(command, record.value)
         except Malformed:
             return None
         return envelope
@@ -74,7 +77,7 @@ class Case:
     @cached_property
     def ended(self) -> dict[str, CommandEnded]:
         """By command id, the first answer."""
-        return {name: read_body(CommandEnded, copies[0].value) for name, copies in self.answers.items()}
+        return {name: self.read_body(CommandEnded, copies[0].value) for name, copies in self.answers.items()}
 
     @cached_property
     def journals(self) -> dict[str, dict[str, Journaled]]:

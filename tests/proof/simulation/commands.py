@@ -5,7 +5,7 @@ Ids come from a small pool, from what the programme says and from what events ha
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -56,6 +56,8 @@ OPENING: Final = 50
 """So many commands at the beginning are mostly openers."""
 REFUSED: Final = 0.03
 """How often a field's value is one that hardly fits anything."""
+Maker = Callable[["Sender"], Any]
+"""Makes a value for a sender, by its chance."""
 
 
 class Words:
@@ -117,9 +119,12 @@ def actors_of(command_class: type[Command]) -> list[str]:
 
 
 @cache
-def fields_of(model: type[BaseModel]) -> list[tuple[str, FieldInfo, bool]]:
-    """A model's fields, and whether they must be given."""
-    return [(name, field, field.is_required()) for name, field in model.model_fields.items()]
+def fields_of(model: type[BaseModel]) -> list[tuple[str, Maker, bool]]:
+    """A model's fields, how values for them are made, and whether they must be given."""
+    return [
+        (name, maker(name, field.annotation, list(field.metadata)), field.is_required())
+        for name, field in model.model_fields.items()
+    ]
 
 
 _WORDS: Final[dict[int, tuple[BaseModel, Words, dict[tuple[str, str], list[str]]]]] = {}
@@ -136,7 +141,7 @@ class Sender:
     """Makes commands, one after the other."""
 
     def __init__(self, random: Random, programme: BaseModel, now: datetime) -> None:
-        self._random = random
+        self.random = random
         self._programme = programme
         self._words, self._word_pools = words_of(programme)
         self.now = now
@@ -154,13 +159,13 @@ class Sender:
     def command(self) -> tuple[Command, str]:
         """A command, and the kind of actor who asks it."""
         self._made += 1
-        name = self._random.choice(names())
-        if self._made < OPENING and self._random.random() < 0.7:
-            name = self._random.choice(OPENERS)
+        name = self.random.choice(names())
+        if self._made < OPENING and self.random.random() < 0.7:
+            name = self.random.choice(OPENERS)
         command_class = COMMANDS[name]
         self._section = command_class.worker
         for _ in range(5):
-            fields = self._fields(command_class)
+            fields = self.fields(command_class)
             try:
                 command = command_class.model_validate(fields)
             except ValidationError:
@@ -169,97 +174,57 @@ class Sender:
         return _example(command_class), "operator"
 
     def _actor(self, command: Command) -> str:
-        chance = self._random.random()
+        chance = self.random.random()
         if chance < 0.05:
-            return str(self._random.choice(("app", "wallet", "sms", "worker")))
+            return str(self.random.choice(("app", "wallet", "sms", "worker")))
         if "channel" in type(command).model_fields:
             channels = getattr(getattr(self._programme, command.worker, None), "channels", {})
             rules = channels.get(getattr(command, "channel", None))
             if rules is not None:
-                return str(self._random.choice(sorted(rules.actors)))
+                return str(self.random.choice(sorted(rules.actors)))
         allowed = actors_of(type(command))
         for kind in ("operator", "pos", "system"):
-            if kind in allowed and self._random.random() < 0.6:
+            if kind in allowed and self.random.random() < 0.6:
                 return kind
-        return str(self._random.choice(allowed))
+        return str(self.random.choice(allowed))
 
-    def _fields(self, model: type[BaseModel]) -> dict[str, Any]:
-        chance = self._random.random
+    def fields(self, model: type[BaseModel]) -> dict[str, Any]:
+        """Values for a model's fields; most of those that need none get one, too."""
+        chance = self.random.random
         return {
-            name: self._value(name, field)
-            for name, field, is_required in fields_of(model)
+            name: self._value(name, make)
+            for name, make, is_required in fields_of(model)
             if is_required or chance() < 0.85
         }
 
-    def _value(self, name: str, field: FieldInfo) -> Any:
-        random = self._random
+    def _value(self, name: str, make: Maker) -> Any:
         pool = POOLS.get(name) or self.heard.get(LIKE.get(name, name))
-        if pool and random.random() > REFUSED:
-            return random.choice(pool[-40:] if len(pool) > 40 else pool)
-        return self._of_type(name, field.annotation, list(field.metadata))
+        if pool and self.random.random() > REFUSED:
+            return self.random.choice(pool[-40:] if len(pool) > 40 else pool)
+        return make(self)
 
-    def _of_type(self, name: str, annotation: Any, rules: list[Any]) -> Any:
-        random = self._random
-        if type(annotation) is type:
-            return self._of_class(name, annotation, rules)
-        origin = get_origin(annotation)
-        if origin is Annotated:
-            inner, *more = get_args(annotation)
-            return self._of_type(name, inner, [*rules, *more])
-        if origin in (Union, UnionType):
-            options = [each for each in get_args(annotation) if each is not NoneType]
-            if NoneType in get_args(annotation) and random.random() < 0.2:
-                return None
-            return self._of_type(name, random.choice(options), rules)
-        if origin is tuple:
-            return self._several(name, get_args(annotation)[0])
-        return self._of_class(name, annotation, rules)
-
-    def _of_class(self, name: str, annotation: Any, rules: list[Any]) -> Any:
-        if annotation is AwareDatetime:
-            return self.now - timedelta(seconds=self._random.choice((0, 1, 60, 4_000)))
-        if not isinstance(annotation, type):
-            return {}
-        if issubclass(annotation, BaseModel):
-            return self._fields(annotation)
-        if issubclass(annotation, Enum):
-            return self._random.choice(list(annotation))
-        return self._simple(name, annotation, rules)
-
-    def _several(self, name: str, each: Any) -> list[Any]:
+    def several(self, name: str, model: type[BaseModel] | None, make: Maker) -> list[Any]:
         """A few; where the programme lists parts of that name, one like each of them."""
         parts = self._words.parts.get(name)
-        if parts is None or not (isinstance(each, type) and issubclass(each, BaseModel)):
-            made = [self._of_type(name, each, []) for _ in range(1 + int(self._random.random() * 3))]
+        if parts is None or model is None:
+            made = [make(self) for _ in range(1 + int(self.random.random() * 3))]
             for number, fields in enumerate(made, start=1):
                 if isinstance(fields, dict) and "line" in fields:
                     fields["line"] = number
             return made
         made = []
         for part in parts:
-            fields = self._fields(each)
+            fields = self.fields(model)
             for field in fields:
                 if field in part:
                     fields[field] = part[field]
                 elif field + "s" in part:
-                    fields[field] = self._random.choice(part[field + "s"])
+                    fields[field] = self.random.choice(part[field + "s"])
             made.append(fields)
         return made
 
-    def _simple(self, name: str, annotation: type, rules: list[Any]) -> Any:
-        random = self._random
-        if issubclass(annotation, bool):
-            return random.random() < 0.5
-        if issubclass(annotation, int):
-            low = next((each.ge for each in _limits(rules) if getattr(each, "ge", None) is not None), 0)
-            return low + int(random.random() * random.choice((2, 4, 3_000)))
-        if issubclass(annotation, date):
-            return self.now.date() - timedelta(days=random.choice((0, 0, 0, 1)))
-        if issubclass(annotation, str):
-            return self._text(name, rules)
-        return {}
-
-    def _text(self, name: str, rules: list[Any]) -> str:
+    def text(self, name: str, rules: list[Any]) -> str:
+        """A word that the programme uses under such a name, if it fits the rules."""
         words = self._word_pools.get((self._section, name))
         if words is None:
             pattern = str(next((each.pattern for each in _limits(rules) if getattr(each, "pattern", None)), ""))
@@ -269,7 +234,50 @@ class Sender:
             words = self._word_pools[self._section, name] = (
                 words or [each for each in ANYTHING if re.search(pattern, each)] or ["x"]
             )
-        return self._random.choice(words)
+        return self.random.choice(words)
+
+
+def maker(name: str, annotation: Any, rules: list[Any]) -> Maker:
+    """How a value of a type is made; what the type is made of is looked at once."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *more = get_args(annotation)
+        return maker(name, inner, [*rules, *more])
+    if origin in (Union, UnionType):
+        parts = get_args(annotation)
+        options = [maker(name, each, rules) for each in parts if each is not NoneType]
+        may_be_none = NoneType in parts
+        return lambda sender: (
+            None if may_be_none and sender.random.random() < 0.2 else sender.random.choice(options)(sender)
+        )
+    if origin is tuple:
+        each = get_args(annotation)[0]
+        model = each if isinstance(each, type) and issubclass(each, BaseModel) else None
+        make = maker(name, each, [])
+        return lambda sender: sender.several(name, model, make)
+    if annotation is AwareDatetime:
+        return lambda sender: sender.now - timedelta(seconds=sender.random.choice((0, 1, 60, 4_000)))
+    if not isinstance(annotation, type):
+        return lambda sender: {}
+    return _maker_of_class(name, annotation, rules)
+
+
+def _maker_of_class(name: str, kind: type, rules: list[Any]) -> Maker:
+    if issubclass(kind, BaseModel):
+        return lambda sender: sender.fields(kind)
+    if issubclass(kind, Enum):
+        members = list(kind)
+        return lambda sender: sender.random.choice(members)
+    if issubclass(kind, bool):
+        return lambda sender: sender.random.random() < 0.5
+    if issubclass(kind, int):
+        low = next((each.ge for each in _limits(rules) if getattr(each, "ge", None) is not None), 0)
+        return lambda sender: low + int(sender.random.random() * sender.random.choice((2, 4, 3_000)))
+    if issubclass(kind, date):
+        return lambda sender: sender.now.date() - timedelta(days=sender.random.choice((0, 0, 0, 1)))
+    if issubclass(kind, str):
+        return lambda sender: sender.text(name, rules)
+    return lambda sender: {}
 
 
 def _limits(rules: list[Any]) -> Iterator[Any]:

@@ -22,6 +22,7 @@ from runtime.vault import Vault, with_seals
 from tests.proof.history import History, Sent
 from tests.proof.simulation.commands import Sender
 from tests.proof.simulation.loop import Body
+from tests.proof.simulation.memory import remembering_readers
 from tests.proof.simulation.remains import gathered
 from tests.proof.simulation.stand_ins import stood_in
 from tests.proof.simulation.world import World
@@ -65,15 +66,9 @@ class Run:
         self.random = Random(self.seed ^ 0x5EED)
         choose = self.random.choice
         self.partitions = choose((1, 2, 2, 3))
-        self.settings = Settings(
-            prefix="sim",
-            partitions=self.partitions,
-            lanes=choose((1, 1, 2)),
-            batch_records=choose((20, 100, 500)),
-            session_timeout_ms=6_000,
-            rebalance_timeout_ms=6_000,
-            programme_file=PROGRAMME,
-        )
+        chosen = {"partitions": self.partitions, "lanes": choose((1, 1, 2)), "batch_records": choose((20, 100, 500))}
+        self.settings = settings().model_copy(update=chosen)
+        self.readers = remembering_readers()
         self.vault = Vault.of(self.settings)
         topics = all_topics("sim", self.partitions, 1.0)
         self.world = World(self.seed, {each.name: each.partitions for each in topics})
@@ -82,7 +77,7 @@ class Run:
 
     def history(self) -> History:
         """Run it from its beginning until it is at rest."""
-        with stood_in(self.world):
+        with stood_in(self.world, self.readers):
             self.world.loop.run(self._whole())
         self.mishaps += self.world.loop.errors
         return self._gathered()
@@ -354,6 +349,12 @@ def _fields_of(body: bytes) -> dict[str, Any]:
     """An event's fields; the newest events are looked at several times."""
     fields: dict[str, Any] = msgspec.json.decode(body)
     return fields
+
+
+@cache
+def settings() -> Settings:
+    """What all seeds have in common."""
+    return Settings(prefix="sim", session_timeout_ms=6_000, rebalance_timeout_ms=6_000, programme_file=PROGRAMME)
 
 
 @cache

@@ -7,7 +7,7 @@ have the same one; what can't be read is looked at anew each time.
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from types import FunctionType, MethodType, SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import phonenumbers
 from tenacity._utils import is_coroutine_callable
@@ -18,8 +18,16 @@ CO_COROUTINE: Final = 0x80
 digest: Final = Message.digest
 
 
-def remembering_readers() -> tuple[Callable[..., Envelope], Callable[..., Any], Callable[..., bytes]]:
+class Readers(NamedTuple):
     """`read_envelope`, `read_body` and `Message.digest` of one run."""
+
+    envelope: Callable[[Iterable[tuple[str, bytes]]], Envelope]
+    body: Callable[[type[Any], bytes | None], Any]
+    digest: Callable[[Message], bytes]
+
+
+def remembering_readers() -> Readers:
+    """Those that remember."""
     envelopes: dict[Any, Envelope] = {}
     bodies: dict[tuple[type, bytes | None], Any] = {}
     digests: dict[int, bytes] = {}
@@ -46,11 +54,21 @@ def remembering_readers() -> tuple[Callable[..., Envelope], Callable[..., Any], 
                 digests[id(message)] = found
         return found
 
-    return envelope_of, body_of, digest_of
+    return Readers(envelope_of, body_of, digest_of)
 
 
-PHONES: Final = SimpleNamespace(**{**vars(phonenumbers), "parse": lru_cache(maxsize=1_000)(phonenumbers.parse)})
-"""The library of phone numbers, which parses the same few all the time."""
+@lru_cache(maxsize=1_000)
+def _parsed(number: str, region: str | None = None) -> phonenumbers.FrozenPhoneNumber:
+    return phonenumbers.FrozenPhoneNumber(phonenumbers.parse(number, region))
+
+
+_KNOWN: Final = {
+    "parse": _parsed,
+    "is_valid_number": lru_cache(maxsize=1_000)(phonenumbers.is_valid_number),
+    "format_number": lru_cache(maxsize=1_000)(phonenumbers.format_number),
+}
+PHONES: Final = SimpleNamespace(**{**vars(phonenumbers), **_KNOWN})
+"""The library of phone numbers, which is asked of the same few all the time."""
 
 
 def is_coroutine(call: Any) -> bool:

@@ -47,7 +47,7 @@ def judge(seed: int, commands: int, mutant: str | None = None, *, is_replay: boo
     try:
         with MUTANTS[mutant]() if mutant is not None else nullcontext():
             history = run.history()
-        case = Case(run.before or history)
+        case = Case(run.before or history, run.readers.envelope, run.readers.body)
         violations = judged_by_rules(case)
         if run.before is not None:
             violations += compare(run.before, history)

@@ -15,7 +15,7 @@ from runtime.telemetry import Telemetry
 from runtime.transaction import Step, Transaction
 from tests.proof.simulation.clients import SimulatedBroker, SimulatedProducer, prompt_subscriber
 from tests.proof.simulation.driver import Client
-from tests.proof.simulation.memory import PHONES, is_coroutine, remembering_readers
+from tests.proof.simulation.memory import PHONES, Readers, is_coroutine
 from tests.proof.simulation.world import World
 from workers import notifications
 
@@ -57,7 +57,7 @@ class Untidy:
 
 
 @contextmanager
-def stood_in(world: World) -> Iterator[None]:
+def stood_in(world: World, readers: Readers) -> Iterator[None]:
     """Put the simulated libraries, clocks and telemetry where the runtime looks for the real ones."""
 
     class Clock(datetime):
@@ -71,12 +71,10 @@ def stood_in(world: World) -> Iterator[None]:
     async def no_topics(settings: Settings) -> None:
         await asyncio.sleep(world.latency())
 
-    envelope_of, body_of, digest_of = remembering_readers()
-
     places: dict[str, Any] = {
-        "runtime.arrivals.read_envelope": envelope_of,
-        "runtime.arrivals.read_body": body_of,
-        "contracts.messages.Message.digest": digest_of,
+        "runtime.arrivals.read_envelope": readers.envelope,
+        "runtime.arrivals.read_body": readers.body,
+        "contracts.messages.Message.digest": readers.digest,
         "contracts.values.phonenumbers": PHONES,
         "tenacity._utils.is_coroutine_callable": is_coroutine,
         "runtime.store.AsyncIOMotorClient": lambda *_, **__: Client(world),
