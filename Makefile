@@ -47,9 +47,9 @@ load: $(DEV) ## saturation, then a share of it for long: memory, lag, latency (A
 fuzz: $(DEV) ## attack every topic and door with bad input: make fuzz MESSAGES=200000 SEED=1
 	@$(PYTHON) -m tests.fuzz --messages $(or $(MESSAGES),200000) --seed $(or $(SEED),1)
 
-simulate: $(DEV) ## the machine on simulated servers: SEEDS=2000, again SEED=7, COMMANDS=500, MUTANTS=1
+simulate: $(DEV) ## the machine on simulated servers, and its mutants: SEEDS=2000, FIRST=7000, again SEED=7, COMMANDS=500
 	@$(PYTHON) -m tests.proof.simulation --commands $(or $(COMMANDS),500) --seeds $(or $(SEEDS),100) \
-	    $(if $(SEED),--seed $(SEED)) $(if $(MUTANTS),--mutants)
+	    $(if $(FIRST),--first $(FIRST)) $(if $(SEED),--seed $(SEED))
 
 histories: $(DEV) ## random histories of accounts against a model of the rules: HISTORIES=2000, MUTANTS=1 or names
 	@$(if $(MUTANTS),$(if $(HISTORIES),HISTORIES=$(HISTORIES)) $(PYTHON) -m tests.workers.rewards.mutants $(filter-out 1,$(MUTANTS)), \

@@ -27,7 +27,7 @@ def simulated(*options: str) -> dict[str, Any]:
 class TestSimulation:
     @pytest.mark.long
     def test_finds_the_machine_sound_and_every_mutant_broken(self) -> None:
-        report = simulated("--seeds", "6", "--commands", "200", "--processes", "1", "--mutants")
+        report = simulated("--seeds", "6", "--commands", "200", "--processes", "1")
 
         assert report["violations"] == 0, report["said"]
         assert report["seeds"] == 6
@@ -35,6 +35,15 @@ class TestSimulation:
         caught, mutants = map(int, report["mutants_caught"].split("/"))
         assert caught == mutants, report["said"]
         assert mutants >= 12
+
+    def test_says_the_same_alone_and_among_others(self) -> None:
+        together = simulated("--first", "5", "--seeds", "4", "--commands", "60", "--fingerprints", "--no-mutants")
+        alone = {seed: simulated("--seed", seed, "--commands", "60") for seed in ("5", "8")}
+
+        assert together["violations"] == 0, together["said"]
+        assert {seed: together["fingerprints"][seed] for seed in alone} == {
+            seed: each["fingerprint"] for seed, each in alone.items()
+        }
 
     def test_replays_a_seed_exactly(self) -> None:
         first, second = (simulated("--seed", "7", "--commands", "80") for _ in range(2))

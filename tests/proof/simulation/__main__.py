@@ -24,7 +24,8 @@ def simulate(
     seed: Annotated[int | None, typer.Option(help="Only this one, to look at it again.")] = None,
     commands: Annotated[int, typer.Option(help="Commands in each.")] = 500,
     processes: Annotated[int, typer.Option(help="Processes to run them in.")] = 2,
-    mutants: Annotated[bool, typer.Option(help="Also see whether each mutant is caught.")] = False,
+    mutants: Annotated[bool, typer.Option(help="Then see whether each mutant is caught.")] = True,
+    fingerprints: Annotated[bool, typer.Option(help="Say a hash of all that each seed said.")] = False,
     mutant: Annotated[str | None, typer.Option(help="With --seed: that mutant of the machine.")] = None,
 ) -> None:
     """Run the whole machine on simulated servers, break what can break, and judge what it left behind."""
@@ -36,11 +37,13 @@ def simulate(
     total = Counter[str]()
     faults = Counter[str]()
     failing: list[Judged] = []
+    said: dict[int, str] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=console, refresh_per_second=1) as progress:
             bar = progress.add_task("seeds", total=seeds)
-            for each in judged(range(first, first + seeds), commands, processes):
+            for each in judged(range(first, first + seeds), commands, processes, is_replay=fingerprints):
+                said[each.seed] = each.fingerprint
                 total.update(
                     seeds=1,
                     commands=each.commands,
@@ -55,6 +58,7 @@ def simulate(
                 progress.update(bar, advance=1, description=f"seeds ({total['violations']} violations)")
     except KeyboardInterrupt:
         console.print("interrupted")
+        mutants = False
     seconds = time.monotonic() - start
     found = _mutants(commands) if mutants else None
     report = {
@@ -67,6 +71,7 @@ def simulate(
         "failing_seeds": sorted(each.seed for each in failing),
         "mutants_caught": None if found is None else f"{len(found)}/{len(MUTANTS)}",
         "seconds": round(seconds, 1),
+        **({"fingerprints": dict(sorted(said.items()))} if fingerprints else {}),
     }
     print(json.dumps(report))
     raise SystemExit(1 if failing or (found is not None and len(found) < len(MUTANTS)) else 0)

@@ -67,6 +67,11 @@ class Blocked:
         self.finish = finish
 
 
+def _step_name(step: Any) -> str:
+    """What a hop does: a lambda has the name of the function that made it."""
+    return str(getattr(step, "__qualname__", "hop")).removesuffix(".<locals>.<lambda>").rpartition(".")[2]
+
+
 class Loop:
     """Runs callbacks of several processes, in an order that follows from the seed.
 
@@ -154,7 +159,7 @@ class Loop:
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
         """Run it at once in one go, some time later, as a thread would that has nobody beside it."""
         future = self.create_future()
-        name = getattr(func, "__name__", "hop")
+        name = _step_name(func)
 
         def run() -> None:
             try:

@@ -35,6 +35,8 @@ REST_SECONDS: Final = 120.0
 """How long the machine may take to come to rest after the storm."""
 JUMPS: Final = (timedelta(seconds=301), timedelta(days=1, seconds=1))
 """By how much the wall clock goes forward once all is quiet, so that timers fire."""
+YOUNG: Final = timedelta(days=1)
+"""More than what was said last of all is younger than the rest."""
 
 
 @dataclass
@@ -59,8 +61,12 @@ class Run:
     slots: list[Slot] = field(default_factory=list)
     mishaps: list[str] = field(default_factory=list)
     """What should never happen to a process: an exception out of it, a machine that doesn't come to rest."""
+    is_forgotten: bool = False
+    """Before the replay so much time passes that no journal remembers anything: what comes again is too old."""
     before: History | None = None
     """Where the whole input is replayed at the end: how things stood before that."""
+    remembered: History | None = None
+    """Where journals forget: how things stood before that."""
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed ^ 0x5EED)
@@ -112,17 +118,24 @@ class Run:
         for jump in (*JUMPS, None):
             await self._rest()
             if jump is not None:
-                self.world.jumped += jump
-                self.world.replicas.expire(self.world.wall_clock())
-                await asyncio.sleep(2.5)
+                await self._jump(jump)
         if self.is_replayed:
             await self._fired()
+            if self.is_forgotten:
+                self.remembered = self._gathered()
+                await self._jump(timedelta(seconds=self.settings.journal_seconds) + YOUNG)
+                await self._fired()
             self.before = self._gathered()
             for group in self.world.brokers.groups.values():
                 group.committed.clear()
                 group.unsettle()
             await self._rest()
         supervisor.cancel()
+
+    async def _jump(self, by: timedelta) -> None:
+        self.world.jumped += by
+        self.world.replicas.expire(self.world.wall_clock())
+        await asyncio.sleep(2.5)
 
     # -- processes
 
@@ -273,7 +286,8 @@ class Run:
             unknown = [(each, b"Unheard" if each == "ce_type" else value) for each, value in headers]
             self._append(topic, name, key, body, unknown, False)
             return
-        if chance < 0.04:
+        if chance < 0.04 and not self.is_forgotten:
+            # Without an envelope nothing says how old it is, so this one would be answered again.
             self._append(topic, name, key, body, [each for each in headers if each[0] != "ce_actorkind"], False)
             return
         if chance < 0.055 and self.sent:
@@ -354,7 +368,13 @@ def _fields_of(body: bytes) -> dict[str, Any]:
 @cache
 def settings() -> Settings:
     """What all seeds have in common."""
-    return Settings(prefix="sim", session_timeout_ms=6_000, rebalance_timeout_ms=6_000, programme_file=PROGRAMME)
+    return Settings(
+        prefix="sim",
+        session_timeout_ms=6_000,
+        rebalance_timeout_ms=6_000,
+        programme_file=PROGRAMME,
+        dead_letter_limit=100_000,
+    )
 
 
 @cache

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
@@ -11,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from runtime.arrivals import Decoder
 from runtime.batch import Batches
+from runtime.documents import at_version
 from runtime.journal import JournalRecord, Outgoing, Place
 from runtime.mongo import Away, Conflict
 from runtime.pipeline import Pipeline
@@ -28,8 +30,11 @@ KNOWN: Final = {
     "no_version_check": (4, 500),
     "no_journal_look_up": (0, 30),
     "publishing_from_memory": (1, 150),
+    "nothing_is_too_old": (5, 150),
 }
 """Seed and number of commands that caught a mutant before; the rest fell to the first seed with 150 commands."""
+REPLAYED: Final = frozenset({"nothing_is_too_old"})
+"""Those whose input is replayed as the machine's own is; it would take longer and catch no more of the others."""
 
 
 def mutant(make: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
@@ -167,6 +172,24 @@ def no_version_check() -> Iterator[Any]:
         self.writes[slot] = document
 
     with patch.object(Transaction, "_find", outside), patch.object(Session, "write", unguarded):
+        yield
+
+
+@mutant
+def versions_not_counted() -> Iterator[Any]:
+    """A changed document keeps the version that it had."""
+
+    def same(document: Any, version: int, *, shared: bool) -> Any:
+        return at_version(document, max(version - 1, 1), shared=shared)
+
+    with patch("runtime.decisions.at_version", same):
+        yield
+
+
+@mutant
+def nothing_is_too_old() -> Iterator[Any]:
+    """What comes after the journal's time is executed, though nobody knows any more whether it was before."""
+    with patch("runtime.arrivals.born", lambda envelope: datetime.max.replace(tzinfo=UTC)):
         yield
 
 

@@ -100,7 +100,7 @@ class World:
             return
         victim = body or BODY.get()
         if victim is not OUTSIDE and victim.is_alive:
-            self.count("crash")
+            self.count(f"crash at {step}")
             self.kill(victim)
 
     def kill(self, body: Body) -> None:
