@@ -11,7 +11,9 @@ PYTHON := $(VENV)/bin/python
 STATE := $(shell { cat constraints.txt constraints-dev.txt pyproject.toml; pwd; } | cksum | cut -d' ' -f1)
 RUN := $(VENV)/run-$(STATE)
 DEV := $(VENV)/dev-$(STATE)
-# Byte code is made on the first import instead of for everything: a third of the time.
+# Byte code is made on the first import instead of for everything: a third of the time. Where a machine forbids that, every
+# process would compile all libraries anew: more than half of what starting a worker costs.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --no-compile
 LOCK := $(PYTHON) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
     --no-emit-index-url --no-annotate pyproject.toml --extra build
