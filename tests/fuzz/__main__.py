@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -55,14 +56,18 @@ def attack(folder: Path, messages: int, seed: int) -> Verdict:
     began = time.monotonic()
     with Progress(*columns, console=console, transient=True) as progress, LocalServers(folder) as local:
         task = progress.add_task("starting", total=messages)
-        provider_port = free_port(local.host)
         settings = Settings(
             prefix="fuzz",
             kafka_servers=local.kafka_servers,
             mongo_url=local.mongo_url,
             keys_file=folder / "keys.yaml",
             state_dir=folder,
-            sms_url=f"http://{local.host}:{provider_port}",
+            sms_url=f"http://{local.host}:{free_port(local.host)}",
+            tickets_url=f"http://{local.host}:{free_port(local.host)}",
+            tickets_secret=SecretStr("t" * 32),
+            smtp_host=local.host,
+            smtp_port=free_port(local.host),
+            smtp_security="none",
             dead_letter_limit=NO_LIMIT,
         )
         asyncio.run(create_topics(settings))
@@ -74,7 +79,7 @@ def attack(folder: Path, messages: int, seed: int) -> Verdict:
                 seed,
                 lambda what, count: progress.update(task, description=what, advance=count),
             )
-            verdict = asyncio.run(campaign.run(provider_port))
+            verdict = asyncio.run(campaign.run())
             progress.update(task, description="stopping")
             verdict.stuck += [f"{name} did not stop" for name in system.stop() if name not in verdict.crashes]
     verdict.seconds = time.monotonic() - began
@@ -94,16 +99,25 @@ def show(verdict: Verdict) -> None:
     print(json.dumps(verdict.summary()), flush=True)
 
 
+def say_failed(reason: str) -> None:
+    """The last lines of an attack that broke off itself: for people, and as JSON."""
+    print(f"fuzz: {reason}", file=sys.stderr)
+    print(json.dumps({"failed": reason}), flush=True)
+
+
 def main() -> None:
     """Run; an interrupted run leaves nothing behind."""
     try:
         code = app(standalone_mode=False)
     except (LocalError, AdminError, AttackFailed) as error:
-        print(f"fuzz: {error}", file=sys.stderr)
+        say_failed(str(error))
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
         print("fuzz: interrupted", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:  # nobody foresaw it: its traceback is shown, too
+        say_failed(f"{type(error).__name__}: {error}")
+        raise
     sys.exit(code)
 
 

@@ -9,13 +9,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from contracts.messages import WORKERS
 from tests.fuzz.account import Account
 from tests.fuzz.cli_door import CommandLine
+from tests.fuzz.errands import Errands
 from tests.fuzz.files_door import Files
 from tests.fuzz.http_door import Order
-from tests.fuzz.http_raw import Wire
-from tests.fuzz.provider import misbehaving
+from tests.fuzz.http_raw import Wire, request
+from tests.fuzz.others import misbehaving
 from tests.fuzz.shots import card_number
 from tests.fuzz.system import GATEWAY, STANDIN, System
 from tests.fuzz.topics_door import (
@@ -56,7 +59,7 @@ class Shares:
     def of(cls, messages: int) -> "Shares":
         """So many in all."""
         requests, cases = messages // 12, messages // 100
-        sockets, files = messages // 400, messages // 300
+        sockets, files = messages // 400, messages // 100
         return cls(messages - requests - cases - sockets - files, requests, cases, sockets, files)
 
 
@@ -70,6 +73,8 @@ class Verdict:
     http_500: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
     unaccounted: list[str] = field(default_factory=list)
+    not_attacked: list[str] = field(default_factory=list)
+    """What the attack left out."""
     seconds: float = 0.0
 
     @property
@@ -80,6 +85,7 @@ class Verdict:
             *(f"500: {each}" for each in self.http_500),
             *(f"stuck: {each}" for each in self.stuck),
             *(f"unaccounted: {each}" for each in self.unaccounted),
+            *(f"not attacked: {each}" for each in self.not_attacked),
         ]
 
     def summary(self) -> dict[str, Any]:
@@ -93,6 +99,7 @@ class Verdict:
             "http_500": len(self.http_500),
             "stuck": len(self.stuck),
             "unaccounted": len(self.unaccounted),
+            "not_attacked": len(self.not_attacked),
         }
 
 
@@ -107,10 +114,11 @@ class Campaign:
         self.verdict = Verdict(seed)
         self._account = Account(system.settings.prefix)
 
-    async def run(self, provider_port: int) -> Verdict:
+    async def run(self) -> Verdict:
         """Attack all doors, wait for rest, and judge."""
         settings, seed = self._system.settings, self.verdict.seed
-        async with misbehaving(settings.host, provider_port, seed) as provider, watching(settings) as look:
+        async with misbehaving(settings, seed) as others, watching(settings) as look:
+            self.verdict.not_attacked += await Errands(self._system, seed).give()
             await asyncio.gather(self._topics(look), self._doors(), asyncio.to_thread(self._files))
             self._say("waiting until all is quiet", 0)
             await self._rest(look)
@@ -119,7 +127,10 @@ class Campaign:
             self._say("the command line", 0)
             await asyncio.to_thread(self._command_line)
             await self._rest(look)
-        self.verdict.doors["provider's answers"] = provider.outcomes
+        self.verdict.doors |= {name: other.outcomes for name, other in others.items()}
+        self.verdict.not_attacked += [
+            f"nobody asked for {name}" for name, other in others.items() if not other.outcomes
+        ]
         self.verdict.crashes = self._system.crashes
         self.verdict.stuck += [
             f"{name} is not ready" for name in self._system.not_ready() if name not in self.verdict.crashes
@@ -157,6 +168,7 @@ class Campaign:
         async for report in reports(self._folder, self._orders()):
             self.verdict.doors[report["name"]] = Counter(report["outcomes"])
             self.verdict.http_500 += report["faults"]
+            self.verdict.not_attacked += [f"{report['name']}: {each}" for each in report["not_attacked"]]
             self.verdict.unaccounted += [f"{report['name']}: no answer to {each}" for each in report["unanswered"]]
             self._waiting = report["waiting"] if report["name"] == GATEWAY else self._waiting
             self._say("doors", report["sent"])
@@ -181,7 +193,7 @@ class Campaign:
         ]
 
     def _files(self) -> None:
-        """Programme and keys files, and settings."""
+        """Programme and keys files, settings, and files of commands."""
         folder = self._folder / "files"
         folder.mkdir()
         files = Files(folder, self.verdict.seed)
@@ -192,8 +204,10 @@ class Campaign:
         self._say("files", self._shares.files)
 
     def _command_line(self) -> None:
-        """What operators ask, of what lies there now."""
-        line = CommandLine(self._system.settings, self.verdict.seed)
+        """What operators ask of what lies there now, and files of commands that they send."""
+        key = SecretStr(self._system.keys["system"])
+        settings = self._system.settings.model_copy(update={"api_key": key})
+        line = CommandLine(settings, self._folder / "files", self.verdict.seed)
         line.attack()
         self.verdict.doors["command line"] = line.outcomes
         self.verdict.unaccounted += line.faults
@@ -203,7 +217,7 @@ class Campaign:
         wire = Wire(self._system.settings.host, self._system.ports[GATEWAY])
         ended = self.verdict.doors["commands that were taken"] = Counter()
         for key, location in self._waiting:
-            answer = await wire.ask(_request("GET", location, key))
+            answer = await wire.ask(request("GET", location, key))
             content = None if answer is None else answer.content
             outcome = content.get("status", "") if isinstance(content, dict) else ""
             ended[str(outcome)] += 1
@@ -214,8 +228,8 @@ class Campaign:
         key = self._system.keys["operator"]
         card = card_number(UNUSED_CARD)
         issue = json.dumps({"card_number": card}).encode()
-        answer = await wire.ask(_request("POST", "/v1/commands/IssueCard", key, issue))
-        read = await wire.ask(_request("GET", f"/v1/cards/{card}", key))
+        answer = await wire.ask(request("POST", "/v1/commands/IssueCard", key, issue))
+        read = await wire.ask(request("GET", f"/v1/cards/{card}", key))
         await wire.close()
         if answer is None or answer.status != 200 or read is None or read.status != 200:
             self.verdict.stuck.append(f"a card can't be issued any more: {answer}, {read}")
@@ -241,8 +255,3 @@ async def reports(folder: Path, orders: Sequence[Order]) -> AsyncIterator[dict[s
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-def _request(method: str, path: str, key: str, body: bytes = b"") -> bytes:
-    head = f"{method} {path} HTTP/1.1\r\nHost: fuzz\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n"
-    return (head + "Content-Type: application/json\r\nPrefer: wait=30\r\n\r\n").encode() + body

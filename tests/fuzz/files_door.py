@@ -1,8 +1,10 @@
-"""The doors of those who run the platform: programme and keys files, settings, dead letters on a terminal."""
+"""The doors of those who run the platform: programme and keys files, settings, files of commands."""
 
 import contextlib
 import io
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -11,45 +13,14 @@ from pydantic import ValidationError
 
 from contracts.programme import InvalidProgramme, Programme
 from runtime.settings import Settings
+from services.bulk import InvalidFile
 from services.gateway.keys import KeysError, read_keys
 from tests.fuzz.absurdities import ABSURD_NUMBERS, ABSURD_TEXTS
+from tests.fuzz.lines import spoil_lines, written
+from tests.fuzz.tables import KINDS, FileKind, account_for, spoilt, valid
 
 SETTINGS: Final = tuple(Settings.model_fields)
-WORDS: Final = (
-    *(
-        "null",
-        "~",
-        "[]",
-        "{}",
-        "- -",
-        "!!python/object:os.system x",
-        "&a *a",
-        "<<: *a",
-        "2026-02-30",
-        "0o17",
-        "1e999",
-        "\t",
-    ),
-    *(
-        "yes",
-        "'",
-        '"',
-        "%",
-        "@",
-        "|",
-        ">",
-        ": :",
-        "? x",
-        "---",
-        "...",
-        "\x00",
-        "\ud800",
-        "\u2028",
-        "12:61:61",
-        ".nan",
-        "!!binary x",
-    ),
-)
+VALID_TABLES: Final = 0.15
 
 
 class Files:
@@ -63,28 +34,47 @@ class Files:
 
     def attack(self, count: int, programme: str, keys: str) -> None:
         """So many files and settings, by turns."""
+        good = self._folder / "good.yaml"
+        good.write_text(programme, encoding="utf-8")
+        rules = Programme.read(good)
+        turns: list[Callable[[], None]] = [
+            lambda: self._programme(programme),
+            lambda: self._keys(keys),
+            self._settings,
+            *(partial(self._table, kind, rules) for kind in KINDS),
+        ]
         for number in range(count):
-            (self._programme, self._keys, self._settings)[number % 3]((programme, keys, "")[number % 3])
+            turns[number % len(turns)]()
 
     def _programme(self, text: str) -> None:
-        file = self._written("programme.yaml", text)
-        self._try("programme", lambda: Programme.read(file), (InvalidProgramme,))
+        file = self._spoilt("programme.yaml", text)
+        self._try("programme", lambda: Programme.read(file), InvalidProgramme)
 
     def _keys(self, text: str) -> None:
-        file = self._written("keys.yaml", text)
-        self._try("keys", lambda: read_keys(file), (KeysError,))
+        file = self._spoilt("keys.yaml", text)
+        self._try("keys", lambda: read_keys(file), KeysError)
 
-    def _settings(self, _: str) -> None:
+    def _settings(self) -> None:
         random = self._random
         absurd = [str(each) for each in (*ABSURD_TEXTS, *ABSURD_NUMBERS, "nan", "inf", "1e400", "-0", "x" * 5_000)]
         chosen: dict[str, Any] = {name: random.choice(absurd) for name in random.sample(SETTINGS, random.randint(1, 3))}
-        self._try("settings", lambda: Settings(**chosen), (ValidationError,))
+        self._try("settings", lambda: Settings(**chosen), ValidationError)
 
-    def _try(self, what: str, read: Any, refusals: tuple[type[Exception], ...]) -> None:
+    def _table(self, kind: FileKind, rules: Programme) -> None:
+        file = self._folder / f"{kind.name}.csv"
+        right: int | None = None
+        if self._random.random() < VALID_TABLES:
+            text, right = valid(self._random, kind)
+            file.write_bytes(text.encode())
+        else:
+            file.write_bytes(spoilt(self._random, kind))
+        self._try(f"{kind.name} as CSV", lambda: account_for(kind, file, rules, right), InvalidFile)
+
+    def _try(self, what: str, read: Callable[[], object], refusal: type[Exception]) -> None:
         try:
             with contextlib.redirect_stderr(io.StringIO()):
                 read()
-        except refusals:
+        except refusal:
             self.outcomes[f"{what}: refused"] += 1
         except Exception as error:  # noqa: BLE001  # anything else is what is looked for
             self.outcomes[f"{what}: {type(error).__name__}"] += 1
@@ -92,30 +82,9 @@ class Files:
         else:
             self.outcomes[f"{what}: taken"] += 1
 
-    def _written(self, name: str, text: str) -> Path:
-        random = self._random
+    def _spoilt(self, name: str, text: str) -> Path:
         lines = text.split("\n")
-        for _ in range(random.randint(1, 3)):
-            place = random.randrange(len(lines))
-            line = lines[place]
-            kind = random.randrange(6)
-            if kind == 0:
-                lines[place] = line[: random.randrange(len(line) + 1)]
-            elif kind == 1:
-                lines.insert(place, lines[random.randrange(len(lines))])
-            elif kind == 2:
-                before, colon, _ = line.partition(":")
-                lines[place] = before + colon + " " + random.choice((*WORDS, *map(str, ABSURD_NUMBERS), *ABSURD_TEXTS))
-            elif kind == 3:
-                lines[place] = " " * random.randint(0, 9) + line.lstrip()
-            elif kind == 4:
-                del lines[place : place + random.randint(1, 4)]
-                lines = lines or [""]
-            else:
-                lines[place] = line.replace(" ", random.choice(WORDS), 1)
-        raw = bytearray("\n".join(lines).encode("utf-8", "surrogatepass"))
-        if raw and random.random() < 0.2:
-            raw[random.randrange(len(raw))] = random.randrange(256)
+        spoil_lines(self._random, lines, ":", " ")
         file = self._folder / name
-        file.write_bytes(raw)
+        file.write_bytes(written(self._random, lines))
         return file

@@ -6,8 +6,8 @@ import sys
 import urllib.error
 import urllib.request
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -17,11 +17,12 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
+from hypothesis.strategies import SearchStrategy
 from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 
 from tests.fuzz.http_raw import Answer, Wire, read_answer
-from tests.fuzz.http_shots import Requests, nonsense, operations
+from tests.fuzz.http_shots import Requests, nonsense
 
 WIRES: Final = 8
 NONSENSE_SECONDS: Final = 1.0
@@ -61,6 +62,8 @@ class Report:
     unanswered: list[str] = field(default_factory=list)
     waiting: list[list[str]] = field(default_factory=list)
     """Commands that were taken and not finished then: the key that sent it, and where to ask."""
+    not_attacked: list[str] = field(default_factory=list)
+    """What the document names and no case, or none of a kind, was made of: the attack is not whole."""
 
     def note(self, kind: str, request: str, answer: Answer | None, key: str = "") -> None:
         """Take in one answer."""
@@ -79,7 +82,7 @@ class Report:
 def attack(order: Order) -> Report:
     """Everything that is ordered."""
     report = Report(order.name)
-    document = described(order.url)
+    document = described(order.url, must_say=order.cases > 0)
     document["paths"] = {path: methods for path, methods in document["paths"].items() if path not in TOLD_TO}
     asyncio.run(_requests(order, document, report))
     asyncio.run(_sockets(order, report))
@@ -88,19 +91,25 @@ def attack(order: Order) -> Report:
     return report
 
 
-def described(url: str) -> dict[str, Any]:
-    """What a door says that it takes; one that says nothing has at least the addresses that tell whether it is well."""
+def described(url: str, *, must_say: bool) -> dict[str, Any]:
+    """What a door says that it takes; one that needn't say has at least the addresses that tell whether it is well.
+
+    Raises:
+        urllib.error.HTTPError: it must say, and doesn't.
+    """
     try:
         with urllib.request.urlopen(url + "/openapi.json", timeout=30) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
-    except urllib.error.HTTPError:
+    except urllib.error.HTTPError as error:
+        if must_say or error.code != HTTPStatus.NOT_FOUND:
+            raise
         return {"paths": {path: {"get": {}} for path in ("/live", "/ready", "/metrics", "/")}}
 
 
 async def _requests(order: Order, document: dict[str, Any], report: Report) -> None:
     """Our own, over a few connections."""
-    made = Requests(operations(document), order.keys, order.prefix, Random(order.seed))
+    made = Requests(document, order.keys, order.prefix, Random(order.seed))
     place = urlsplit(order.url)
     left = order.requests
 
@@ -149,43 +158,61 @@ async def _sockets(order: Order, report: Report) -> None:
 
 
 def _cases(order: Order, document: dict[str, Any], report: Report) -> None:
-    """What schemathesis makes of the document, valid and not."""
-    schema = schemathesis.openapi.from_dict(document)
-    found = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
-    each_time = max(1, order.cases // (2 * len(found)))
+    """What schemathesis makes of the document, valid and not; what it can't make anything of is noted."""
+    results = list(schemathesis.openapi.from_dict(document).get_all_operations())
+    found = [each.ok() for each in results if isinstance(each, Ok)]
+    broken = [each.err() for each in results if not isinstance(each, Ok)]
+    report.not_attacked += [f"{each.label}: {each}" for each in broken]
+    each_time = max(1, order.cases // (2 * max(1, len(found))))
     session = requests.Session()
-    keys = [*order.keys, ""]
     for operation in found:
+        skipped = [each.name or str(each.location) for each in operation.skipped_parameters]
+        if skipped:
+            report.not_attacked.append(f"{operation.label}: {', '.join(skipped)}")
+        before = report.sent
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            strategy = operation.as_strategy(generation_mode=mode)
+            try:
+                _send_cases(operation.as_strategy(generation_mode=mode), each_time, order, session, report)
+            except Unsatisfiable as error:
+                takes_something = bool(operation.body) or any(operation.iter_parameters())
+                if mode is GenerationMode.POSITIVE or takes_something:
+                    report.not_attacked.append(f"{operation.label}, {mode.value}: {error}")
+        if report.sent == before:
+            report.not_attacked.append(f"{operation.label}: no case was sent")
 
-            @seed(order.seed)
-            @settings(
-                max_examples=each_time,
-                deadline=None,
-                database=None,
-                phases=(Phase.generate,),
-                suppress_health_check=list(HealthCheck),
-            )
-            @given(case=strategy)
-            def send(case: Case[Any]) -> None:
-                key = keys[report.sent % len(keys)]
-                headers = {"Authorization": f"Bearer {key}", "Prefer": "respond-async"}
-                try:
-                    answer = case.call(base_url=order.url, session=session, headers=headers, timeout=CASE_SECONDS)
-                except (requests.RequestException, UnicodeError, ValueError) as error:
-                    _note_unsent(report, case, error)
-                    return
-                known = {name.lower(): values[0] for name, values in answer.headers.items()}
-                report.note(
-                    "case",
-                    f"{case.method} {case.formatted_path}",
-                    Answer(answer.status_code, known, answer.content),
-                    key,
-                )
 
-            with suppress(Unsatisfiable):  # of an address without parameters nothing invalid can be made
-                send()
+def _send_cases(
+    cases: SearchStrategy[Case[Any]], count: int, order: Order, session: requests.Session, report: Report
+) -> None:
+    """Send so many cases, each with another key.
+
+    Raises:
+        Unsatisfiable: there are none.
+    """
+    keys = [*order.keys, ""]
+
+    @seed(order.seed)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases)
+    def send(case: Case[Any]) -> None:
+        key = keys[report.sent % len(keys)]
+        headers = {"Authorization": f"Bearer {key}", "Prefer": "respond-async"}
+        try:
+            answer = case.call(base_url=order.url, session=session, headers=headers, timeout=CASE_SECONDS)
+        except (requests.RequestException, UnicodeError, ValueError) as error:
+            _note_unsent(report, case, error)
+            return
+        known = {name.lower(): values[0] for name, values in answer.headers.items()}
+        request = f"{case.method} {case.formatted_path}"
+        report.note("case", request, Answer(answer.status_code, known, answer.content), key)
+
+    send()
 
 
 def _note_unsent(report: Report, case: Case[Any], error: Exception) -> None:

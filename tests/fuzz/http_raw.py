@@ -88,3 +88,9 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer | None:
     body = await reader.readexactly(length) if length else b""
     status = int(head[0].split(" ")[1])
     return await read_answer(reader) if status < 200 else Answer(status, headers, body)
+
+
+def request(method: str, path: str, key: str, body: bytes = b"") -> bytes:
+    """A request of somebody who waits for its end."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: fuzz\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n"
+    return (head + "Content-Type: application/json\r\nPrefer: wait=30\r\n\r\n").encode() + body

@@ -9,8 +9,9 @@ from urllib.parse import quote, quote_from_bytes
 
 from tests.fuzz import mutations
 from tests.fuzz.absurdities import ABSURD_IDS, ABSURD_TEXTS, ABSURD_TIMES
+from tests.fuzz.filling import Filler
 from tests.fuzz.mutations import MUTATIONS
-from tests.fuzz.shots import MESSAGES, Shot, Valid, card_number
+from tests.fuzz.shots import MESSAGES, Shot, Valid
 
 BODY_MUTATIONS: Final = tuple(
     each
@@ -62,9 +63,15 @@ class Operation:
 
     method: str
     path: str
-    body: str | None
-    """The name of what its body holds; empty where it has none of its own."""
+    body: Mapping[str, Any] | None
+    """The schema of its body, if it has one."""
     parameters: tuple[Mapping[str, Any], ...]
+
+    @property
+    def message(self) -> str | None:
+        """The message that its body is, if it is one."""
+        name = str((self.body or {}).get("$ref", "")).rpartition("/")[2]
+        return name if name in MESSAGES else None
 
 
 def operations(document: Mapping[str, Any]) -> list[Operation]:
@@ -76,21 +83,22 @@ def operations(document: Mapping[str, Any]) -> list[Operation]:
     ]
 
 
-def _body_of(operation: Mapping[str, Any]) -> str | None:
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    if content is None:
-        return None
-    return str(content["schema"].get("$ref", "")).rpartition("/")[2]
+def _body_of(operation: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = (
+        operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    )
+    return found
 
 
 class Requests:
-    """Makes requests."""
+    """Makes requests for all that an OpenAPI document names."""
 
-    def __init__(self, found: Sequence[Operation], keys: Sequence[str], prefix: str, random: Random) -> None:
-        self._operations = found
+    def __init__(self, document: Mapping[str, Any], keys: Sequence[str], prefix: str, random: Random) -> None:
+        self._operations = operations(document)
         self._keys = [*keys, "", "pk_x_y", "pk_fuzz-pos_" + "A" * 43]
         self._random = random
         self._valid = Valid(prefix, random)
+        self._filler = Filler(document, random)
 
     def next(self) -> bytes:
         """A request, well formed as far as HTTP goes (but for the headers that it carries now and then)."""
@@ -120,38 +128,38 @@ class Requests:
         path, query = operation.path, []
         for parameter in operation.parameters:
             if parameter["in"] == "path":
-                path = path.replace("{" + parameter["name"] + "}", self._segment())
+                path = path.replace("{" + parameter["name"] + "}", self._segment(parameter))
             elif parameter["in"] == "query" and random.random() < 0.6:
                 absurd = random.choice(
                     (*ABSURD_TEXTS, *ABSURD_TIMES, *(f"{each}|x" for each in ABSURD_TIMES), "1", "500", "501")
                 )
-                query.append(f"{parameter['name']}={quote(absurd, safe='', errors='replace')[:3_000]}")
+                value = self._parameter(parameter) if random.random() < 0.5 else absurd
+                query.append(f"{parameter['name']}={quote(value, safe='', errors='replace')[:3_000]}")
         if random.random() < 0.03:
             path += random.choice(("/", "//", "/..", "/%00", "/%ff%fe", "?", ";x=y", "/" + "a" * 4_000))
         return path + ("?" + "&".join(query) if query else "")
 
-    def _segment(self) -> str:
+    def _parameter(self, parameter: Mapping[str, Any]) -> str:
+        return str(self._filler.value(parameter.get("schema", {}), parameter["name"]))
+
+    def _segment(self, parameter: Mapping[str, Any]) -> str:
         random = self._random
         kind = random.randrange(4)
-        if kind == 0:
-            return card_number(random.randrange(60))
-        if kind == 1:
-            return f"member-{random.randrange(40)}"
+        if kind < 2:
+            return quote(self._parameter(parameter), safe="", errors="replace") or "%20"
         if kind == 2:
             return quote_from_bytes(random.randbytes(random.choice((1, 8, 40))), safe="")
         return quote(random.choice(ABSURD_IDS)[:2_000], safe="", errors="replace") or "%20"
 
     def _body(self, operation: Operation) -> bytes:
+        """What its schema describes, spoilt; a message mostly as the contracts have it, which is right more often."""
         random = self._random
         if operation.body is None:
             return b"" if random.random() < 0.95 else random.randbytes(30)
-        if operation.body in MESSAGES:
-            shot = self._valid.shot(operation.body)
+        if operation.message is not None and random.random() < 0.9:
+            shot = self._valid.shot(operation.message)
         else:
-            number = f"+4915112{random.randrange(40):06d}"
-            some = {"phone": number, "to": number, "card_number": card_number(1), "text": "Hello", "sender": "Cafe"}
-            names = random.sample(list(some), random.randint(0, len(some)))
-            shot = Shot("", None, json.dumps({name: some[name] for name in names}).encode(), [])
+            shot = Shot("", None, json.dumps(self._filler.value(operation.body)).encode(), [])
         for _ in range(random.choice((0, 1, 1, 1, 2))):
             random.choice(BODY_MUTATIONS)(random, shot)
         return shot.value or b""

@@ -110,7 +110,7 @@ class Valid:
             return {key: self._change(inner, key) for key, inner in value.items()}
         if isinstance(value, list):
             return [self._change(inner, name) for inner in value]
-        maker = _POOLS.get(name)
+        maker = POOLS.get(name)
         return value if maker is None or value is None else maker(self._random)
 
     def _envelope(self, name: str, message: Message) -> Envelope:
@@ -159,7 +159,7 @@ def _card(random: Random) -> str:
 
 
 _STORES: Final = ("harbour", "station", "berlin-1")
-_POOLS: Final[Mapping[str, Any]] = {
+POOLS: Final[Mapping[str, Any]] = {
     "card_number": _card,
     "new_card_number": _card,
     "first_card_number": _card,

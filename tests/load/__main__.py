@@ -208,15 +208,24 @@ def load(
         raise typer.Exit(1)
 
 
+def say_failed(reason: str) -> None:
+    """The last lines of a measurement that broke off: for people, and as JSON."""
+    print(f"load: {reason}", file=sys.stderr)
+    print(json.dumps({"failed": reason}), flush=True)
+
+
 def main() -> None:
     """Run; what can't be measured is one line, an interrupted run leaves nothing behind."""
     code = 0
     try:
         code = app(standalone_mode=False) or 0
     except NoKafka as error:
-        print(f"load: {error}", file=sys.stderr)
+        say_failed(str(error))
         sys.exit(NO_KAFKA)
-    except (LocalError, Stuck, typer.BadParameter) as error:
+    except (LocalError, Stuck) as error:
+        say_failed(str(error))
+        sys.exit(1)
+    except typer.BadParameter as error:
         print(f"load: {error}", file=sys.stderr)
         sys.exit(1)
     except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):
