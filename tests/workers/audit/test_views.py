@@ -46,6 +46,20 @@ def refusal(card_number: str) -> CommandEnded:
     )
 
 
+class Growing(MemoryReader):
+    """A trail to whose chain an entry is added just after its head was read."""
+
+    def __init__(self, *messages: Message) -> None:
+        super().__init__()
+        self.raw, self.later = trail(*messages).raw, trail(*messages, blocked())
+
+    async def get(self, document_class: type[Any], document_id: str) -> Any:
+        found = await super().get(document_class, document_id)
+        if document_id == CHAIN:
+            self.raw = self.later.raw
+        return found
+
+
 class TestTimeline:
     async def test_shows_what_happened_newest_first_with_who_and_in_which_call(self) -> None:
         views = AuditViews(trail(blocked(), refusal(CARD), blocked(OTHER_CARD, "m2")))
@@ -170,19 +184,64 @@ class TestVerify:
 
         assert not (await verify(reader)).is_whole
 
-    async def test_is_not_misled_by_entries_that_are_added_meanwhile(self) -> None:
-        class Growing(MemoryReader):
-            async def get(self, document_class: type[Any], document_id: str) -> Any:
-                found = await super().get(document_class, document_id)
-                if document_id == CHAIN:
-                    self.raw = later.raw
-                return found
+    @pytest.mark.parametrize(
+        "stray",
+        [
+            "48/000000000001",
+            "99/000000000001",
+            "",
+            "07",
+            "07/~1",
+            f"{CHAIN}/1",
+            f"{CHAIN}/000000000001\n",
+            "~",
+            7,
+            b"07/1",
+        ],
+    )
+    async def test_finds_an_entry_outside_of_all_chains(self, stray: Any) -> None:
+        reader = trail(blocked())
+        entry = reader.collection(Entry)[f"{CHAIN}/{1:012d}"]
+        reader.collection(Entry)[stray] = {**entry, "_id": stray}
 
-        later = trail(blocked(), blocked())
-        reader = Growing()
-        reader.raw = trail(blocked()).raw
+        assert repr(stray) in [each.where for each in (await verify(reader)).breaks]
+
+    @pytest.mark.parametrize("sequence", [0, 2, 3, 99, 10**12])
+    async def test_finds_an_entry_in_a_chain_that_its_head_does_not_lead_to(self, sequence: int) -> None:
+        reader = trail(blocked())
+        entry = reader.collection(Entry)[f"{CHAIN}/{1:012d}"]
+        stray = f"{CHAIN}/{sequence:012d}"
+        reader.collection(Entry)[stray] = {**entry, "_id": stray}
+
+        assert not (await verify(reader)).is_whole
+
+    @pytest.mark.parametrize("stray", ["48", "7", "", 7])
+    async def test_finds_a_head_of_no_chain(self, stray: Any) -> None:
+        reader = trail(blocked())
+        reader.collection(Chain)[stray] = {**reader.collection(Chain)[CHAIN], "_id": stray}
+
+        (found,) = (await verify(reader)).breaks
+        assert (found.where, found.reason) == (repr(stray), "the head of no chain that there is")
+
+    async def test_finds_a_head_that_can_not_be_read(self) -> None:
+        reader = trail(blocked())
+        reader.collection(Chain)[CHAIN]["length"] = "1"
+
+        (found,) = (await verify(reader)).breaks
+        assert (found.where, found.reason) == (CHAIN, "the chain's head can't be read")
+
+    async def test_is_not_misled_by_entries_that_are_added_meanwhile(self) -> None:
+        reader = Growing(blocked())
 
         assert (await verify(reader)).is_whole
+
+    async def test_finds_an_entry_beyond_the_head_of_a_chain_that_grows(self) -> None:
+        reader = Growing(blocked())
+        stray = f"{CHAIN}/{99:012d}"
+        for raw in (reader.raw, reader.later.raw):
+            raw["entries"][stray] = {**raw["entries"][f"{CHAIN}/{1:012d}"], "_id": stray}
+
+        assert not (await verify(reader)).is_whole
 
     async def test_leaves_other_chains_readable(self) -> None:
         reader = trail(blocked(), refusal(OTHER_CARD))
