@@ -20,6 +20,30 @@ ENTRY_ID: Final = rf"^(?:{'|'.join(NAMES)})/[0-9]{{12}}(?![\s\S])"
 MOST_STRAYS: Final = 100
 LONGEST_SHOWN: Final = 80
 
+Heads = Mapping[str, tuple[int, str]]
+"""How long each chain was once, and its last entry's hash."""
+NO_HEADS: Final[Heads] = {}
+
+
+class InvalidHeads(ValueError):
+    """What was noted is no heads of chains."""
+
+
+def read_heads(text: str) -> Heads:
+    """Heads from the JSON of a verdict's `heads`.
+
+    Raises:
+        InvalidHeads: it is none.
+    """
+    try:
+        noted = {name: head.split(":") for name, head in loads(text).items()}
+        heads = {name: (int(length), digest) for name, (length, digest) in noted.items()}
+    except (ValueError, AttributeError, TypeError):
+        raise InvalidHeads("no JSON object of chains and `<length>:<hash>`") from None
+    if strange := heads.keys() - set(NAMES):
+        raise InvalidHeads(f"there is no chain {min(strange)!r}")
+    return heads
+
 
 class Break(BaseModel):
     """The first place where a chain is not what it was, or something that is no part of any."""
@@ -59,13 +83,14 @@ class Verdict(BaseModel):
         return not self.breaks
 
 
-async def verify(reader: Reader, each: Callable[[Entry], None] | None = None) -> Verdict:
+async def verify(reader: Reader, noted: Heads = NO_HEADS, each: Callable[[Entry], None] | None = None) -> Verdict:
     """Read every chain from its beginning and find the first break in each, and what stands outside of all.
 
     Safe while entries are added: a chain is read up to the head that it had when its turn came.
 
     Args:
         reader: where the trail is.
+        noted: heads that an earlier verdict told: chains have to go through them.
         each: is given every entry that is right, chain by chain, in order.
     """
     entries = 0
@@ -79,7 +104,8 @@ async def verify(reader: Reader, each: Callable[[Entry], None] | None = None) ->
         except Unfit:
             breaks.append(Break(chain=name, sequence=0, reason="the chain's head can't be read"))
             continue
-        length, found = await _verify_chain(reader, name, head, last, each)
+        begun = head or Chain(id=name, length=0, hash=BEGINNING)
+        length, found = await _verify_chain(reader, begun, noted, last, each)
         entries += length
         if found is not None:
             breaks.append(found)
@@ -92,23 +118,35 @@ async def unrecorded(reader: Reader, message_ids: Collection[str]) -> set[str]:
     """Those of these messages that have no entry; reads the whole trail."""
     missing = set(message_ids)
     for name in NAMES:
-        async for entry in _entries(reader, name, BEHIND_ALL_ENTRIES):
-            missing.discard(loads(entry.content)["id"])
+        async for raw in _entries(reader, name, BEHIND_ALL_ENTRIES):
+            missing.discard(_said_id(raw.get("content")))
     return missing
 
 
+def _said_id(content: object) -> str:
+    """The id of the message that an entry is of; empty where that can't be read, which `verify` tells."""
+    try:
+        return str(loads(content)["id"]) if isinstance(content, str) else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 async def _verify_chain(
-    reader: Reader, name: str, head: Chain | None, last: str, each: Callable[[Entry], None] | None
+    reader: Reader, head: Chain, noted: Heads, last: str, each: Callable[[Entry], None] | None
 ) -> tuple[int, Break | None]:
     """How many entries of a chain are right, up to the head, and where the first is that isn't."""
-    length, digest = (head.length, head.hash) if head is not None else (0, BEGINNING)
+    name, length = head.id, head.length
+    noted_length, noted_hash = noted.get(name, (0, BEGINNING))
     sequence, before = 0, BEGINNING
     try:
-        async for entry in _entries(reader, name, f"{length:012d}"):
+        async for raw in _entries(reader, name, f"{length:012d}"):
+            entry = from_raw(Entry, raw)
             problem = problem_of(entry, entry_id(name, sequence + 1), before)
             if problem is not None:
                 return sequence, Break(chain=name, sequence=sequence + 1, reason=problem)
             sequence, before = sequence + 1, entry.hash
+            if sequence == noted_length and before != noted_hash:
+                return sequence, Break(chain=name, sequence=sequence, reason="the entry had another hash when noted")
             if each is not None:
                 each(entry)
     except Unfit:
@@ -116,10 +154,13 @@ async def _verify_chain(
 
     if sequence < length:
         return sequence, Break(chain=name, sequence=sequence + 1, reason="the entry is missing at the chain's end")
-    if before != digest:
+    if before != head.hash:
         return sequence, Break(chain=name, sequence=sequence, reason="the chain's head has another hash than the entry")
     if last > entry_id(name, length):
         return sequence, Break(chain=name, sequence=length + 1, reason="the entry is beyond the chain's head")
+    if length < noted_length:
+        reason = f"the chain had {noted_length} entries when its head was noted"
+        return sequence, Break(chain=name, sequence=length + 1, reason=reason)
     return sequence, None
 
 
@@ -144,18 +185,14 @@ async def _last_id(reader: Reader, name: str) -> str:
     return str(found[0]["_id"]) if found else ""
 
 
-async def _entries(reader: Reader, name: str, until: str) -> AsyncIterator[Entry]:
-    """A chain's entries in order, up to a sequence.
-
-    Raises:
-        Unfit: the next one can't be read.
-    """
+async def _entries(reader: Reader, name: str, until: str) -> AsyncIterator[Mapping[str, Any]]:
+    """A chain's entries in order, up to a sequence, as they are kept."""
     last = f"{name}/"
     while True:
         stages = ({"$match": _within(last, name, until)}, {"$sort": {"_id": 1}}, {"$limit": PAGE})
         page = await reader.aggregate(Entry, stages)
         for raw in page:
-            yield from_raw(Entry, raw)
+            yield raw
         if len(page) < PAGE:
             return
         last = page[-1]["_id"]

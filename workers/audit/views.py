@@ -10,9 +10,22 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from contracts.messages import Actor, CommandEnded, Outcome, wire_time
 from runtime.store import Reader
 from workers.audit.documents import Entry
-from workers.audit.verifying import Break, Verdict, unrecorded, verify
+from workers.audit.verifying import NO_HEADS, Break, Heads, InvalidHeads, Verdict, read_heads, unrecorded, verify
 
-__all__ = ["AuditViews", "Break", "InvalidCursor", "Line", "Verdict", "line_of", "unrecorded", "verify"]
+__all__ = [
+    "NO_HEADS",
+    "AuditViews",
+    "Break",
+    "Heads",
+    "InvalidCursor",
+    "InvalidHeads",
+    "Line",
+    "Verdict",
+    "line_of",
+    "read_heads",
+    "unrecorded",
+    "verify",
+]
 
 LONGEST_TIMELINE: Final = 1_000
 

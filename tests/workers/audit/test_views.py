@@ -1,5 +1,6 @@
 """Timelines, and that no change to the trail goes unnoticed."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.workers.memory_reader import MemoryReader
 from workers.audit.chains import chain_name, chain_of, entry_hash
 from workers.audit.documents import Chain, Entry
 from workers.audit.recording import record, record_outcome
-from workers.audit.views import AuditViews, InvalidCursor, verify
+from workers.audit.views import AuditViews, InvalidCursor, InvalidHeads, read_heads, unrecorded, verify
 
 CARD = "4000000000000002"
 OTHER_CARD = "4000000000000010"
@@ -98,6 +99,52 @@ class TestTimeline:
     async def test_knows_a_cursor_that_no_line_has(self, cursor: str) -> None:
         with pytest.raises(InvalidCursor):
             await AuditViews(trail(blocked())).timeline([CARD], before=cursor)
+
+
+class TestUnrecorded:
+    async def test_are_those_without_an_entry(self) -> None:
+        assert await unrecorded(trail(blocked(), blocked()), {"m-0", "m-1", "m-2"}) == {"m-2"}
+
+    @pytest.mark.parametrize("content", ["{", "[]", "7", '{"id":[]}', None, 7])
+    async def test_passes_by_what_can_not_be_read(self, content: Any) -> None:
+        reader = trail(blocked(), blocked())
+        reader.collection(Entry)[f"{CHAIN}/{1:012d}"]["content"] = content
+
+        assert await unrecorded(reader, {"m-0", "m-1"}) == {"m-0"}
+
+
+class TestNotedHeads:
+    @settings(max_examples=40, deadline=None)
+    @given(length=st.integers(1, 6), added=st.integers(0, 4))
+    async def test_are_gone_through_by_a_trail_that_only_grew(self, length: int, added: int) -> None:
+        noted = read_heads(json.dumps((await verify(trail(*[blocked()] * length))).heads))
+
+        assert (await verify(trail(*[blocked()] * (length + added)), noted)).is_whole
+
+    async def test_tell_of_a_chain_that_was_cut(self) -> None:
+        noted = read_heads(json.dumps((await verify(trail(*[blocked()] * 5))).heads))
+
+        (found,) = (await verify(trail(*[blocked()] * 3), noted)).breaks
+        assert (found.sequence, found.reason) == (4, "the chain had 5 entries when its head was noted")
+
+    async def test_tell_of_a_chain_that_is_gone(self) -> None:
+        noted = read_heads(json.dumps((await verify(trail(blocked()))).heads))
+
+        (found,) = (await verify(MemoryReader(), noted)).breaks
+        assert (found.chain, found.sequence) == (CHAIN, 1)
+
+    async def test_tell_of_a_chain_that_was_written_anew(self) -> None:
+        noted = read_heads(json.dumps((await verify(trail(blocked(), blocked()))).heads))
+        forged = trail(blocked(reason="other"), blocked(), blocked())
+
+        assert (await verify(forged)).is_whole
+        (found,) = (await verify(forged, noted)).breaks
+        assert (found.sequence, found.reason) == (2, "the entry had another hash when noted")
+
+    @pytest.mark.parametrize("text", ["", "[]", '{"07":7}', '{"07":"7"}', '{"07":"x:y"}', '{"48":"1:x"}'])
+    def test_that_are_none_are_told(self, text: str) -> None:
+        with pytest.raises(InvalidHeads):
+            read_heads(text)
 
 
 class TestVerify:
