@@ -127,7 +127,7 @@ async def receipts(
 ) -> list[ReceiptShown]:
     """Purchases whose receipt has this number, of all tills and days or of one store's, newest first."""
     found = await visit.doors.rewards.purchases_by_receipt(receipt_number, store=store, limit=limit)
-    # One that waits is in nobody's account yet: a sale leads to the card that it waits for, a refund without one nowhere.
+    # One that waits is in nobody's account yet: a sale leads to the card that it waits for, a refund alone nowhere.
     for shown in dict.fromkeys(each.account_id or each.awaited_card or NOBODY for each in found):
         visit.looked_at_card(shown, "receipt")
     return [ReceiptShown(account_id=each.account_id, purchase=PurchaseShown.model_validate(each)) for each in found]
