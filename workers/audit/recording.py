@@ -22,7 +22,7 @@ from workers.audit.worker import worker
 
 SUBJECTS: Final = (
     *("member_id", "absorbed_id", "card_number", "account_id", "purchase_id", "message_id", "subject"),
-    *("call_id", "reward_id", "coupon_code", "replaced_by", "reward", "campaign", "survey", "game"),
+    *("subject_id", "call_id", "reward_id", "coupon_code", "replaced_by", "reward", "campaign", "survey", "game"),
 )
 """Fields that say what a message is about; an offer's code, too, so that all that happened with it is one read."""
 LISTS: Final = ("reward_ids", "reward_codes", "coupon_codes")

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.cards import CardBlocked
-from contracts.messages import Actor, ActorKind, CommandEnded, Message, Outcome
+from contracts.codes import CodePurpose, CodeRejected
+from contracts.messages import Actor, ActorKind, CommandEnded, Message, Outcome, Said
 from runtime.documents import Document
 from tests.decisions import NOON, context, decide
 from tests.workers.memory_reader import MemoryReader
@@ -72,6 +73,16 @@ class TestTimeline:
         assert lines[1].facts == {"card_number": CARD, "member_id": "m1", "reason": "lost"}
         assert {line.actor for line in lines} == {OPERATOR}
         assert lines[1].happened_at == NOON
+
+    async def test_shows_a_member_that_a_code_was_wrong(self) -> None:
+        rejected = CodeRejected(challenge_id="c-1", purpose=CodePurpose.VERIFY_PHONE, tries_left=4, subject_id="m1")
+        said = Said(type="CodeRejected", body=rejected.model_dump(mode="json"))
+        ended = CommandEnded(
+            command_id="c-9", command="ConfirmPhone", subject="m1", outcome=Outcome.DONE, events=(said,)
+        )
+
+        lines = await AuditViews(trail(rejected, ended)).timeline(["m1"])
+        assert [line.what for line in lines] == ["ConfirmPhone", "CodeRejected"]
 
     async def test_finds_a_member_by_the_cards_that_the_caller_names(self) -> None:
         views = AuditViews(trail(blocked(member_id=None), refusal(CARD)))
