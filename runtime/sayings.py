@@ -166,7 +166,8 @@ class Scribe:
         said: Sequence[tuple[str, bytes]],
     ) -> Outgoing:
         subject = arrival.body.key_value if arrival.body is not None else None
-        value = encode_ended(arrival.id, arrival.type, subject, outcome, code, details, said)
+        named = [] if arrival.body is None else [each for each in arrival.body.about_ids if each != subject]
+        value = encode_ended(arrival.id, arrival.type, subject, outcome, code, details, said, named)
         name, version = CommandEnded.__name__, CommandEnded.schema_version
         own = own_headers(self._source, answer_id(arrival.id), name, version, arrival.id)
         if arrival.envelope is not None and arrival.envelope.hops >= self._hops_limit:
