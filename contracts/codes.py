@@ -86,6 +86,8 @@ class CodeRejected(CodeEvent):
     """A code was tried that is not the right one; the try counts."""
 
     tries_left: int = Field(ge=0)
+    subject_id: MemberId | None = None
+    """The member whom it is about, or the registration that waits for it."""
 
 
 TryCode = Sealed[TriedCode]

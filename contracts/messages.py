@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -11,6 +11,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
+from contracts.subjects import LISTS, SUBJECTS
 from contracts.values import Code, Instant, MessageId, holds_objects, personal_fields, sealed_fields
 
 Headers = Sequence[tuple[str, bytes]]
@@ -87,6 +88,14 @@ class Message(BaseModel):
         value = getattr(self, self.key)
         return None if value is None else str(value)
 
+    @property
+    def about_ids(self) -> tuple[str, ...]:
+        """What the message is about, by the ids in its fields; never personal ones."""
+        fields = self.__dict__
+        found = tuple([fields[name] for name in subject_fields(type(self)) if fields[name] is not None])
+        several = list_fields(type(self))
+        return found if not several else (*found, *(each for name in several for each in fields[name]))
+
     def encoded(self) -> bytes:
         """The message's JSON body, in UTF-8."""
         return self.__pydantic_serializer__.to_json(self)
@@ -101,6 +110,18 @@ class Message(BaseModel):
             # A client that sends an object again may well send its names in another order: that is the same content.
             canonical = msgspec.json.encode(msgspec.json.decode(canonical), order="sorted")
         return blake2b(canonical, digest_size=16, key=type(self).__name__.encode()).digest()
+
+
+@cache
+def subject_fields(message_class: type[Message]) -> tuple[str, ...]:
+    """Which of a class's fields say what it is about; never personal ones."""
+    return tuple(name for name in SUBJECTS if name in message_class.model_fields and name not in message_class.personal)
+
+
+@cache
+def list_fields(message_class: type[Message]) -> tuple[str, ...]:
+    """Which of a class's fields list what it is about; never personal ones."""
+    return tuple(name for name in LISTS if name in message_class.model_fields and name not in message_class.personal)
 
 
 class Command(Message):
@@ -167,6 +188,8 @@ class CommandEnded(Message, worker="results", key="command_id"):
     code: Code | None = None
     """Why it was refused or failed; the catalogue of refusals has the text."""
     details: dict[str, JsonValue] = {}
+    subjects: tuple[str, ...] = ()
+    """What else the command named: members, cards, coupons and the like, by their ids."""
     events: tuple[Said, ...] = ()
 
     @property
@@ -372,6 +395,7 @@ def encode_ended(
     code: str | None,
     details: Mapping[str, Any],
     events: Iterable[tuple[str, bytes]],
+    subjects: Sequence[str] = (),
 ) -> bytes:
     """The JSON of a `CommandEnded` whose events are JSON already: what `encoded()` would give, without parsing them."""
     head = to_json(
@@ -382,6 +406,7 @@ def encode_ended(
             "outcome": outcome,
             "code": code,
             "details": details,
+            "subjects": subjects,
         }
     )
     said = b",".join([b'{"type":"%b","body":%b}' % (name.encode(), body) for name, body in events])

@@ -77,7 +77,8 @@ def comparable_email(email: str) -> str:
     return normalize("NFC", normalize("NFD", email).casefold())
 
 
-MessageId = Annotated[str, StringConstraints(min_length=1, max_length=400, pattern=r"^[\x21-\x7e]+$")]
+LONGEST_ID: Final = 400
+MessageId = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=r"^[\x21-\x7e]+$")]
 MemberId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 AccountId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 CardNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{12,19}$"), AfterValidator(_with_check_digit)]
@@ -109,6 +110,7 @@ Day = Annotated[date, Field(ge=EARLIEST.date(), le=LATEST.date())]
 
 __all__ = [
     "E164",
+    "LONGEST_ID",
     "PERSONAL",
     "REGION",
     "SEAL",

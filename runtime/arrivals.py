@@ -20,6 +20,7 @@ from contracts.messages import (
 )
 from contracts.persons import PersonalEvent
 from contracts.topics import commands_topic
+from contracts.values import LONGEST_ID
 from runtime.decisions import Handler, Worker
 from runtime.persons import blind, bound, read_open, token_in
 from runtime.settings import Settings
@@ -234,7 +235,7 @@ def is_command_handler(handler: Handler) -> bool:
 def readable_id(record: Record) -> str | None:
     """The id of a message that is malformed otherwise."""
     text = header(record.headers, "ce_id")
-    if text is None or not 1 <= len(text) <= 400 or not text.isascii() or not text.isprintable() or " " in text:
+    if text is None or not 1 <= len(text) <= LONGEST_ID or not text.isascii() or not text.isprintable() or " " in text:
         return None
     return text
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any, Final
 
 from contracts.messages import (
@@ -18,6 +19,7 @@ from contracts.messages import (
 )
 from contracts.persons import PersonalEvent
 from contracts.topics import commands_topic, dead_topic, events_topic, results_topic
+from contracts.values import LONGEST_ID
 from runtime.arrivals import Arrival, Problem
 from runtime.decisions import Decision, Refused, Worker
 from runtime.documents import Slot, View
@@ -164,13 +166,22 @@ class Scribe:
         said: Sequence[tuple[str, bytes]],
     ) -> Outgoing:
         subject = arrival.body.key_value if arrival.body is not None else None
-        value = encode_ended(arrival.id, arrival.type, subject, outcome, code, details, said)
+        named = [] if arrival.body is None else [each for each in arrival.body.about_ids if each != subject]
+        value = encode_ended(arrival.id, arrival.type, subject, outcome, code, details, said, named)
         name, version = CommandEnded.__name__, CommandEnded.schema_version
-        own = own_headers(self._source, f"{arrival.id}/result", name, version, arrival.id)
+        own = own_headers(self._source, answer_id(arrival.id), name, version, arrival.id)
         if arrival.envelope is not None and arrival.envelope.hops >= self._hops_limit:
             # A loop's end is told as well: an answer leads nowhere, so it goes no further than any message may.
             shared = [(key, b"%d" % self._hops_limit if key == "ce_hops" else text) for key, text in shared]
         return _fitting(Outgoing(self._results, (subject or arrival.id).encode(), value, own + shared))
+
+
+def answer_id(command_id: str) -> str:
+    """The id of the answer to a command; one too long to be led on, which failed for that, is hashed."""
+    name = f"{command_id}/result"
+    if len(name) <= LONGEST_ID:
+        return name
+    return f"{blake2b(command_id.encode(), digest_size=16).hexdigest()}/result"
 
 
 def aggregate_version(worker: Worker[Any], event: Event, decision: Decision, view: View) -> int | None:

@@ -18,7 +18,7 @@ from rich.table import Table
 from contracts.messages import WORKERS
 from runtime.admin import AdminError, create_topics, show_topics
 from runtime.local import LocalError
-from services.cli import adjustments, cards, dead
+from services.cli import adjustments, audit, cards, dead
 from services.cli.session import SessionError, load_settings, must_have_secret, read_programme, run, say
 
 T = TypeVar("T")
@@ -29,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(audit.app, name="audit")
 app.add_typer(cards.app, name="cards")
 app.command(name="adjust")(adjustments.adjust)
 app.add_typer(dead.app, name="dead")

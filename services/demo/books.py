@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
 from contracts.catalogue import EVENTS
@@ -22,6 +23,8 @@ from workers.rewards.views import ledger_matches_balances
 PATIENCE_SECONDS: Final = 30.0
 """How long what is under way may stand still before it is given up."""
 LOOK_EVERY_SECONDS: Final = 0.1
+LEVEL_SECONDS: Final = 120.0
+"""How long a check waits for workers that never come to rest, as somebody goes on asking them."""
 
 Look = Callable[[], Awaitable[Mapping[str, Backlog]]]
 """Asks how far each consumer group is behind."""
@@ -47,10 +50,13 @@ class Books:
         self._workers = {worker.name: worker for worker in workers}
         self._look = look
 
-    async def until_level(self, names: Sequence[str] = WORKERS, *, patience_seconds: float = PATIENCE_SECONDS) -> bool:
-        """Wait until these workers have taken in all that was said; False if that stands still for too long."""
+    async def until_level(
+        self, names: Sequence[str] = WORKERS, *, patience_seconds: float = PATIENCE_SECONDS, most_seconds: float = inf
+    ) -> bool:
+        """Wait until these workers have taken in all that was said; False if that stands still or takes too long."""
         moved_at, last, level_at = time.monotonic(), None, None
-        while True:
+        ends_at = moved_at + most_seconds
+        while time.monotonic() < ends_at:
             looked = await self._look()
             now = [looked[self._settings.group(name)] for name in names]
             # Groups are asked one after the other, so it is over only if nothing was said between two looks.
@@ -65,6 +71,7 @@ class Books:
             if time.monotonic() - moved_at > patience_seconds:
                 return False
             await asyncio.sleep(LOOK_EVERY_SECONDS)
+        return False
 
     async def until_quiet(self) -> bool:
         """Wait until all workers are level and no text is on its way to a member; False if that stands still."""
@@ -102,7 +109,7 @@ class Books:
 
     async def checks(self) -> list[Check]:
         """Everything that has to hold in any running system in which nothing is being written."""
-        is_level = await self.until_level()
+        is_level = await self.until_level(most_seconds=LEVEL_SECONDS)
         undispatched = (await self.journal())["undispatched"]
         sums = await ledger_matches_balances(self._library.worker("rewards"))
         audit = self._library.worker("audit")
@@ -118,7 +125,7 @@ class Books:
                 "audit chains are whole",
                 verdict.is_whole,
                 f"{verdict.entries:,} entries in {len(verdict.heads)} chains"
-                + "".join(f"; {each.chain}/{each.sequence}: {each.reason}" for each in verdict.breaks),
+                + "".join(f"; {each.where}: {each.reason}" for each in verdict.breaks),
             ),
             Check("every event is in the trail", not missing, f"{len(events):,} events, {len(missing):,} missing"),
         ]

@@ -17,6 +17,7 @@ from services.gateway.ledger_shapes import (
     adjustment_shown,
     explanation_shown,
 )
+from services.gateway.looks import NOBODY
 from services.gateway.problems import Problem
 from services.gateway.reads import Before, CardVisit, Limit, StoreGiven, Visit, account_of, there, visiting
 from services.gateway.scopes import READ_LEDGER
@@ -126,6 +127,7 @@ async def receipts(
 ) -> list[ReceiptShown]:
     """Purchases whose receipt has this number, of all tills and days or of one store's, newest first."""
     found = await visit.doors.rewards.purchases_by_receipt(receipt_number, store=store, limit=limit)
-    for each in found:
-        visit.looked_at_card(each.account_id or each.id, "receipt")
+    # One that waits is in nobody's account yet: a sale leads to the card that it waits for, a refund alone nowhere.
+    for shown in dict.fromkeys(each.account_id or each.awaited_card or NOBODY for each in found):
+        visit.looked_at_card(shown, "receipt")
     return [ReceiptShown(account_id=each.account_id, purchase=PurchaseShown.model_validate(each)) for each in found]

@@ -310,6 +310,7 @@ class TestCommandEnded:
         details=st.dictionaries(st.text(st.characters(codec="utf-8")), json_values, max_size=3),
         code=st.none() | st.just("card_blocked"),
         subject=st.none() | visible,
+        subjects=st.lists(visible, max_size=3),
     )
     def test_is_encoded_around_ready_events_as_it_would_be_whole(
         self,
@@ -317,6 +318,7 @@ class TestCommandEnded:
         details: dict[str, JsonValue],
         code: Code | None,
         subject: str | None,
+        subjects: list[str],
     ) -> None:
         said = tuple(Said(type=name, body=body) for name, body in events)
         whole = CommandEnded(
@@ -326,11 +328,12 @@ class TestCommandEnded:
             outcome=Outcome.DONE,
             code=code,
             details=details,
+            subjects=tuple(subjects),
             events=said,
         ).encoded()
 
         ready = [(one.type, to_json(one.body)) for one in said]
-        assert encode_ended("m-1", "BlockCard", subject, Outcome.DONE, code, details, ready) == whole
+        assert encode_ended("m-1", "BlockCard", subject, Outcome.DONE, code, details, ready, subjects) == whole
         assert read_body(CommandEnded, whole).events == said
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.messages import CommandEnded, Outcome, read_body
+from contracts.messages import CommandEnded, Outcome, read_body, read_envelope
 from runtime.arrivals import Arrival, Decoder, Problem
 from runtime.decisions import Decision, Refused
 from runtime.documents import View
@@ -55,6 +55,19 @@ class TestRefused:
     def test_rejects_details_that_no_answer_can_hold(self) -> None:
         with pytest.raises(ValueError, match=r"."):
             Scribe(worker, SETTINGS).refused(arrived("c1", Count(counter="a")), Refused("no", thing=object()), NOW)
+
+
+class TestFailed:
+    @pytest.mark.parametrize("length", [200, 201, 393, 394, 400])
+    def test_is_answered_under_an_id_that_can_be_read(self, length: int) -> None:
+        arrivals = [arrived(first * length, Count(counter="a")) for first in "xy"]
+        for each in arrivals:
+            each.fail(Problem.MALFORMED, "ce_id: must have at most 200 characters")
+        answers = [Scribe(worker, SETTINGS).failed(each, NOW).result for each in arrivals]
+
+        envelopes = [read_envelope(answer.headers) for answer in answers if answer is not None]
+        assert [each.subject for each in envelopes] == ["x" * length, "y" * length]
+        assert len({each.id for each in envelopes}) == 2
 
 
 class TestDeadLetter:

@@ -1,8 +1,9 @@
 """The demo's messages, without servers: the same every time, valid, and of every kind; what is asked in vain."""
 
+import asyncio
 from collections import Counter
 from datetime import date
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from contracts.messages import CommandEnded, Outcome, Said
 from contracts.programme import Programme
 from contracts.registration import RegisterMember
 from contracts.rewards import RecordPurchase, RemoveReward, UseReward
+from runtime.admin import Backlog
 from runtime.settings import Settings
+from runtime.store import Library
 from services.demo import Impossible, Scale, why_not_on
-from services.demo.books import changed_documents
+from services.demo.books import Books, changed_documents
 from services.demo.day import Day, issued_reward
 from services.demo.sending import Sending, Stray
 from services.demo.strays import KINDS
@@ -169,3 +172,15 @@ def keys_of(each: Sending | Stray) -> str | None:
     if isinstance(each, Sending) and isinstance(each.command, RecordPurchase):
         return each.command.purchase_id
     return None
+
+
+class TestBooks:
+    async def test_do_not_wait_for_ever_for_workers_that_are_asked_all_the_time(self) -> None:
+        said = count(1)
+
+        async def look() -> dict[str, Backlog]:
+            await asyncio.sleep(0)
+            return {SETTINGS.group("cards"): Backlog(behind=0, end=next(said))}
+
+        books = Books(SETTINGS, Library(SETTINGS), (), look)
+        assert not await books.until_level(("cards",), most_seconds=0.05)

@@ -1,5 +1,6 @@
 """Reads about the ledger, over what a shop's worker decided."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.audit import RecordLook
 from contracts.cards import CardDeleted, CardLinked
 from contracts.messages import ActorKind
 from contracts.programme import Programme
@@ -16,12 +18,17 @@ from services.gateway.keys import Keys, create_key
 from tests.decisions import NOON, TILL
 from tests.services.gateway import FakeEdge
 from tests.services.test_offer_reads import Desk, Shelf
-from tests.workers.rewards.counter import ANA, ISSUED, NUMBER, OPERATOR, Shop, adjust, coffees, receipt
+from tests.workers.rewards.counter import ANA, ISSUED, NUMBER, OPERATOR, OTHER, Shop, adjust, coffees, receipt, refund
 from workers.rewards.documents import Account, LedgerEntry
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+def edge() -> FakeEdge:
+    return FakeEdge()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, edge: FakeEdge) -> AsyncIterator[Desk]:
     shelf = Shelf(Shop())
     shelf.keep(shelf.shop.say(ISSUED))
     shelf.keep(shelf.shop.say(CardLinked(card_number=NUMBER, member_id=ANA, category="normal")))
@@ -34,7 +41,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     file = tmp_path / "keys.yaml"
     kinds = {"desk": ActorKind.OPERATOR, "till": ActorKind.POS}
     keys = {name: create_key(file, name, kind) for name, kind in kinds.items()}
-    app = create_app(FakeEdge(), shelf, Keys(file), Programme.read(Path("programme.yaml")))  # type: ignore[arg-type]  # stands for a Library
+    app = create_app(edge, shelf, Keys(file), Programme.read(Path("programme.yaml")))  # type: ignore[arg-type]  # stands for a Library
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield Desk(shelf, client, keys)
@@ -130,6 +137,35 @@ async def test_a_receipt_is_found_by_its_number(desk: Desk) -> None:
     assert (found["purchase"]["store"], found["account_id"]) == ("s1", desk.shelf.shop.only(Account).id)
     assert (await desk.get("/v1/receipts/1?store=s2")) == []
     assert (await desk.get("/v1/receipts/99")) == []
+
+
+async def looks(edge: FakeEdge) -> list[str]:
+    """Whom the looks since the last time were at."""
+    await asyncio.sleep(0)
+    noted = [command.subject for command, _, _ in edge.sent if isinstance(command, RecordLook)]
+    edge.sent.clear()
+    return noted
+
+
+async def test_a_receipt_that_waits_is_a_look_at_the_card_that_it_waits_for(desk: Desk, edge: FakeEdge) -> None:
+    desk.shelf.keep(desk.shelf.shop.say(receipt(receipt_number="8", card_number=OTHER)))
+    desk.shelf.keep(desk.shelf.shop.say(refund(receipt_number="9")))
+
+    (parked,) = await desk.get("/v1/receipts/8")
+    assert (parked["purchase"]["state"], parked["account_id"]) == ("parked", None)
+    assert await looks(edge) == [OTHER]
+    (awaited,) = await desk.get("/v1/receipts/9")
+    assert awaited["purchase"]["state"] == "awaited"
+    assert await looks(edge) == ["nobody"]
+
+
+async def test_receipts_of_one_account_are_one_look(desk: Desk, edge: FakeEdge) -> None:
+    at = desk.shelf.shop.now
+    for store in ("s1", "s2"):
+        desk.shelf.keep(desk.shelf.shop.say(receipt(receipt_number="8", store=store, purchased_at=at)))
+
+    assert len(await desk.get("/v1/receipts/8")) == 2
+    assert await looks(edge) == [desk.shelf.shop.only(Account).id]
 
 
 async def test_another_content_of_a_receipt_is_shown_as_a_new_version(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """A reader over documents in memory, for views and the courier: as much of MongoDB's filters as they use."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from re import search
 from typing import Any, TypeVar
 
 from bson.regex import Regex
@@ -12,12 +13,20 @@ D = TypeVar("D", bound=Document)
 
 COMBINED: dict[str, Callable[[Iterable[bool]], bool]] = {"$or": any, "$and": all}
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "$lt": lambda held, wanted: held is not None and held < wanted,
-    "$lte": lambda held, wanted: held is not None and held <= wanted,
-    "$gt": lambda held, wanted: held is not None and held > wanted,
-    "$gte": lambda held, wanted: held is not None and held >= wanted,
+    "$lt": lambda held, wanted: is_ordered(held, wanted) and held < wanted,
+    "$lte": lambda held, wanted: is_ordered(held, wanted) and held <= wanted,
+    "$gt": lambda held, wanted: is_ordered(held, wanted) and held > wanted,
+    "$gte": lambda held, wanted: is_ordered(held, wanted) and held >= wanted,
     "$in": lambda held, wanted: any(is_like(held, each) for each in wanted),
+    "$nin": lambda held, wanted: not any(is_like(held, each) for each in wanted),
+    "$regex": lambda held, wanted: isinstance(held, str) and search(wanted, held) is not None,
+    "$not": lambda held, wanted: not holds(held, wanted),
 }
+
+
+def is_ordered(held: Any, wanted: Any) -> bool:
+    """Whether two values have an order: MongoDB compares text with text and numbers with numbers alone."""
+    return held is not None and isinstance(held, str) is isinstance(wanted, str)
 
 
 def is_like(held: Any, wanted: Any) -> bool:
@@ -58,6 +67,14 @@ def matches(raw: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
         else holds(at(raw, field), condition)
         for field, condition in wanted.items()
     )
+
+
+def in_order(found: Iterable[Mapping[str, Any]], sort: Iterable[tuple[str, int]]) -> list[Mapping[str, Any]]:
+    """Raw documents sorted by fields, each ascending or descending."""
+    ordered = list(found)
+    for field, direction in reversed(list(sort)):
+        ordered.sort(key=lambda raw: raw[field], reverse=direction < 0)
+    return ordered
 
 
 class MemoryReader(Reader):
@@ -108,10 +125,24 @@ class MemoryReader(Reader):
         found = [raw for raw in self._sorted(document_class, filter, sort)[:among] if matches(raw, wanted)]
         return [from_raw(document_class, dict(raw)) for raw in found[:limit]]
 
+    async def aggregate(self, document_class: type[Document], pipeline: Sequence[Mapping[str, Any]]) -> list[Any]:
+        found: list[Mapping[str, Any]] = list(self.collection(document_class).values())
+        for stage in pipeline:
+            (operator, operand), *_ = stage.items()
+            if operator == "$match":
+                found = [raw for raw in found if matches(raw, operand)]
+            elif operator == "$sort":
+                found = in_order(found, operand.items())
+            elif operator == "$limit":
+                found = found[:operand]
+            elif operator == "$project":
+                found = [{field: raw[field] for field in ("_id", *operand) if field in raw} for raw in found]
+            else:
+                raise NotImplementedError(operator)
+        return found
+
     def _sorted(
         self, document_class: type[Document], filter: Mapping[str, Any], sort: Sequence[tuple[str, int]]
-    ) -> list[dict[str, Any]]:
+    ) -> list[Mapping[str, Any]]:
         found = [raw for raw in self.collection(document_class).values() if matches(raw, filter)]
-        for field, direction in reversed(sort):
-            found.sort(key=lambda raw: raw[field], reverse=direction < 0)
-        return found
+        return in_order(found, sort)

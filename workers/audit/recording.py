@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import cache, lru_cache
 from json.encoder import encode_basestring as quoted
-from typing import Any, Final
+from typing import Any
 
 from contracts.audit import RecordLook
 from contracts.catalogue import EVENTS
 from contracts.messages import CommandEnded, Message, Outcome, wire_time
 from contracts.removal import MemberRemoved
+from contracts.subjects import LISTS, SUBJECTS
 from runtime.documents import Erase
 from runtime.persons import DEAD_LETTERS, PersonKey
 from workers import Changes, Context
@@ -20,18 +21,10 @@ from workers.audit.chains import BEGINNING, chain_of, entry_hash, entry_id
 from workers.audit.documents import Chain, Entry
 from workers.audit.worker import worker
 
-SUBJECTS: Final = (
-    *("member_id", "absorbed_id", "card_number", "account_id", "purchase_id", "message_id", "subject"),
-    *("call_id", "reward_id", "coupon_code", "replaced_by", "reward", "campaign", "survey", "game"),
-)
-"""Fields that say what a message is about; an offer's code, too, so that all that happened with it is one read."""
-LISTS: Final = ("reward_ids", "reward_codes", "coupon_codes")
-"""Fields that say it of several at once."""
-
 
 def record(message: Message, chain: Chain | None, context: Context) -> Changes:
     """Add an entry to the message's chain; the chain's head moves with it."""
-    yield from linked(message, subjects_of(message), chain, context)
+    yield from linked(message, message.about_ids, chain, context)
 
 
 @worker.handles(CommandEnded)
@@ -51,7 +44,7 @@ def record_look(command: RecordLook, chain: Chain | None, context: Context) -> C
 @worker.handles(MemberRemoved)
 def record_removal(message: MemberRemoved, chain: Chain | None, context: Context) -> Changes:
     """Add an entry on a member who is gone; nothing here leads to them, but for letters of which nobody knows whose."""
-    yield from linked(message, subjects_of(message), chain, context)
+    yield from linked(message, message.about_ids, chain, context)
     yield Erase(PersonKey, DEAD_LETTERS)
 
 
@@ -98,38 +91,22 @@ def recorded_at(now: datetime) -> str:
 
 @cache
 def left_out(message_class: type[Message]) -> set[str]:
-    """Fields that don't go into entries: personal ones, and an outcome's events, which have entries of their own."""
-    return {*message_class.personal, "events"} if message_class is CommandEnded else set(message_class.personal)
-
-
-@cache
-def subject_fields(message_class: type[Message]) -> tuple[str, ...]:
-    """Which of a class's fields say what it is about; never personal ones."""
-    return tuple(name for name in SUBJECTS if name in message_class.model_fields and name not in message_class.personal)
-
-
-@cache
-def list_fields(message_class: type[Message]) -> tuple[str, ...]:
-    """Which of a class's fields list what it is about."""
-    return tuple(name for name in LISTS if name in message_class.model_fields)
-
-
-def subjects_of(message: Message) -> tuple[str, ...]:
-    """What a message is about, by the ids in its fields."""
-    fields = message.__dict__
-    found = tuple([fields[name] for name in subject_fields(type(message)) if fields[name] is not None])
-    several = list_fields(type(message))
-    return found if not several else (*found, *(each for name in several for each in fields[name]))
+    """Fields that don't go into entries: personal ones, and of an outcome what entries have elsewhere already."""
+    return {"events", "subjects"} if message_class is CommandEnded else set(message_class.personal)
 
 
 def outcome_subjects(ended: CommandEnded) -> tuple[str, ...]:
     """What a command was about, and what came of it: a registration's member is known only from its event."""
-    found = dict.fromkeys(() if ended.subject is None else (ended.subject,))
+    found = dict.fromkeys(ended.subjects if ended.subject is None else (ended.subject, *ended.subjects))
     for said in ended.events:
         for name in SUBJECTS:
             subject = said.body.get(name)
             if isinstance(subject, str):
                 found[subject] = None
+        for name in LISTS:
+            several = said.body.get(name)
+            if isinstance(several, list):
+                found |= {each: None for each in several if isinstance(each, str)}
     return tuple(found)
 
 

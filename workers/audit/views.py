@@ -1,6 +1,6 @@
 """What others may read of the trail: timelines, and whether the trail is whole."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from json import loads
 from typing import Any, Final
@@ -8,14 +8,26 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from contracts.messages import Actor, CommandEnded, Outcome, wire_time
-from runtime.store import Reader, Unfit
-from workers.audit.chains import BEGINNING, CHAINS, chain_name, entry_hash, entry_id
-from workers.audit.documents import Chain, Entry
+from runtime.store import Reader
+from workers.audit.documents import Entry
+from workers.audit.verifying import NO_HEADS, Break, Heads, InvalidHeads, Verdict, read_heads, unrecorded, verify
 
-PAGE: Final = 1_000
+__all__ = [
+    "NO_HEADS",
+    "AuditViews",
+    "Break",
+    "Heads",
+    "InvalidCursor",
+    "InvalidHeads",
+    "Line",
+    "Verdict",
+    "line_of",
+    "read_heads",
+    "unrecorded",
+    "verify",
+]
+
 LONGEST_TIMELINE: Final = 1_000
-AFTER_ALL_ENTRIES: Final = "~"
-"""Sorts behind every entry's sequence."""
 
 
 class Line(BaseModel):
@@ -48,37 +60,6 @@ class Line(BaseModel):
 
 class InvalidCursor(ValueError):
     """A cursor that no line has."""
-
-
-class Break(BaseModel):
-    """The first place where a chain is not what it was."""
-
-    model_config = ConfigDict(frozen=True)
-
-    chain: str
-    sequence: int
-    reason: str
-
-
-class Verdict(BaseModel):
-    """What a verification found.
-
-    Somebody who may write to the database can write a whole trail anew. Note `heads` somewhere else, and compare:
-    a chain that is shorter than it once was, or has another hash at a length that was noted, was rewritten.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    entries: int
-    heads: dict[str, str]
-    """For each chain that has entries: `<length>:<hash of the last>`."""
-    breaks: tuple[Break, ...]
-    """Of each chain that is broken, the first break."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing was found."""
-        return not self.breaks
 
 
 class AuditViews:
@@ -143,98 +124,3 @@ def line_of(entry: Entry) -> Line:
         subjects=entry.subjects,
         facts=facts,
     )
-
-
-async def verify(reader: Reader) -> Verdict:
-    """Read every chain from its beginning and find the first break in each; safe while entries are added."""
-    entries = 0
-    heads: dict[str, str] = {}
-    breaks: list[Break] = []
-    for number in range(CHAINS):
-        name = chain_name(number)
-        head = await reader.get(Chain, name)
-        length, found = await _verify_chain(reader, name, head)
-        entries += length
-        if found is not None:
-            breaks.append(found)
-        if head is not None:
-            heads[name] = f"{head.length}:{head.hash}"
-    return Verdict(entries=entries, heads=heads, breaks=tuple(breaks))
-
-
-async def unrecorded(reader: Reader, message_ids: Collection[str]) -> set[str]:
-    """Those of these messages that have no entry; reads the whole trail."""
-    missing = set(message_ids)
-    for number in range(CHAINS):
-        async for entry in _entries(reader, chain_name(number)):
-            missing.discard(loads(entry.content)["id"])
-    return missing
-
-
-async def _verify_chain(reader: Reader, name: str, head: Chain | None) -> tuple[int, Break | None]:
-    """How many entries of a chain are right, up to the head, and where the first is that isn't."""
-    length, digest = (head.length, head.hash) if head is not None else (0, BEGINNING)
-    sequence, before, is_beyond = 0, BEGINNING, False
-    try:
-        async for entry in _entries(reader, name):
-            is_beyond = sequence == length
-            if is_beyond:
-                break
-            problem = problem_of(entry, entry_id(name, sequence + 1), before)
-            if problem is not None:
-                return sequence, Break(chain=name, sequence=sequence + 1, reason=problem)
-            sequence, before = sequence + 1, entry.hash
-    except Unfit:
-        return sequence, Break(chain=name, sequence=sequence + 1, reason="the entry can't be read")
-
-    if sequence < length:
-        return sequence, Break(chain=name, sequence=sequence + 1, reason="the entry is missing at the chain's end")
-    if before != digest:
-        return sequence, Break(chain=name, sequence=sequence, reason="the chain's head has another hash than the entry")
-    return sequence, await _beyond(reader, name, length) if is_beyond else None
-
-
-async def _beyond(reader: Reader, name: str, length: int) -> Break | None:
-    """An entry after the head is new, if the head has moved meanwhile; else nobody recorded it."""
-    head = await reader.get(Chain, name)
-    if head is not None and head.length > length:
-        return None
-    return Break(chain=name, sequence=length + 1, reason="the entry is beyond the chain's head")
-
-
-async def _entries(reader: Reader, name: str) -> AsyncIterator[Entry]:
-    """A chain's entries in order; where a page holds one that can't be read, those before it come one by one."""
-    last = f"{name}/"
-    limit = PAGE
-    while True:
-        within: Mapping[str, Any] = {"_id": {"$gt": last, "$lt": f"{name}/{AFTER_ALL_ENTRIES}"}}
-        try:
-            page = await reader.find(Entry, within, sort=(("_id", 1),), limit=limit)
-        except Unfit:
-            if limit == 1:
-                raise
-            limit = 1
-            continue
-        for entry in page:
-            yield entry
-        if len(page) < limit:
-            return
-        last = page[-1].id
-
-
-def problem_of(entry: Entry, expected_id: str, before: str) -> str | None:
-    """What is wrong with an entry, given the hash before it; None if nothing is."""
-    if entry.id != expected_id:
-        return f"the entry is missing; {entry.id} is next"
-    if entry.hash != entry_hash(before, entry.id, entry.content):
-        return "the entry's hash doesn't fit its content and the entry before it"
-    try:
-        said = loads(entry.content)
-        subjects, happened_at = tuple(said["subjects"]), said["happened_at"]
-    except (ValueError, KeyError, TypeError):
-        return "the entry's content can't be read"
-    if subjects != entry.subjects:
-        return "the entry is filed under other subjects than it names"
-    if happened_at != wire_time(entry.happened_at):
-        return "the entry is filed under another time than it names"
-    return None

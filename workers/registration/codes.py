@@ -136,11 +136,13 @@ def refuse_sleeper(member: Member, context: Context) -> None:
         raise Refused("account_slept", days=days)
 
 
-def rejected(challenge: Challenge) -> Changes:
-    """Count a wrong try, and say how many are left."""
+def rejected(challenge: Challenge, subject_id: str) -> Changes:
+    """Count a wrong try, and say about whom and how many are left."""
     tries = challenge.tries + 1
     yield challenge.evolve(tries=tries)
-    yield CodeRejected(challenge_id=challenge.id, purpose=challenge.purpose, tries_left=MOST_TRIES - tries)
+    yield CodeRejected(
+        challenge_id=challenge.id, purpose=challenge.purpose, tries_left=MOST_TRIES - tries, subject_id=subject_id
+    )
 
 
 @worker.handles(EndChallenge)

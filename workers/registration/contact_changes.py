@@ -69,7 +69,7 @@ def confirm_phone_change(
         raise Refused("code_expired")
     challenge = counting(challenge, CodePurpose.CHANGE_CONTACT, member.id, context)
     if not is_right(code, challenge, change.phone, context):
-        yield from rejected(challenge)
+        yield from rejected(challenge, member.id)
         return
     if claim is not None and not is_own(claim, member):
         raise Refused("phone_already_registered")

@@ -106,7 +106,7 @@ def identify_by_code(
     if is_proven:
         yield Erase(Challenge, challenge.id)
     else:
-        yield from rejected(challenge)
+        yield from rejected(challenge, member.id)
     yield from judged(is_proven, IdentificationMethod.CODE, call, member, failures, context)
 
 

@@ -71,7 +71,7 @@ def confirm_merge(
     refuse_sleeper(absorbed, context)
     challenge = counting(challenge, PURPOSE, pair(survivor, absorbed), context)
     if not is_right(tried, challenge, absorbed.phone, context):
-        yield from rejected(challenge)
+        yield from rejected(challenge, absorbed.id)
         return
 
     yield Erase(Challenge, challenge.id)

@@ -110,7 +110,7 @@ def verify_phone(
     refuse_decided(registration)
     challenge = counting(challenge, PURPOSE, registration.id, context)
     if not is_right(tried, challenge, registration.phone, context):
-        yield from rejected(challenge)
+        yield from rejected(challenge, registration.id)
         return
 
     verified = registration.evolve(phone_verified_at=context.now, ends_at=None)
@@ -172,7 +172,7 @@ def confirm_phone(
     challenge = counting(challenge, PURPOSE, member.id, context)
     # Were the phone changed meanwhile, the code was sent to the one before and is not right for this one.
     if not is_right(tried, challenge, member.phone, context):
-        yield from rejected(challenge)
+        yield from rejected(challenge, member.id)
         return
 
     yield Erase(Challenge, challenge.id), member.evolve(phone_verified_at=context.now)

@@ -41,3 +41,18 @@ async def test_a_trail_is_whole_and_has_its_timeline(settings: Settings) -> None
         assert [each.reason for each in (await verify(reader)).breaks] == [
             "the entry is filed under other subjects than it names"
         ]
+
+
+async def test_an_entry_outside_of_all_chains_is_found(settings: Settings) -> None:
+    blocked = CardBlocked(card_number=CARD, member_id="m1", reason="lost")
+    async with Bench(settings, worker) as bench:
+        await bench.settle((fresh_id(), blocked))
+        reader = bench.store.reader
+        assert (await verify(reader)).is_whole
+
+        entries = bench.store._database[Entry.collection]
+        entry = await entries.find_one({})
+        assert entry is not None
+        strays = ["48/000000000001", "07", "07/~1", "07/000000000001\n", 7]
+        await entries.insert_many([{**entry, "_id": stray} for stray in strays])
+        assert {each.where for each in (await verify(reader)).breaks} >= {repr(stray) for stray in strays}

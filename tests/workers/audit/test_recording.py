@@ -1,6 +1,7 @@
 """Entries: what goes into them, what stays out, and how they hang together."""
 
 import json
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -10,16 +11,22 @@ from hypothesis import strategies as st
 
 from contracts.audit import RecordLook
 from contracts.cards import BlockCard, CardBlocked
-from contracts.catalogue import EVENTS
+from contracts.catalogue import COMMANDS, EVENTS
 from contracts.corrections import RefundUndone
-from contracts.messages import Actor, ActorKind, CommandEnded, Outcome, Said
+from contracts.messages import Actor, ActorKind, CommandEnded, Outcome, Said, read_body
 from contracts.registration import Channel, MemberRegistered
+from contracts.subjects import LISTS, SUBJECTS
+from runtime.arrivals import Arrival
+from runtime.decisions import Refused
+from runtime.sayings import Scribe
+from runtime.settings import Settings
 from tests.contracts.golden.examples import example
 from tests.decisions import NOON, Told, context, decide
+from tests.runtime.machine import FakeRecord
 from workers.audit import worker
 from workers.audit.chains import BEGINNING, CHAINS, chain_of, chain_of_key, entry_hash
 from workers.audit.documents import Chain, Entry
-from workers.audit.recording import record, record_look, record_outcome, subjects_of
+from workers.audit.recording import record, record_look, record_outcome
 
 CARD = "4000000000000002"
 OPERATOR = Actor(kind=ActorKind.OPERATOR, id="olga", call_id="call-7")
@@ -111,6 +118,31 @@ class TestRecordOutcome:
         assert told.document(Entry).subjects == (CARD, "m1")
         assert "events" not in content(told)["body"]
 
+    def test_is_about_all_that_its_events_list(self) -> None:
+        undone = example(RefundUndone)
+        said = Said(type="RefundUndone", body=undone.model_dump(mode="json"))
+        done = CommandEnded(command_id="c-1", command="UndoRefund", outcome=Outcome.DONE, events=(said,))
+
+        told = decide(record_outcome, done)
+
+        assert undone.coupon_codes
+        assert {*undone.coupon_codes, *undone.reward_ids} <= set(told.document(Entry).subjects)
+
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_is_about_all_that_a_refused_command_named(self, name: str) -> None:
+        command = example(COMMANDS[name])
+        arrival = Arrival(FakeRecord("t", b"", []), 0, type=name, journal_id="c-1", body=command, is_command=True)
+        owner = import_module(f"workers.{command.worker}").worker
+        answer = Scribe(owner, Settings()).refused(arrival, Refused("no"), NOON).result
+        assert answer is not None
+
+        entry = decide(record_outcome, read_body(CommandEnded, answer.value)).document(Entry)
+
+        fields = command.model_dump(exclude=set(command.personal))
+        ids = [fields[field] for field in SUBJECTS if fields.get(field) is not None]
+        assert {*ids, *(each for field in LISTS for each in fields.get(field, ()))} <= set(entry.subjects)
+        assert len(set(entry.subjects)) == len(entry.subjects)
+
     def test_says_nothing_of_a_look_that_was_recorded(self) -> None:
         done = CommandEnded(command_id="c-1", command="RecordLook", subject="m1", outcome=Outcome.DONE)
 
@@ -120,7 +152,7 @@ class TestRecordOutcome:
 class TestSubjects:
     def test_are_all_that_a_message_lists(self) -> None:
         undone = example(RefundUndone).model_copy(update={"reward_ids": ("r" * 32, "s" * 32), "coupon_codes": ()})
-        assert subjects_of(undone)[-3:] == ("r" * 32, "s" * 32, *undone.reward_codes)
+        assert undone.about_ids[-3:] == ("r" * 32, "s" * 32, *undone.reward_codes)
 
 
 class TestRecordLook:

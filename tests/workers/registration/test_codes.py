@@ -81,9 +81,9 @@ class TestCode:
         challenge = said.document(Challenge)
         for left in (4, 3, 2, 1, 0):
             assert not tries(challenge, wrong(said))
-            changed, event = rejected(challenge)
+            changed, event = rejected(challenge, "m-1")
             assert isinstance(changed, Challenge)
-            assert event == CodeRejected(challenge_id="c-1", purpose=PURPOSE, tries_left=left)
+            assert event == CodeRejected(challenge_id="c-1", purpose=PURPOSE, tries_left=left, subject_id="m-1")
             challenge = changed
 
         with refused("too_many_tries", most=5):

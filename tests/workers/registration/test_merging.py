@@ -259,7 +259,10 @@ class TestConfirmMerge:
         challenge = propose().document(Challenge)
         said = confirm(challenge, f"{(int(code_of(challenge)) + 1) % 1_000_000:06d}")
 
-        assert said.events == [CodeRejected(challenge_id=challenge.id, purpose=CodePurpose.MERGE_MEMBERS, tries_left=4)]
+        rejected = CodeRejected(
+            challenge_id=challenge.id, purpose=CodePurpose.MERGE_MEMBERS, tries_left=4, subject_id=ANA
+        )
+        assert said.events == [rejected]
         assert said.all(Member) == []
 
     def test_is_refused_after_ten_minutes_or_without_a_code(self) -> None:

@@ -245,7 +245,13 @@ class TestVerifyPhone:
         ended = tried(said, wrong(said), channel)
 
         challenge = said.document(Challenge)
-        assert ended.events == [CodeRejected(challenge_id=challenge.id, purpose=CodePurpose.VERIFY_PHONE, tries_left=4)]
+        rejected = CodeRejected(
+            challenge_id=challenge.id,
+            purpose=CodePurpose.VERIFY_PHONE,
+            tries_left=4,
+            subject_id=challenge.subject_id,
+        )
+        assert ended.events == [rejected]
         assert ended.document(Challenge) == challenge.evolve(tries=1)
         assert (ended.erased, ended.commands, ended.all(Member)) == ([], [], [])
 
