@@ -15,7 +15,7 @@ from contracts.programme import Programme
 from runtime.store import Away, JournalRecord, Library
 from runtime.vault import NO_VAULT, Vault
 from services.gateway.answers import PATH, unavailable
-from services.gateway.asgi import AsgiScope, Receive, Send
+from services.gateway.asgi import AsgiScope, ClientGone, Receive, Send
 from services.gateway.call_reads import router as calls
 from services.gateway.choice_reads import router as choices
 from services.gateway.commands import Asks, Commands, where
@@ -189,6 +189,9 @@ def _add_errors(rest: FastAPI) -> None:
         headers = dict(getattr(error, "headers", None) or {})
         return answer(Problem(status, status.name.lower(), f"{status.description or status.phrase}.", headers=headers))
 
+    async def on_gone(_: Request, __: Exception) -> Response:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # for the metrics; nobody hears it
+
     async def on_bug(_: Request, error: Exception) -> Response:
         log.error("gateway_bug", what="read", error=type(error).__name__, where=where(error))
         return answer(bug())
@@ -196,6 +199,7 @@ def _add_errors(rest: FastAPI) -> None:
     handlers: dict[type[Exception], Callable[[Request, Exception], Any]] = {
         Problem: on_problem,
         Away: on_away,
+        ClientGone: on_gone,
         RequestValidationError: on_invalid,
         HTTPException: on_http,
         Exception: on_bug,
