@@ -15,7 +15,7 @@ from contracts.programme import Programme
 from runtime.store import Away, JournalRecord, Library
 from runtime.vault import NO_VAULT, Vault
 from services.gateway.answers import PATH, unavailable
-from services.gateway.asgi import AsgiScope, Receive, Send
+from services.gateway.asgi import CACHE_CONTROL, NO_STORE, AsgiScope, ClientGone, Receive, Send
 from services.gateway.call_reads import router as calls
 from services.gateway.choice_reads import router as choices
 from services.gateway.commands import Asks, Commands, where
@@ -34,6 +34,8 @@ from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid_fields
 from services.gateway.reads import Doors, router
 from services.gateway.search import router as searching
 
+PERSONAL: Final = "/v1/"
+"""Below here nobody on the way may keep an answer: a cache would show it to who has no key, or no call."""
 _OPERATION: Final = frozenset({"/live", "/ready", "/metrics"})
 log = structlog.get_logger(__name__)
 
@@ -70,6 +72,7 @@ class Gateway:
             await self._counted(scope, receive, send)
 
     async def _counted(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        is_personal = scope["path"].startswith(PERSONAL)
         began = time.perf_counter()
         status = HTTPStatus.INTERNAL_SERVER_ERROR.value
 
@@ -77,6 +80,8 @@ class Gateway:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if is_personal:
+                    message["headers"] = [*message["headers"], (CACHE_CONTROL, NO_STORE)]
             await send(message)
 
         try:
@@ -172,8 +177,7 @@ def _add_pages(rest: FastAPI) -> None:
 
 def _add_errors(rest: FastAPI) -> None:
     def answer(problem: Problem) -> Response:
-        headers = {"Cache-Control": "no-store", **problem.headers}
-        return Response(problem.encoded(), problem.status, headers, PROBLEM_JSON.decode())
+        return Response(problem.encoded(), problem.status, problem.headers, PROBLEM_JSON.decode())
 
     async def on_problem(_: Request, error: Exception) -> Response:
         return answer(error if isinstance(error, Problem) else bug())
@@ -189,6 +193,9 @@ def _add_errors(rest: FastAPI) -> None:
         headers = dict(getattr(error, "headers", None) or {})
         return answer(Problem(status, status.name.lower(), f"{status.description or status.phrase}.", headers=headers))
 
+    async def on_gone(_: Request, __: Exception) -> Response:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # for the metrics; nobody hears it
+
     async def on_bug(_: Request, error: Exception) -> Response:
         log.error("gateway_bug", what="read", error=type(error).__name__, where=where(error))
         return answer(bug())
@@ -196,6 +203,7 @@ def _add_errors(rest: FastAPI) -> None:
     handlers: dict[type[Exception], Callable[[Request, Exception], Any]] = {
         Problem: on_problem,
         Away: on_away,
+        ClientGone: on_gone,
         RequestValidationError: on_invalid,
         HTTPException: on_http,
         Exception: on_bug,

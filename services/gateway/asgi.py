@@ -8,6 +8,8 @@ from services.gateway.preferences import Headers, must_be_json
 from services.gateway.problems import Problem
 
 LARGEST_BODY_BYTES: Final = 256 * 1024
+CACHE_CONTROL: Final = b"cache-control"
+NO_STORE: Final = b"no-store"
 
 AsgiScope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -56,7 +58,7 @@ async def answer(send: Send, status: int, content: bytes, kind: bytes, headers: 
     raw = [
         (b"content-type", kind),
         (b"content-length", str(len(content)).encode()),
-        (b"cache-control", b"no-store"),
+        (CACHE_CONTROL, NO_STORE),
         *((name.lower().encode(), value.encode()) for name, value in headers.items()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": raw})

@@ -14,6 +14,7 @@ from services.gateway.asgi import LARGEST_BODY_BYTES
 from services.gateway.examples import EXAMPLES
 from services.gateway.preferences import DEFAULT_WAIT_SECONDS, LONGEST_WAIT_SECONDS
 from services.gateway.scopes import OURS
+from services.gateway.search_shapes import Search
 
 Described = dict[str, Any]
 
@@ -108,7 +109,7 @@ def described(rest: FastAPI) -> Described:
     for name, command_class in COMMANDS.items():
         document["paths"][PATH + name] = {"post": _command(name, command_class, schemas)}
     document["paths"][PATH + "{id}"] = {"get": _ask_again()}
-    schemas |= {"Command": _COMMAND, "Problem": _PROBLEM}
+    schemas |= {"Command": _COMMAND, "Problem": _PROBLEM, "Search": Search.model_json_schema(ref_template=_REF)}
     for stale in ("HTTPValidationError", "ValidationError"):  # FastAPI's own errors, which nobody gets here
         schemas.pop(stale, None)
     document["components"]["securitySchemes"] = {
@@ -125,6 +126,8 @@ def _describe_reads(paths: Described) -> None:
             operation["security"] = [{"key": []}]
             operation["responses"].pop("422", None)
             operation["responses"] |= _problems("401", "403", "404", "422", "503")
+            if "requestBody" in operation:
+                operation["responses"] |= _problems("400", "413", "415")
 
 
 def _command(name: str, command_class: type[Command], schemas: Described) -> Described:

@@ -31,7 +31,10 @@ Given = Annotated[int, Query(ge=0, le=1_000, description="How many of the things
 
 @router.get("/cards/{card_number}/explanation", tags=["ledger"])
 async def card_explanation(card_number: CardNumber, visit: CardVisit, given: Given = 50) -> ExplanationShown:
-    """Why a card's balance is what it is: each part's origin and time, and what became of what was given."""
+    """Why a card's balance is what it is: each part's origin and time, and what became of what was given.
+
+    Reasons for changes by hand are for the office alone; what the holder is told stands in the movements.
+    """
     views = visit.doors.rewards
     account_id = await account_of(card_number, visit)
     shown = await explanation(account_id, visit, given)
@@ -54,7 +57,8 @@ async def explanation(account_id: str, visit: Visit, given: int) -> ExplanationS
     Raises:
         Problem: 404, there is no such account.
     """
-    return explanation_shown(there(await visit.doors.rewards.explanation(account_id), "account"), given)
+    found = there(await visit.doors.rewards.explanation(account_id), "account")
+    return explanation_shown(found, given, is_office=visit.is_office)
 
 
 @router.get("/cards/{card_number}/ledger", tags=["ledger"])

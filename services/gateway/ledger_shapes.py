@@ -59,6 +59,7 @@ class OriginShown(BaseModel):
     adjustment_id: str | None
     source: str | None
     reason: str | None
+    """Of a change by hand: the programme's own word for why, for the office alone."""
 
 
 class PartShown(BaseModel):
@@ -158,12 +159,12 @@ class ReceiptShown(BaseModel):
     purchase: PurchaseShown
 
 
-def explanation_shown(found: Explanation, most_given: int) -> ExplanationShown:
-    """An explanation with at most so many of the things given, the newest first."""
+def explanation_shown(found: Explanation, most_given: int, *, is_office: bool) -> ExplanationShown:
+    """An explanation with at most so many of the things given, the newest first; reasons are for the office alone."""
     return ExplanationShown(
         account_id=found.account.id,
         since=found.since,
-        units=tuple(_unit(each, most_given) for each in found.units),
+        units=tuple(_unit(each, most_given, is_office) for each in found.units),
     )
 
 
@@ -172,13 +173,13 @@ def adjustment_shown(adjustment: Adjustment) -> AdjustmentShown:
     return AdjustmentShown.model_validate(adjustment)
 
 
-def _unit(found: UnitExplained, most_given: int) -> UnitShown:
+def _unit(found: UnitExplained, most_given: int, is_office: bool) -> UnitShown:
     lots = tuple(
         LotExplained(
             amount=lot.amount,
             available_at=lot.terms.available_at,
             expires_at=lot.terms.expires_at,
-            parts=tuple(_part(each) for each in lot.parts),
+            parts=tuple(_part(each, is_office) for each in lot.parts),
         )
         for lot in found.lots
     )
@@ -186,30 +187,31 @@ def _unit(found: UnitExplained, most_given: int) -> UnitShown:
         unit=found.unit,
         balance=found.balance,
         lots=lots,
-        debts=tuple(_part(each) for each in found.debts),
+        debts=tuple(_part(each, is_office) for each in found.debts),
         pending=tuple(WaitingShown.model_validate(each) for each in found.pending),
         held=tuple(WaitingShown.model_validate(each) for each in found.held),
-        given=tuple(_given(each) for each in found.given[:most_given]),
+        given=tuple(_given(each, is_office) for each in found.given[:most_given]),
     )
 
 
-def _part(given: Given) -> PartShown:
-    return PartShown(amount=given.left, rule=given.rule, origin=_origin(given.entry))
+def _part(given: Given, is_office: bool) -> PartShown:
+    return PartShown(amount=given.left, rule=given.rule, origin=_origin(given.entry, is_office))
 
 
-def _given(given: Given) -> GivenShown:
+def _given(given: Given, is_office: bool) -> GivenShown:
     return GivenShown(
         amount=given.amount,
         left=given.left,
         rule=given.rule,
-        origin=_origin(given.entry),
+        origin=_origin(given.entry, is_office),
         became=tuple(
-            BecameShown(amount=each.amount, was_a_debt=each.is_debt, by=_origin(each.entry)) for each in given.became
+            BecameShown(amount=each.amount, was_a_debt=each.is_debt, by=_origin(each.entry, is_office))
+            for each in given.became
         ),
     )
 
 
-def _origin(entry: LedgerEntry | None) -> OriginShown | None:
+def _origin(entry: LedgerEntry | None, is_office: bool) -> OriginShown | None:
     if entry is None:
         return None
     return OriginShown(
@@ -220,5 +222,5 @@ def _origin(entry: LedgerEntry | None) -> OriginShown | None:
         reward_id=entry.reward_id,
         adjustment_id=entry.adjustment_id,
         source=entry.source,
-        reason=entry.reason,
+        reason=entry.reason if is_office else None,
     )

@@ -50,8 +50,8 @@ class Passwords:
         """
         try:
             fields = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return body  # the contract says what is wrong with it
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return body  # the contract says what is wrong with it; of what is too deep, too
         if not isinstance(fields, dict) or "password" not in fields or "proof" in fields:
             return body
         is_set = "salt" in command_class.model_fields

@@ -48,10 +48,11 @@ class Problem(Exception):
         )
 
 
-def invalid(error: ValidationError, personal: AbstractSet[str] = frozenset()) -> Problem:
+def invalid(error: ValidationError, personal: AbstractSet[str] = frozenset(), *, within: str | None = None) -> Problem:
     """The answer to input that broke rules: every field with its rule, or that it is no JSON at all.
 
     Within a personal field no names are repeated: a member's answers are an object, and anything can be a name in it.
+    `within` says of what the fields are, where there are others: `body.phone`, beside `query.limit`.
     """
     broken = error.errors(include_url=False, include_input=False)
     for each in broken:
@@ -60,6 +61,9 @@ def invalid(error: ValidationError, personal: AbstractSet[str] = frozenset()) ->
     if broken[0]["type"] == "json_invalid":
         where = broken[0]["msg"].removeprefix("Invalid JSON: ")
         return Problem(HTTPStatus.BAD_REQUEST, "malformed_json", f"The body is not valid JSON: {where}.")
+    if within is not None:
+        for each in broken:
+            each["loc"] = (within, *each["loc"])
     return invalid_fields(broken)
 
 

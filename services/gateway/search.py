@@ -3,9 +3,11 @@
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
+from pydantic import ValidationError
 
-from services.gateway.problems import Problem
+from services.gateway.asgi import read_json
+from services.gateway.problems import Problem, invalid
 from services.gateway.reads import Visit, visiting
 from services.gateway.scopes import SEARCH_MEMBERS
 from services.gateway.search_shapes import Found, HitShown, Search
@@ -14,10 +16,31 @@ from workers.registration.views import FoundMembers, Hit, Match, UnfitSearch, Wa
 router: Final = APIRouter(prefix="/v1")
 SearchVisit = Annotated[Visit, Depends(visiting(SEARCH_MEMBERS))]
 ONE_AT_A_TILL: Final = ({"phone"}, {"card_number"})
+BODY: Final = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Search"}}}}
 
 
-@router.post("/members/search", tags=["members"])
-async def search(search: Search, visit: SearchVisit) -> Found:
+async def asked(request: Request, visit: SearchVisit) -> Search:
+    """What is looked for, by the request's body, which nobody reads before it is known who asks.
+
+    FastAPI would read a body before any key is looked at, however long it is; so no route has one of its own.
+
+    Raises:
+        Problem: 400, it is no JSON; 413, it is too large; 415, it is something else; 422, fields break rules.
+        ClientGone: it never came.
+    """
+    del visit  # it was let in
+    body = await read_json(dict(request.scope["headers"]), request.receive)
+    try:
+        return Search.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(error, within="body") from None
+
+
+Asked = Annotated[Search, Depends(asked)]
+
+
+@router.post("/members/search", tags=["members"], openapi_extra={"requestBody": BODY})
+async def search(search: Asked, visit: SearchVisit) -> Found:
     """Members by what is known of them, few, the closest first; that it was searched, and who was shown, is noted.
 
     Whoever serves members rather than works on them finds one by a whole phone or a whole card that works, alone.

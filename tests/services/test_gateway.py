@@ -193,6 +193,13 @@ class TestBadInput:
 
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
 
+    @pytest.mark.parametrize("name", ["IdentifyByPassword", "SetPassword"])
+    @pytest.mark.parametrize("start", [b"[", b'{"a":', b'{"password":"correct horse","a":['])
+    async def test_json_that_is_too_deep_is_400_at_passwords_too(self, door: Door, name: str, start: bytes) -> None:
+        answer = await door.post(name, start + b"[" * 5_000)
+
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
+
     @pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"{}"])
     async def test_json_that_is_no_such_message_is_422(self, door: Door, body: bytes) -> None:
         answer = await door.post("IssueCard", body)

@@ -79,6 +79,28 @@ class TestReads:
         assert not door.edge.sent
 
 
+class TestCaches:
+    async def test_keep_no_answer_below_v1_whatever_it_is(self, door: Door) -> None:
+        paths = (await door.client.get("/openapi.json")).json()["paths"]
+        routes = [(path, method) for path, each in paths.items() for method in each if path.startswith("/v1/")]
+        statuses: set[int] = set()
+
+        for path, method in [*routes, ("/v1/nothing", "get")]:
+            for headers in ({}, door.keys["desk"]):
+                answer = await door.client.request(method, path, headers=headers, json={"card_number": CARD})
+                assert answer.headers.get_list("cache-control") == ["no-store"], (path, answer.status_code)
+                statuses.add(answer.status_code)
+
+        assert {200, 401, 403, 404, 422} <= statuses
+
+    async def test_keep_no_answer_while_a_server_is_away(self, door: Door) -> None:
+        door.library.is_away = True
+
+        answer = await door.get(f"/v1/cards/{CARD}")
+
+        assert (answer.status_code, answer.headers["cache-control"]) == (503, "no-store")
+
+
 class TestLooks:
     async def test_under_way_are_noted_before_the_end(self, door: Door) -> None:
         door.edge.is_slow = True

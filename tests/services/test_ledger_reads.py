@@ -39,7 +39,7 @@ async def desk(tmp_path: Path, edge: FakeEdge) -> AsyncIterator[Desk]:
     shelf.say(adjust(5))
     shelf.say(adjust(30))
     file = tmp_path / "keys.yaml"
-    kinds = {"desk": ActorKind.OPERATOR, "till": ActorKind.POS}
+    kinds = {"desk": ActorKind.OPERATOR, "till": ActorKind.POS, "app": ActorKind.APP, "wallet": ActorKind.WALLET}
     keys = {name: create_key(file, name, kind) for name, kind in kinds.items()}
     app = create_app(edge, shelf, Keys(file), Programme.read(Path("programme.yaml")))  # type: ignore[arg-type]  # stands for a Library
     transport = httpx.ASGITransport(app)
@@ -59,6 +59,17 @@ async def test_an_explanation_adds_up_to_the_balance(desk: Desk) -> None:
     assert shown["since"] is None
     account_id = desk.shelf.shop.only(Account).id
     assert (await desk.get(f"/v1/accounts/{account_id}/explanation")) == shown
+
+
+@pytest.mark.parametrize("by", ["till", "app", "wallet"])
+async def test_why_operators_changed_something_is_explained_to_the_office_alone(desk: Desk, by: str) -> None:
+    desk.shelf.say(adjust(-2, reason="mistake"))
+
+    at_the_desk, elsewhere = [await desk.get(f"/v1/cards/{NUMBER}/explanation", by=each) for each in ("desk", by)]
+
+    assert reasons_in(at_the_desk) == {"goodwill", "mistake"}
+    assert reasons_in(elsewhere) == set()
+    assert [each["balance"] for each in elsewhere["units"]] == [each["balance"] for each in at_the_desk["units"]]
 
 
 async def test_a_deleted_cards_balance_is_not_explained(desk: Desk) -> None:
@@ -188,3 +199,11 @@ async def test_a_stores_receipt_is_found_whatever_other_stores_numbered_so_since
     assert found["purchase"]["store"] == "s1"
     newest = await desk.get("/v1/receipts/7?limit=2")
     assert [each["purchase"]["store"] for each in newest] == ["s3", "s2"]
+
+
+def reasons_in(shown: Any) -> set[str]:
+    """Every reason that stands somewhere in what was shown."""
+    if isinstance(shown, dict):
+        own = {shown["reason"]} if shown.get("reason") is not None else set()
+        return own.union(*map(reasons_in, shown.values()))
+    return set().union(*map(reasons_in, shown)) if isinstance(shown, list) else set()

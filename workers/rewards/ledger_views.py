@@ -83,7 +83,7 @@ class LedgerViews:
         """What the member is told of the adjustments among these movements, by the adjustments' ids."""
         ids = sorted({each.adjustment_id for each in entries if each.adjustment_id is not None})
         found = await self._reader.find(Adjustment, {"_id": {"$in": ids}}, limit=MOST_SHOWN) if ids else []
-        return {each.id: each.comment for each in await self._with_comments(found)}
+        return {each.id: each.comment for each in await with_comments(self._reader, found)}
 
     async def adjustments(self, account_id: str, limit: int = 100) -> list[Adjustment]:
         """What was adjusted on an account, the newest first."""
@@ -91,14 +91,7 @@ class LedgerViews:
         owned = [account_id] if account is None else [account.id, *account.absorbed]
         where = {"account_id": {"$in": owned}}
         found = await self._reader.find(Adjustment, where, sort=(("submitted_at", -1),), limit=_at_most(limit))
-        return await self._with_comments(found)
-
-    async def _with_comments(self, found: Sequence[Adjustment]) -> list[Adjustment]:
-        """Adjustments with what operators wrote in the place of the reasons' own words."""
-        ids = [each.id for each in found]
-        written = await self._reader.find(AdjustmentComment, {"_id": {"$in": ids}}, limit=0) if ids else []
-        texts = {each.id: each.text for each in written}
-        return [each.evolve(comment=texts.get(each.id, each.comment)) for each in found]
+        return await with_comments(self._reader, found)
 
     async def accounts_by_card(self, card_numbers: Sequence[str]) -> dict[str, Account]:
         """The accounts that cards lead to, by the cards' numbers; cards that nobody knows are missing."""
@@ -128,11 +121,23 @@ class LedgerViews:
         """What waits for a second person, the oldest first, with its account."""
         where = {"state": AdjustmentState.WAITING.value}
         found = await self._reader.find(Adjustment, where, sort=(("submitted_at", 1),), limit=_at_most(limit))
-        found = await self._with_comments(found)
+        found = await with_comments(self._reader, found)
         ids = sorted({each.account_id for each in found})
         accounts = await self._reader.find(Account, {"_id": {"$in": ids}}, limit=MOST_SHOWN) if ids else []
         by_id = {each.id: each for each in accounts}
         return [(each, by_id.get(each.account_id)) for each in found]
+
+
+async def with_comments(reader: Reader, found: Sequence[Adjustment]) -> list[Adjustment]:
+    """Adjustments with what operators wrote in the place of the reasons' own words, in one query.
+
+    Raises:
+        Away: MongoDB can't be reached.
+    """
+    ids = [each.id for each in found]
+    written = await reader.find(AdjustmentComment, {"_id": {"$in": ids}}, limit=0) if ids else []
+    texts = {each.id: each.text for each in written}
+    return [each.evolve(comment=texts.get(each.id, each.comment)) for each in found]
 
 
 def cursor_of(entry: LedgerEntry) -> str:

@@ -12,6 +12,7 @@ from workers.rewards.adjustment_documents import Adjustment
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card, Purchase, Reward
 from workers.rewards.ledger import balances
+from workers.rewards.ledger_views import with_comments
 from workers.rewards.offer_views import TierView, tier_view
 from workers.rewards.pastime_documents import SurveyResponse
 from workers.rewards.tier_documents import Standing
@@ -72,12 +73,13 @@ class PageViews:
             return found
         owned = {"account_id": {"$in": list(found.account_ids)}}
         find = self._reader.find
+        adjustments = await find(Adjustment, owned, sort=(("submitted_at", -1),), limit=recent)
         return found._replace(
             purchases=await find(Purchase, owned, sort=(("purchased_at", -1),), limit=recent),
             rewards=await find(Reward, owned, sort=(("issued_at", -1),), limit=recent),
             coupons=await find(Coupon, owned, sort=(("issued_at", -1),), limit=recent),
             survey_responses=await find(SurveyResponse, owned, sort=(("answered_at", -1),), limit=recent),
-            adjustments=await find(Adjustment, owned, sort=(("submitted_at", -1),), limit=recent),
+            adjustments=await with_comments(self._reader, adjustments),
         )
 
     async def _all(self, document_class: Any, ids: Sequence[str]) -> dict[str, Any]:
