@@ -129,6 +129,7 @@ async def _kept(
     collections.pop(LEASES, None)
     return Kept(
         handles=frozenset(worker.handlers),
+        collections={name: each.collection for name, each in worker.documents.items()},
         documents={name: tuple(documents) for name, documents in collections.items()},
         journal=tuple(
             Journaled(

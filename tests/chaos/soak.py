@@ -26,11 +26,11 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.gathering import gather, rewind
 from tests.chaos.sending import Ear, Sender
 from tests.chaos.servers import SHORT_LIVED, Servers
-from tests.chaos.verdict import covered, figures, given_again, outcomes, shown
+from tests.chaos.verdict import covered, figures, outcomes, shown
 from tests.chaos.watchdog import Watchdog
 from tests.chaos.workers import all_workers
-from tests.proof.case import Violation
-from tests.proof.checker import check, compare
+from tests.proof.case import Case, Violation
+from tests.proof.checker import compare, judge
 from tests.proof.history import History
 
 SESSION_MS: Final = 4_000
@@ -148,7 +148,8 @@ class Soak:
         self._say("reading everything")
         history = await self.gathered()
         self._say(f"judging {len(history.records):,} records")
-        violations = await asyncio.to_thread(check, history)
+        case = Case(history)
+        violations = await asyncio.to_thread(judge, case)
         violations += [Violation("stubborn", f"{name} did not stop in time") for name in self.course.stubborn]
         if self._wish.replay:
             violations += await self._replayed(history)
@@ -166,6 +167,7 @@ class Soak:
             "replayed": self._wish.replay,
             "faults": course.faults,
             "records": len(history.records),
+            "letters_on_trust": case.letters_on_trust,
             "outcomes": outcomes(history),
             "commands_by_worker": covered(history),
             "publishings_again": course.publishings_again,
@@ -189,8 +191,7 @@ class Soak:
         await self.come_to_rest()
         self._say("comparing")
         after = await self.gathered()
-        found = await asyncio.to_thread(compare, before, after)
-        return [*given_again(before, after), *found]
+        return await asyncio.to_thread(compare, before, after)
 
     # -- the course
 

@@ -21,26 +21,16 @@ from services.demo.sending import Sending
 from tests.chaos.commands import Commands
 from tests.chaos.faults import AT_SERVERS, KILLS, Kind, schedule
 from tests.chaos.soak import Soak, Wish
-from tests.chaos.verdict import FIGURES, figures, given_again
+from tests.chaos.verdict import FIGURES, figures
 from tests.proof.case import Violation
-from tests.proof.history import History, Kept, Record
+from tests.proof.history import History, Kept
 from tests.servers import Servers
 
 SESSION_MS = 6_000
 """The shortest that brokers allow unless they are told otherwise."""
 LINES = 30
 """Of each process's log, shown when the soak gets nowhere."""
-EMPTY = Kept(frozenset(), {}, (), {}, {})
-
-
-def said(*records: Record) -> History:
-    return History("test", (), records, {"rewards": EMPTY})
-
-
-def record(topic: str, offset: int, **headers: str) -> Record:
-    return Record(
-        f"test.{topic}", 0, offset, None, b"{}", tuple((name, text.encode()) for name, text in headers.items())
-    )
+NOTHING = History("test", (), (), {"rewards": Kept(frozenset(), {}, (), {}, {})})
 
 
 class TestSchedule:
@@ -76,12 +66,12 @@ class TestVerdict:
     @pytest.mark.parametrize("name", FIGURES)
     def test_counts_each_finding_once(self, name: str) -> None:
         for code in FIGURES[name]:
-            found = figures(said(), [Violation(code, "…")])
+            found = figures(NOTHING, [Violation(code, "…")])
             assert [found[each] for each in FIGURES] == [int(each == name) for each in FIGURES]
             assert found["otherwise_wrong"] == 0
 
     def test_counts_what_it_has_no_figure_for(self) -> None:
-        assert figures(said(), [Violation("trail", "…")])["otherwise_wrong"] == 1
+        assert figures(NOTHING, [Violation("trail", "…")])["otherwise_wrong"] == 1
 
     def test_says_by_how_much_the_ledger_is_off(self) -> None:
         documents: dict[str, tuple[dict[str, object], ...]] = {
@@ -92,16 +82,6 @@ class TestVerdict:
         }
         history = History("test", (), (), {"rewards": Kept(frozenset(), documents, (), {}, {})})
         assert figures(history, [])["ledger_difference"] == 4
-
-    def test_does_not_take_a_replay_for_one_that_gave_no_answer_again(self) -> None:
-        answer = record("results", 0, ce_subject="1", ce_id="1/result")
-        again = record("results", 1, ce_subject="1", ce_id="1/result")
-        assert [each.code for each in given_again(said(answer), said(answer))] == ["not_replayed"]
-        assert list(given_again(said(answer), said(answer, again))) == []
-
-    def test_finds_what_a_replay_buries(self) -> None:
-        letter = record("cards.dead", 0, dead_reason="id_reused")
-        assert [each.code for each in given_again(said(), said(letter))] == ["replay_buried"]
 
 
 class TestWatchdog:

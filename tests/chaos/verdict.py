@@ -1,17 +1,17 @@
 """The verdict: what the checker found, sorted into the figures that a soak is asked for."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tests.proof.case import Violation
 from tests.proof.history import History
 
 FIGURES: Final[Mapping[str, frozenset[str]]] = {
-    "lost": frozenset({"lost_command", "lost_event", "unheard", "undispatched", "lag"}),
+    "lost": frozenset({"lost_command", "lost_event", "unheard", "undispatched", "lag", "lost_document"}),
     "doubled": frozenset({"doubled", "two_outcomes", "unequal_copies", "ghost", "ghost_answer", "ghost_dead_letter"}),
     "without_outcome": frozenset({"without_outcome", "without_answer", "without_dead_letter"}),
-    "out_of_order": frozenset({"out_of_order", "gap", "version", "offset_back", "offset_ahead"}),
+    "out_of_order": frozenset({"out_of_order", "gap", "version", "offset_ahead"}),
 }
 """Which of the checker's findings count as what; the rest (the trail, claims, dead letters, …) is `otherwise_wrong`."""
 SHOWN: Final = 25
@@ -27,21 +27,6 @@ def figures(history: History, violations: Sequence[Violation]) -> dict[str, Any]
         "otherwise_wrong": sum(count for code, count in codes.items() if code not in known | {"ledger"}),
         "violations": dict(sorted(codes.items())),
     }
-
-
-def given_again(before: History, after: History) -> Iterator[Violation]:
-    """A replay gives every answer once more; where it doesn't, nothing was replayed and nothing is proved."""
-    answers = [Counter(each.attributes.get("ce_subject") for each in one.on("results")) for one in (before, after)]
-    silent = [name for name, count in answers[0].items() if answers[1][name] <= count]
-    if silent:
-        yield Violation("not_replayed", f"{len(silent)} of {len(answers[0])} answers were not given again: {silent[0]}")
-    buried = {(each.topic, each.content) for each in before.records if each.topic.endswith(".dead")}
-    for each in after.records:
-        if each.topic.endswith(".dead") and (each.topic, each.content) not in buried:
-            said = each.attributes
-            yield Violation(
-                "replay_buried", f"{said.get('dead_reason')} {said.get('dead_detail')}: {each.type} {each.id}"
-            )
 
 
 def ledger_difference(history: History) -> int:

@@ -1,17 +1,19 @@
 """A case: a history, sorted as the checker's rules need it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from contracts.catalogue import COMMANDS
+from contracts.catalogue import COMMANDS, EVENTS
 from contracts.messages import CommandEnded, Envelope, Malformed, read_body, read_envelope
-from runtime.journal import Outgoing
-from runtime.letters import DEAD_HEADERS, DEAD_SHUT, opened_letter
-from runtime.persons import DEAD_LETTERS, PersonKey
+from tests.proof import letters
 from tests.proof.history import Headers, History, Journaled, Place, Record
+
+Raw = Mapping[str, Any]
+At = tuple[Place, int]
+"""Where a record lies: its partition and its offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,15 @@ class Violation:
 
     code: str
     text: str
+
+
+class Letter(NamedTuple):
+    """A dead letter with what it was shut over, and where its original lies."""
+
+    at: At
+    record: Record
+    is_on_trust: bool
+    """Whether nobody can open it any more: of what is shut in it only the length is known."""
 
 
 Found = Iterator[Violation]
@@ -85,33 +96,80 @@ class Case:
         return {name: {each.id: each for each in kept.journal} for name, kept in self.history.workers.items()}
 
     @cached_property
-    def dead(self) -> dict[tuple[Place, int], list[Record]]:
+    def letters(self) -> list[Letter]:
+        """All dead letters, opened."""
+        return [self._opened(record) for record in self.history.records if record.topic.endswith(".dead")]
+
+    @cached_property
+    def dead(self) -> dict[At, list[Record]]:
         """By the place of the original, its dead letters."""
-        found: dict[tuple[Place, int], list[Record]] = defaultdict(list)
-        for record in self.history.records:
-            if record.topic.endswith(".dead"):
-                said = record.attributes
-                place = (said.get("dead_topic", ""), int(said.get("dead_partition", -1)))
-                offset = int(said.get("dead_offset", -1))
-                found[place, offset].append(self._opened(record, place, offset))
+        found: dict[At, list[Record]] = defaultdict(list)
+        for letter in self.letters:
+            found[letter.at].append(letter.record)
         return found
 
-    def _opened(self, letter: Record, place: Place, offset: int) -> Record:
-        """A letter with what it was shut over; of one whose key went with a member it is taken that it was whole."""
-        if DEAD_SHUT not in letter.attributes:
-            return letter
-        kept = self.history.workers.get(self.worker_of(letter.topic) or "")
-        keys = () if kept is None else kept.documents.get(PersonKey.collection, ())
-        key = next((each["key"] for each in keys if each["_id"] == DEAD_LETTERS), None)
-        whole = opened_letter(key, Outgoing(letter.topic, letter.key, letter.value, list(letter.headers)))
-        if whole is not None:
-            return replace(letter, key=whole.key, value=whole.value, headers=tuple(whole.headers))
-        reasons = tuple(each for each in letter.headers if each[0] in DEAD_HEADERS and each[0] != DEAD_SHUT)
-        original = self.originals.get((place, offset))
-        if original is None:
-            return replace(letter, value=None, headers=reasons)
-        sent = tuple(each for each in original.headers if each[0] not in DEAD_HEADERS)
-        return replace(letter, key=original.key, value=original.value, headers=(*sent, *reasons))
+    @cached_property
+    def buried(self) -> set[tuple[str, str | None, bytes | None]]:
+        """Topic, id and value of all that can't be read, or came under a used id, and has a dead letter for that."""
+        found: set[tuple[str, str | None, bytes | None]] = set()
+        for letter in self.letters:
+            original = self.originals.get(letter.at)
+            if original is not None and letter.record.attributes.get("dead_reason") in UNREADABLE | JOURNALLESS:
+                found.add((original.topic, original.id, original.value))
+        return found
+
+    @cached_property
+    def letters_on_trust(self) -> int:
+        """How many dead letters nobody can open any more."""
+        return sum(letter.is_on_trust for letter in self.letters)
+
+    def _opened(self, record: Record) -> Letter:
+        """A letter with what it was shut over; one whose key went with a member is taken for whole if it can be."""
+        said = record.attributes
+        at = ((said.get("dead_topic", ""), int(said.get("dead_partition", -1))), int(said.get("dead_offset", -1)))
+        if letters.SHUT not in said:
+            return Letter(at, record, is_on_trust=False)
+        key = self.documents(self.worker_of(record.topic) or "", letters.KEYS).get(letters.KEY_ID)
+        whole = None if key is None else letters.opened(key["key"], record)
+        if whole is None and self._is_somebody_gone and at in self.originals:
+            trusted = letters.taken_on_trust(record, self.originals[at])
+            return Letter(at, trusted or record, is_on_trust=trusted is not None)
+        return Letter(at, whole or record, is_on_trust=False)
+
+    @cached_property
+    def _is_somebody_gone(self) -> bool:
+        """Whether a member was removed: nothing else takes the keys to dead letters."""
+        return any(record.type == "MemberRemoved" for record in self.history.on("registration.events"))
+
+    def documents(self, worker: str, collection: str) -> Mapping[str, Raw]:
+        """By id, what a worker keeps in a collection."""
+        found = self._documents.get((worker, collection))
+        if found is None:
+            kept = self.history.workers.get(worker)
+            several = () if kept is None else kept.documents.get(collection, ())
+            found = self._documents[worker, collection] = {each["_id"]: each for each in several}
+        return found
+
+    @cached_property
+    def _documents(self) -> dict[tuple[str, str], Mapping[str, Raw]]:
+        return {}
+
+    @cached_property
+    def first_events(self) -> list[Record]:
+        """The first copies of all events, as they lie there."""
+        found: dict[str, Record] = {}
+        for record in self.history.records:
+            if record.topic.endswith(".events") and record.type in EVENTS and record.id is not None:
+                found.setdefault(record.id, record)
+        return list(found.values())
+
+    @cached_property
+    def events(self) -> dict[str, list[Record]]:
+        """The same, by type."""
+        found: dict[str, list[Record]] = defaultdict(list)
+        for record in self.first_events:
+            found[record.type or ""].append(record)
+        return found
 
     @cached_property
     def followers(self) -> dict[tuple[str, str], dict[int, Record]]:
@@ -144,12 +202,12 @@ class Case:
     @cached_property
     def reused(self) -> set[tuple[str, str | None, bytes | None]]:
         """Ids with what else was said under them, of which one copy at least became a dead letter for that."""
-        letters = ((at, letter) for at, found in self.dead.items() for letter in found)
-        places = [at for at, letter in letters if letter.attributes.get("dead_reason") == "id_reused"]
+        buried = ((at, letter) for at, found in self.dead.items() for letter in found)
+        places = [at for at, letter in buried if letter.attributes.get("dead_reason") == "id_reused"]
         originals = [self.originals[at] for at in places if at in self.originals]
         return {(each.id or "", each.type, each.value) for each in originals}
 
     @cached_property
-    def originals(self) -> dict[tuple[Place, int], Record]:
+    def originals(self) -> dict[At, Record]:
         """Every record by its place."""
         return {((each.topic, each.partition), each.offset): each for each in self.history.records}

@@ -1,16 +1,20 @@
 """The checker: judges the history of a run against what the design promises, with a model of its own.
 
-It knows the contracts and nothing of the runtime. Each rule is a function that takes the case and says what is wrong.
+It knows the contracts and takes nothing from the runtime or the workers: whoever gathers a history reads the journal
+for it, and says where documents of each class are kept. A rule is a function: it takes the case and says what is wrong.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from contracts.messages import Outcome
-from tests.proof.books import BOOKS, crossings
-from tests.proof.case import BROKEN, JOURNALLESS, UNREADABLE, Case, Found, Violation
+from tests.proof.books import BOOKS
+from tests.proof.case import BROKEN, JOURNALLESS, UNREADABLE, Case, Found, Letter, Violation
+from tests.proof.conservation import CONSERVATION
 from tests.proof.history import History, Kept, Place, Record, Saying
+from tests.proof.letters import KEY_ID, KEYS, REASONS
+from tests.proof.versions import crossings, versions_have_no_gaps
 
 
 def nothing_sent_is_lost(case: Case) -> Found:
@@ -32,10 +36,11 @@ def each_command_has_one_outcome(case: Case) -> Found:
     for record in case.commands:
         place = ((record.topic, record.partition), record.offset)
         reasons = {each.attributes.get("dead_reason") for each in case.dead.get(place, ())}
-        if case.envelopes[id(record)] is None and not reasons & (UNREADABLE | JOURNALLESS):
-            twins = [each for each in case.dead.values() if any(one.value == record.value for one in each)]
-            if not twins:
-                yield Violation("without_dead_letter", f"{place} can't be read and has no dead letter")
+        is_buried = bool(reasons & (UNREADABLE | JOURNALLESS))
+        # A copy of one that was buried before, under an id that can be read, has no letter of its own.
+        is_copy = record.id is not None and (record.topic, record.id, record.value) in case.buried
+        if case.envelopes[id(record)] is None and not is_buried and not is_copy:
+            yield Violation("without_dead_letter", f"{place} can't be read and has no dead letter")
         if record.id is None or reasons & JOURNALLESS or case.envelopes[id(record)] is None:
             continue
         worker = case.worker_of(record.topic) or ""
@@ -196,7 +201,7 @@ def dead_letters_are_whole_and_harmless(case: Case) -> Found:
             continue
         if "dead_cut_from_bytes" not in letter.attributes and (
             (letter.key, letter.value) != (original.key, original.value)
-            or not set(original.headers) <= set(letter.headers)
+            or not {each for each in original.headers if each[0] not in REASONS} <= set(letter.headers)
         ):
             yield Violation("dead_letter_changed", f"for {place} {offset}: not the original's bytes")
         if reason in BROKEN:
@@ -263,17 +268,14 @@ RULES: Final[list[Callable[[Case], Found]]] = [
     everybody_hears_everything,
     dead_letters_are_whole_and_harmless,
     offsets_follow_what_they_caused,
+    versions_have_no_gaps,
     *BOOKS,
+    *CONSERVATION,
 ]
 
 
-def check(history: History) -> list[Violation]:
-    """Everything that is wrong with a history; nothing, if all promises were kept."""
-    return judge(Case(history))
-
-
 def judge(case: Case) -> list[Violation]:
-    """Everything that is wrong with a case."""
+    """Everything that is wrong with a case; nothing, if all promises were kept."""
     return [violation for rule in RULES for violation in rule(case)]
 
 
@@ -283,15 +285,17 @@ def crossed(case: Case) -> list[Violation]:
 
 
 def compare(before: History, after: History) -> list[Violation]:
-    """What a replay of the whole input changed: nothing may have; only equal copies of what there was may be there."""
-    return list(_differences(before, after))
+    """What a replay of the whole input changed: nothing may have, and every answer must have been given again."""
+    return [*_changed_documents(before, after), *_said_anew(before, after), *_not_given_again(before, after)]
 
 
-REPLACED: Final = frozenset({("keys", "dead letters")})
+REPLACED: Final = frozenset({(KEYS, KEY_ID)})
 """Documents that a replay may make: what can't be read is buried again, and a removal took the key that was there."""
+WHERE: Final = frozenset({"dead_partition", "dead_offset", "dead_at"})
+"""Reasons of a dead letter that say which record it was, of several that are equal."""
 
 
-def _differences(before: History, after: History) -> Found:
+def _changed_documents(before: History, after: History) -> Found:
     for worker, kept in before.workers.items():
         now = after.workers[worker]
         for name in kept.documents.keys() | now.documents.keys():
@@ -300,11 +304,34 @@ def _differences(before: History, after: History) -> Found:
             for changed in sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key)):
                 if (name, changed) not in REPLACED or changed in old:
                     yield Violation("replay_changed", f"{worker}: {name} {changed}")
-        outcomes = {(each.id, each.outcome, each.result) for each in kept.journal}
-        for each in now.journal:
-            if (each.id, each.outcome, each.result) not in outcomes:
-                yield Violation("replay_changed", f"{worker}: the outcome of {each.id}")
+        outcomes = [{(each.id, each.outcome, each.result) for each in one.journal} for one in (kept, now)]
+        for changed in sorted({each[0] for each in outcomes[0] ^ outcomes[1]}):
+            yield Violation("replay_changed", f"{worker}: the outcome of {changed}")
+
+
+def _said_anew(before: History, after: History) -> Found:
+    """Only equal copies of what there was may be there; of dead letters, of what they were shut over."""
     said = {(record.topic, record.content) for record in before.records}
     for record in after.records:
         if not record.topic.endswith((".dead", ".commands")) and (record.topic, record.content) not in said:
             yield Violation("replay_changed", f"{record.type} {record.id} is new on {record.topic}")
+    buried = {_without_place(letter) for letter in Case(before).letters}
+    for letter in Case(after).letters:
+        if _without_place(letter) not in buried:
+            why = [letter.record.attributes.get(name) for name in ("dead_reason", "dead_detail")]
+            yield Violation("replay_buried", f"{letter.record.type} {letter.record.id}: {why}")
+
+
+def _without_place(letter: Letter) -> tuple[Any, ...]:
+    """A letter wherever its original lay: of two equal records under a used id both have one if they came apart."""
+    record = letter.record
+    headers = tuple(each for each in record.headers if each[0] not in WHERE)
+    return record.topic, record.key, record.value, headers
+
+
+def _not_given_again(before: History, after: History) -> Found:
+    """Where an answer was not given once more nothing was replayed, and nothing is proved."""
+    given = [Counter(each.attributes.get("ce_subject") for each in one.on("results")) for one in (before, after)]
+    silent = [name for name, count in given[0].items() if given[1][name] <= count]
+    if silent:
+        yield Violation("not_replayed", f"{len(silent)} of {len(given[0])} answers were not given again: {silent[0]}")

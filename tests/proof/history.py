@@ -142,6 +142,8 @@ class Kept:
     """Every commit of offsets in the run, where that is known."""
     promised: tuple[Saying, ...] | None = None
     """All that was ever put into the outbox by a commit that stood; None where nobody knows."""
+    collections: Mapping[str, str] = field(default_factory=dict)
+    """By the name of each class of documents, its collection."""
 
 
 @dataclass(frozen=True)

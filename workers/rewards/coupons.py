@@ -209,7 +209,10 @@ def share_coupon(
     if to_account is not None and to_account.owns(coupon.account_id):
         raise Refused("coupon_of_the_same_account")
 
-    yield coupon.evolve(account_id=account_id, shared_from=coupon.account_id, reservation=None)
+    # A till may have had it open for too long without anybody noting that yet: then nothing is left to end.
+    yield coupon.evolve(
+        account_id=account_id, shared_from=coupon.account_id, reservation=None, due_at=coupon.expires_at
+    )
     yield CouponShared(
         coupon_code=coupon.id,
         account_id=account_id,

@@ -50,6 +50,7 @@ def simulate(
                     violations=len(each.violations),
                     crossed=each.crossed,
                     parcels=each.empty_parcels,
+                    letters_on_trust=each.letters_on_trust,
                 )
                 faults.update(each.faults)
                 if each.violations:
@@ -68,6 +69,7 @@ def simulate(
         "violations": total["violations"],
         "crossed": total["crossed"],
         "empty_parcels": total["parcels"],
+        "letters_on_trust": total["letters_on_trust"],
         "failing_seeds": sorted(each.seed for each in failing),
         "mutants_caught": None if found is None else f"{len(found)}/{len(MUTANTS)}",
         "seconds": round(seconds, 1),

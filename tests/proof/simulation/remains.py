@@ -35,6 +35,7 @@ def _kept(world: World, settings: Settings, worker: Any) -> Kept:
     ends = {place: len(log) for place, log in world.brokers.logs.items() if place[0] in topics}
     return Kept(
         handles=frozenset(worker.handlers),
+        collections={name: each.collection for name, each in worker.documents.items()},
         documents={name: documents for name, documents in collections.items() if name not in OURS},
         journal=journal,
         committed=dict(group.committed) if group is not None else {},

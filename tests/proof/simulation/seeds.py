@@ -41,6 +41,8 @@ class Judged:
     fingerprint: str = ""
     """The same for the same seed, or it would be no replay."""
     empty_parcels: int = 0
+    letters_on_trust: int = 0
+    """Dead letters that nobody can open any more: of these the length alone was judged."""
     crossed: int = 0
     """Events that passed others about the same aggregate."""
     ended: dict[str, int] = field(default_factory=dict)
@@ -74,6 +76,7 @@ def judge(seed: int, commands: int, mutant: str | None = None, *, is_replay: boo
         fingerprint=fingerprint(history) if is_replay else "",
         crossed=len(crossed(case)),
         empty_parcels=history.notes["empty_parcels"],
+        letters_on_trust=case.letters_on_trust,
         ended=dict(outcomes),
     )
 

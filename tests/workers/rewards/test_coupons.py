@@ -227,6 +227,14 @@ class TestShareCoupon:
         with refused("coupon_already_shared"):
             shop.say(self.share(fresh, OTHER, NUMBER), APP)
 
+    def test_of_one_that_a_till_had_open_for_too_long_leaves_nothing_to_end(self) -> None:
+        shop = offer_shop(coupon_reserve_seconds=60)
+        code = issue(shop)
+        shop.say(ReserveCoupon(card_number=NUMBER, coupon_code=code, store="s1", till="t1"))
+        shop.now += timedelta(seconds=60)
+        shop.say(self.share(code), APP)
+        assert coupon(shop, code).due_at == NOON + 30 * DAY
+
     def test_is_refused_where_it_makes_no_sense(self) -> None:
         shop = offer_shop()
         code, fixed = issue(shop), issue(shop, "sorry")
