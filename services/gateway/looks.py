@@ -16,6 +16,8 @@ from services.gateway.metrics import Metrics
 
 NOBODY: Final = "nobody"
 """Whom a search that found none looked at."""
+MOST_TOGETHER: Final = 100
+"""Who else one note names; a longer list is noted in several."""
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +49,13 @@ class Looks:
         by: Sequence[str] = (),
         hits: int | None = None,
     ) -> None:
-        """Note a look; of a search who else was shown, by which keys it was searched, and how many it showed."""
-        look = RecordLook(subject=subject, what=what, also=tuple(also), by=tuple(by), hits=hits)
+        """Note a look, and who else was shown with it; of a search by which keys it was, and how many it showed."""
+        others = [each for each in dict.fromkeys(also) if each != subject]
+        for start in range(0, max(1, len(others)), MOST_TOGETHER):
+            together = tuple(others[start : start + MOST_TOGETHER])
+            self._begin(caller, RecordLook(subject=subject, what=what, also=together, by=tuple(by), hits=hits))
+
+    def _begin(self, caller: Caller, look: RecordLook) -> None:
         task = asyncio.create_task(self._note(caller, look))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
