@@ -16,6 +16,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "$lte": lambda held, wanted: held is not None and held <= wanted,
     "$gt": lambda held, wanted: held is not None and held > wanted,
     "$gte": lambda held, wanted: held is not None and held >= wanted,
+    "$ne": lambda held, wanted: held != wanted,
     "$in": lambda held, wanted: any(is_like(held, each) for each in wanted),
 }
 
