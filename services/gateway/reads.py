@@ -41,6 +41,10 @@ from workers.registration.views import Call, RegistrationViews
 from workers.rewards.views import NEWEST_PURCHASE, OLDEST_PURCHASE, RewardsViews
 
 T = TypeVar("T")
+NAMING: Final = frozenset(
+    {"member_id", "card_number", "account_id", "coupon_code", "reward_id", "entry_id", "call_id", "offer"}
+)
+"""What of an address says what it is about."""
 WITHHELD: Final = {"member_id": None, "replaces": None, "replaced_by": None, "newest": None}
 """What a till isn't told of a lost card: its holder, and the number that works instead."""
 
@@ -178,12 +182,15 @@ def visiting(scope: str, *, of_members: bool = True) -> Callable[[Request], Awai
         doors: Doors = request.app.state.doors
         authorization = request.headers.get("authorization")
         caller = doors.keys.caller(authorization.encode("latin-1") if authorization else None)
+        request.state.asked = (caller, scope)
         caller.must_have(scope)
         doors.looks.must_be_possible()
         header = request.headers.get(HEADER)
         call_id = named_call(caller, None if header is None else header.encode("latin-1"))
         call = await doors.calls.call_to_look(caller, call_id, of_members=of_members)
-        visit = Visit(doors, replace(caller, actor=caller.within(call_id)), call)
+        caller = replace(caller, actor=caller.within(call_id))
+        request.state.asked = (caller, scope)
+        visit = Visit(doors, caller, call)
         named = {name: [value] for name, value in request.path_params.items()}
         await visit.must_let_see(
             members=named.get("member_id", ()), cards=named.get("card_number", ()), accounts=named.get("account_id", ())
@@ -191,6 +198,14 @@ def visiting(scope: str, *, of_members: bool = True) -> Callable[[Request], Awai
         return visit
 
     return let_in
+
+
+def note_refusal(looks: Looks, request: Request, problem: Problem) -> None:
+    """Note that who reads was not let, under what the address names."""
+    if hasattr(request.state, "asked"):
+        caller, scope = request.state.asked
+        subject = next((value for name, value in request.path_params.items() if name in NAMING), None)
+        looks.refused(caller, problem, subject=subject, scope=scope)
 
 
 def there(found: T | None, what: str) -> T:
