@@ -9,7 +9,7 @@ from contracts.values import Code, Reference
 
 
 class RecordLook(Command, worker="audit", key="subject", actors=ANYBODY):
-    """Note that somebody looked at a member, a card or an account without changing anything."""
+    """Note that somebody looked at a member, a card or an account without changing anything, or wasn't let."""
 
     subject: Reference
     """The id of what was looked at."""
@@ -21,3 +21,7 @@ class RecordLook(Command, worker="audit", key="subject", actors=ANYBODY):
     """By which keys it was searched; never what was searched for."""
     hits: Annotated[int, Field(ge=0)] | None = None
     """Of a search: how many it showed."""
+    code: Code | None = None
+    """Why nothing was shown, or done: of who was refused at the door."""
+    scope: Reference | None = None
+    """Of who was refused: what they would have needed, a command's name or a read's."""

@@ -46,7 +46,7 @@ class Context(Generic[P]):
     def new_id(self) -> str:
         """An id that nothing else has, derived from the message's: 32 hexadecimal digits."""
         self._ids += 1
-        return blake2b(f"{self.id}/{self._ids}".encode(), digest_size=16, person=b"punchcard-id").hexdigest()
+        return made_id(self.id, self._ids)
 
     def opened(self, message: Command, field: str) -> str:
         """What a door sealed into a field of the command that is decided.
@@ -58,6 +58,11 @@ class Context(Generic[P]):
         if text is None:
             raise Refused("not_sealed", field=field)
         return text
+
+
+def made_id(message_id: str, number: int) -> str:
+    """The id that the decision of a message makes as its first, second or later one."""
+    return blake2b(f"{message_id}/{number}".encode(), digest_size=16, person=b"punchcard-id").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from typing import Any, Final
 
 from aiokafka.errors import KafkaError
 
-from runtime.arrivals import Record
+from runtime.arrivals import Problem, Record
 from runtime.batch import Batches, Prepared, Settled
+from runtime.journal import Outgoing
 from runtime.mongo import Away, Conflict
 from runtime.publishing import Place, Publisher, Unsent
 from runtime.retrying import Waits, until_done
@@ -34,6 +35,8 @@ MOST_UNCLOSED: Final = 64
 """Published batches that wait to be closed; beyond that publishing waits, too."""
 CLOSE_SECONDS: Final = 0.05
 """How long a published batch may wait to be closed with others: for its answers nobody waits any more."""
+REUSED: Final = ("dead_reason", Problem.REUSED.value.encode())
+"""The header of a dead letter whose id was used before for something else."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,16 @@ class Batch:
 
     waiting: Sequence[Waiting]
     settled: Sequence[Settled]
+
+
+def is_letter(outgoing: Outgoing) -> bool:
+    """Whether it is a dead letter."""
+    return outgoing.topic.endswith(".dead")
+
+
+def is_mistaken(settled: Settled, letter: Outgoing) -> bool:
+    """Whether a dead letter is a mistake of who sent the command, who used an id for two, and so says nothing of us."""
+    return settled.record.topic.endswith(".commands") and REUSED in letter.headers
 
 
 class Pipeline:
@@ -311,14 +324,15 @@ class Pipeline:
             self._telemetry.log.info("offsets left to the next owner", reason=str(error), partitions=len(offsets))
 
     def _watch_dead_letters(self, batch: Batch) -> None:
-        dead = sum(each.topic.endswith(".dead") for settled in batch.settled for each in settled.outgoing)
+        letters = [(settled, each) for settled in batch.settled for each in settled.outgoing if is_letter(each)]
+        dead = sum(not is_mistaken(settled, letter) for settled, letter in letters)
         now = monotonic()
         self._dead.append((now, dead, len(batch.settled)))
         while self._dead and self._dead[0][0] < now - self._settings.dead_letter_window_seconds:
             self._dead.popleft()
-        if dead == 0:
+        if not letters:
             return
-        self._telemetry.dead_letters(dead)
+        self._telemetry.dead_letters(len(letters))
         total, seen = sum(each[1] for each in self._dead), sum(each[2] for each in self._dead)
         if total >= self._settings.dead_letter_limit and total * 2 > seen:
             self._telemetry.is_stopped_by_dead_letters = True

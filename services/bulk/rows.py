@@ -29,7 +29,7 @@ class Row:
     about: str
     """What it is about, as the outcome file shows it: a card's number."""
     id: str
-    """The command's: the same row of the same file again is the same command, whoever sends it when."""
+    """The command's: the same row of the same file again is the same command, whenever its first sender sends it."""
     command: Command | None
     problem: str | None = None
     waits: bool = False

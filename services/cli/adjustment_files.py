@@ -1,5 +1,6 @@
 """What `punchcard adjust` says of a file before it is sent: by row what is wrong, and by unit what would move."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,9 +14,10 @@ from contracts.programme import Programme
 from contracts.programme.adjustments import Exceeding
 from contracts.refusals import text_of
 from runtime.settings import Settings
-from runtime.store import Away, Library
+from runtime.store import Away, Library, Reader
 from services.bulk import InvalidFile, Row, adjustment_rows, read_table
 from services.bulk.adjustments import COLUMNS, NEEDED
+from services.bulk.sending import AT_ONCE
 from services.cli.card_files import say_wrong
 from services.cli.session import SessionError, run, say
 from workers.rewards.views import Account, RewardsViews, balances
@@ -38,8 +40,6 @@ def read_rows(file: Path, programme: Programme, actor: Actor) -> list[Row]:
 def say_what_would_be(settings: Settings, programme: Programme, rows: Sequence[Row], actor: Actor) -> int:
     """Say what would become of rows as balances are now, without sending any; the exit code.
 
-    A file that was sent already is looked at like any other; sent again it changes nothing.
-
     Raises:
         SessionError: the database doesn't answer.
     """
@@ -61,6 +61,43 @@ def say_what_would_be(settings: Settings, programme: Programme, rows: Sequence[R
         f"{wrong:,} are invalid; nothing was sent"
     )
     return 1 if wrong or refused else 0
+
+
+def must_be_own(settings: Settings, rows: Sequence[Row], actor: Actor) -> None:
+    """Let pass files that nobody else has begun: their rows' ids stand for commands by whoever sent them first.
+
+    Raises:
+        SessionError: somebody else has, or the database doesn't answer.
+    """
+    other = run(_beginner(settings, rows, actor))
+    if other is not None:
+        raise SessionError(f"this file was begun by {other}, and goes on under their key alone; nothing was sent")
+
+
+async def _beginner(settings: Settings, rows: Sequence[Row], actor: Actor) -> str | None:
+    library = Library(settings)
+    try:
+        return await begun_by(library.worker("rewards"), rows, actor)
+    except Away as error:
+        raise SessionError(f"MongoDB does not answer ({error}); `punchcard up` (make run) starts everything") from error
+    finally:
+        library.close()
+
+
+async def begun_by(reader: Reader, rows: Sequence[Row], actor: Actor) -> str | None:
+    """Who else has sent any of these rows; None if nobody has.
+
+    A file is sent from its beginning on, so if anything was refused of one that was begun it is among its first rows.
+
+    Raises:
+        Away: MongoDB can't be reached.
+    """
+    ids = [row.id for row in rows if row.command is not None]
+    records = await asyncio.gather(*(reader.journal(each) for each in ids[:AT_ONCE]))
+    for record in records:
+        if record is not None and record.actor.id != actor.id:
+            return record.actor.id
+    return await RewardsViews(reader).adjuster_of(ids, besides=actor.id)
 
 
 class Known(NamedTuple):

@@ -26,7 +26,7 @@ def adjust(
     What one operator may do alone binds them here as at their desk: what is above it waits for a second person.
     """
     from services.bulk import outcome_file_of
-    from services.cli.adjustment_files import read_rows, say_what_would_be
+    from services.cli.adjustment_files import must_be_own, read_rows, say_what_would_be
     from services.cli.callers import bulk_adjuster
     from services.cli.card_files import send
 
@@ -34,6 +34,7 @@ def adjust(
     programme = read_programme(settings)
     actor = bulk_adjuster(settings)
     rows = read_rows(file, programme, actor)
+    must_be_own(settings, rows, actor)
     if dry_run:
         raise typer.Exit(say_what_would_be(settings, programme, rows, actor))
     wrong = sum(row.problem is not None for row in rows)

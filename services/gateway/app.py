@@ -31,7 +31,7 @@ from services.gateway.offer_reads import router as offers
 from services.gateway.page import rendered
 from services.gateway.passwords import Passwords
 from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid_fields
-from services.gateway.reads import Doors, router
+from services.gateway.reads import Doors, note_refusal, router
 from services.gateway.search import router as searching
 
 PERSONAL: Final = "/v1/"
@@ -118,11 +118,11 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     rest.include_router(choices)
     _add_operation(rest, edge, library, metrics)
     _add_pages(rest)
-    _add_errors(rest)
+    _add_errors(rest, looks)
     passwords = Passwords(doors.registration, programme.registration.passwords)
     journals = LibraryJournals(library)
     commands = Commands(
-        edge, journals, keys, metrics, calls=doors.calls, passwords=passwords, vault=vault, region=programme.region
+        edge, journals, keys, looks, calls=doors.calls, passwords=passwords, vault=vault, region=programme.region
     )
     return Gateway(commands, rest, looks, metrics)
 
@@ -175,12 +175,14 @@ def _add_pages(rest: FastAPI) -> None:
         return HTMLResponse(rendered(openapi()), headers={"Content-Security-Policy": policy})
 
 
-def _add_errors(rest: FastAPI) -> None:
+def _add_errors(rest: FastAPI, looks: Looks) -> None:
     def answer(problem: Problem) -> Response:
         return Response(problem.encoded(), problem.status, problem.headers, PROBLEM_JSON.decode())
 
-    async def on_problem(_: Request, error: Exception) -> Response:
-        return answer(error if isinstance(error, Problem) else bug())
+    async def on_problem(request: Request, error: Exception) -> Response:
+        problem = error if isinstance(error, Problem) else bug()
+        note_refusal(looks, request, problem)
+        return answer(problem)
 
     async def on_away(_: Request, __: Exception) -> Response:
         return answer(unavailable())

@@ -13,10 +13,12 @@ from services.gateway.call_shapes import CallShown, KnowledgeShown, ReasonShown,
 from services.gateway.reads import Before, Limit, Visit, there, timeline, visiting
 from services.gateway.scopes import READ_CALL, READ_KNOWLEDGE
 from services.gateway.shapes import Timeline
+from workers.registration.views import Call
 
 router: Final = APIRouter(prefix="/v1")
 CallVisit = Annotated[Visit, Depends(visiting(READ_CALL))]
-KnowledgeVisit = Annotated[Visit, Depends(visiting(READ_KNOWLEDGE))]
+OwnCallVisit = Annotated[Visit, Depends(visiting(READ_CALL, of_members=False))]
+KnowledgeVisit = Annotated[Visit, Depends(visiting(READ_KNOWLEDGE, of_members=False))]
 LanguageGiven = Annotated[str | None, Query(pattern="^[a-z]{2}$", description="By default the programme's first.")]
 EXPLAINED: Final[dict[str, set[str]]] = {
     "cards": {"max_linked_cards", "virtual_numbers", "categories", "block_reasons", "unblock_reasons"},
@@ -30,7 +32,7 @@ EXPLAINED: Final[dict[str, set[str]]] = {
 
 
 @router.get("/calls/open", tags=["calls"])
-async def open_call(visit: CallVisit) -> CallShown:
+async def open_call(visit: OwnCallVisit) -> CallShown:
     """The call that who asks has open."""
     found = there(await visit.doors.registration.open_call(visit.operator_id, datetime.now(UTC)), "call")
     return CallShown.model_validate(found)
@@ -39,16 +41,27 @@ async def open_call(visit: CallVisit) -> CallShown:
 @router.get("/calls/{call_id}", tags=["calls"])
 async def call(call_id: CallId, visit: CallVisit) -> CallShown:
     """A call: whose it is, about whom, how it ended, and its ticket."""
-    shown = CallShown.model_validate(there(await visit.doors.registration.call(call_id), "call"))
+    found = there(await visit.doors.registration.call(call_id), "call")
+    await visit.must_let_see_call(found)
     ticket = await visit.doors.registration.ticket(call_id)
+    visit.looked_at_card(found.id, "call", also=about(found))
+    shown = CallShown.model_validate(found)
     return shown if ticket is None else shown.model_copy(update={"ticket": TicketShown.model_validate(ticket)})
 
 
 @router.get("/calls/{call_id}/timeline", tags=["calls"])
 async def call_timeline(call_id: CallId, visit: CallVisit, limit: Limit = 100, before: Before = None) -> Timeline:
     """Everything that was done in a call, looks included, newest first."""
-    there(await visit.doors.registration.call(call_id), "call")
-    return await timeline(visit.doors.audit, [call_id], limit, before)
+    found = there(await visit.doors.registration.call(call_id), "call")
+    await visit.must_let_see_call(found)
+    shown = await timeline(visit.doors.audit, [call_id], limit, before)
+    visit.looked_at_card(call_id, "timeline", also=(*about(found), *shown.holders))
+    return shown
+
+
+def about(call: Call) -> tuple[str, ...]:
+    """Whom a call is about, as far as that is known."""
+    return () if call.member_id is None else (call.member_id,)
 
 
 @router.get("/members/{member_id}/calls", tags=["calls"])

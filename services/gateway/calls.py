@@ -1,10 +1,12 @@
 """Calls: in which one an operator does what they ask for, as the header `Punchcard-Call` names it."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
+from contracts.calls import CallDirection
 from contracts.messages import ActorKind, Command
 from contracts.programme.calls import CallRules
 from services.gateway.keys import Caller
@@ -56,22 +58,39 @@ class OpenCalls:
             raise Problem(HTTPStatus.CONFLICT, "call_not_open", f"{HEADER}: this operator has no such call open.")
         return call
 
-    async def must_let_look(self, caller: Caller, call_id: str | None, member_id: str | None) -> None:
-        """Let an operator look at a member where the programme lets them: in a call, once the caller agreed to it.
+    async def call_to_look(self, caller: Caller, call_id: str | None, *, of_members: bool) -> Call | None:
+        """The call in which an operator looks at members, if its caller is to be asked; None where nobody is.
 
-        Where there is no caller to agree, as with a letter, none is asked.
+        Nobody is asked where the programme doesn't have it so, and in a call without a caller, as with a letter.
 
         Raises:
-            Problem: 409, they may not.
+            Problem: 409, they may not look.
             Away: MongoDB can't be reached.
         """
         if caller.actor.kind is not ActorKind.OPERATOR:
-            return
+            return None
         if call_id is None:
-            if self._rules.is_required:
+            if self._rules.is_required and of_members:
                 raise Problem(HTTPStatus.CONFLICT, "call_missing", f"This is shown in a call only: {HEADER}.")
-            return
+            return None
         call = await self.must_be_open(caller, call_id)
-        if not self._rules.is_required or member_id is None or call.may_look_at(member_id):
-            return
-        raise Problem(HTTPStatus.CONFLICT, "consent_to_look_missing", "The caller hasn't agreed to be looked up.")
+        return call if self._rules.is_required and call.direction is not CallDirection.NONE else None
+
+    async def must_have_agreed(self, call: Call, member_ids: Iterable[str]) -> None:
+        """Let pass if the caller of a call agreed, and is each of these members: also by an id that was absorbed.
+
+        Raises:
+            Problem: 409, they didn't, or somebody else is among them.
+            Away: MongoDB can't be reached.
+        """
+        for member_id in member_ids:
+            if call.may_look_at(member_id):
+                continue
+            member = await self._views.member(member_id)
+            if member is None or not any(map(call.may_look_at, (member.id, *member.absorbed))):
+                raise not_agreed()
+
+
+def not_agreed() -> Problem:
+    """Something of members is to be shown to whom the caller didn't allow it."""
+    return Problem(HTTPStatus.CONFLICT, "consent_to_look_missing", "The caller hasn't agreed to be looked up.")

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from contextlib import suppress
 from datetime import datetime
 from difflib import get_close_matches
 from http import HTTPStatus
@@ -10,6 +11,7 @@ from typing import Final, Protocol
 
 import structlog
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from contracts.catalogue import COMMANDS
 from contracts.messages import WORKERS, Actor, ActorKind, Command, CommandEnded
@@ -26,7 +28,7 @@ from services.gateway.memory import Memory, Sent
 from services.gateway.metrics import Metrics
 from services.gateway.passwords import Passwords
 from services.gateway.preferences import Headers, Wait, id_for, trace_of, wait_of
-from services.gateway.problems import PROBLEM_JSON, Problem, bug, invalid
+from services.gateway.problems import LACKS_A_RIGHT, PROBLEM_JSON, Problem, bug, invalid
 from services.gateway.scopes import scope_beyond
 
 log = structlog.get_logger(__name__)
@@ -78,6 +80,17 @@ class Journals(Protocol):
         """How a command ended, if it has."""
 
 
+class Notes(Protocol):
+    """Where it is noted who was refused: `services.gateway.looks.Looks`."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+
+    def refused(self, caller: Caller, problem: Problem, *, subject: object, scope: str) -> None:
+        """Note that somebody was not let do what they asked for."""
+
+
 class Commands:
     """`POST /v1/commands/{type}` and `GET /v1/commands/{id}`."""
 
@@ -86,7 +99,7 @@ class Commands:
         edge: Asks,
         journals: Journals,
         keys: Keys,
-        metrics: Metrics,
+        looks: Notes,
         *,
         calls: OpenCalls,
         passwords: Passwords,
@@ -98,7 +111,8 @@ class Commands:
         self._edge = edge
         self._journals = journals
         self._keys = keys
-        self._metrics = metrics
+        self._looks = looks
+        self._metrics = looks.metrics
         self._vault = vault
         self._local = {REGION: region}
         self._memory = Memory()
@@ -124,13 +138,25 @@ class Commands:
     async def _answer(self, method: str, name: str, headers: Headers, receive: Receive) -> Answer:
         caller = self._keys.caller(headers.get(b"authorization"))
         if method == "POST":
-            command_class = command_named(name)
-            caller.must_have(name)
-            return await self._post(caller, command_class, await read_json(headers, receive), headers)
+            return await self._let_in(caller, command_named(name), headers, receive)
         if method == "GET":
             return await self._get(caller, name)
         detail = "POST a command to its type, or GET it by its id."
         raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", detail, headers={"Allow": "GET, POST"})
+
+    async def _let_in(self, caller: Caller, command_class: type[Command], headers: Headers, receive: Receive) -> Answer:
+        """Take a command of who may say it; of who may not it is noted, under whom it was about."""
+        name, body = command_class.__name__, None
+        try:
+            caller.must_have(name)
+            body = await read_json(headers, receive)
+            return await self._post(caller, command_class, body, headers)
+        except Problem as problem:
+            if problem.code in LACKS_A_RIGHT:
+                with suppress(Problem, ClientGone):
+                    body = body or await read_json(headers, receive)
+                self._looks.refused(caller, problem, subject=about(command_class, body), scope=name)
+            raise
 
     async def _post(self, caller: Caller, command_class: type[Command], body: bytes, headers: Headers) -> Answer:
         command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
@@ -257,6 +283,15 @@ def command_named(name: str) -> type[Command]:
     near = [by_letters[each] for each in get_close_matches(name[:100].lower(), by_letters, n=3)]
     detail = f"There is no such command; did you mean {' or '.join(near)}?" if near else "There is no such command."
     raise Problem(HTTPStatus.NOT_FOUND, "unknown_command_type", detail, near=near)
+
+
+def about(command_class: type[Command], body: bytes | None) -> object:
+    """Whom or what a command that isn't let in was about, as far as its body says that."""
+    try:
+        said = from_json(body or b"")
+    except ValueError:
+        return None
+    return said.get(command_class.key) if isinstance(said, dict) else None
 
 
 def in_call(command: Command, caller: Caller, headers: Headers) -> tuple[Command, str | None]:

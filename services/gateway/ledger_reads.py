@@ -101,6 +101,7 @@ async def ledger(account_id: str, visit: Visit, limit: int, before: str | None) 
 async def entry(entry_id: AdjustmentId, visit: LedgerVisit) -> EntryShown:
     """One movement, by the id that others point to."""
     found = there(await visit.doors.rewards.entry(entry_id), "entry")
+    await visit.must_let_see(accounts=[found.account_id])
     visit.looked_at_card(found.account_id, "ledger")
     return EntryShown.model_validate(found)
 
@@ -117,6 +118,9 @@ async def adjustments(card_number: CardNumber, visit: LedgerVisit, limit: Limit 
 async def waiting_adjustments(visit: LedgerVisit, limit: Limit = 100) -> list[WaitingAdjustment]:
     """What waits for a second person, oldest first."""
     found = await visit.doors.rewards.waiting_adjustments(limit)
+    accounts = [adjustment.account_id for adjustment, _ in found]
+    await visit.must_let_see(accounts=accounts)
+    visit.looked_at_cards(accounts, "waiting")
     return [
         WaitingAdjustment(
             card_number=None if account is None else account.card_number, adjustment=adjustment_shown(adjustment)
@@ -131,6 +135,8 @@ async def receipts(
 ) -> list[ReceiptShown]:
     """Purchases whose receipt has this number, of all tills and days or of one store's, newest first."""
     found = await visit.doors.rewards.purchases_by_receipt(receipt_number, store=store, limit=limit)
+    cards = [each.awaited_card for each in found if each.awaited_card is not None]
+    await visit.must_let_see(cards=cards, accounts=[each.account_id for each in found if each.account_id is not None])
     # One that waits is in nobody's account yet: a sale leads to the card that it waits for, a refund alone nowhere.
     for shown in dict.fromkeys(each.account_id or each.awaited_card or NOBODY for each in found):
         visit.looked_at_card(shown, "receipt")

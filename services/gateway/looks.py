@@ -1,7 +1,9 @@
-"""Looks: who was shown whom, noted in the audit trail."""
+"""Looks: who was shown whom, and who was not let, noted in the audit trail."""
 
 import asyncio
+import re
 from collections.abc import Sequence
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -13,9 +15,17 @@ from services.gateway.answers import unavailable
 from services.gateway.commands import Asks
 from services.gateway.keys import Caller
 from services.gateway.metrics import Metrics
+from services.gateway.problems import LACKS_A_RIGHT, Problem
 
 NOBODY: Final = "nobody"
 """Whom a search that found none looked at."""
+MOST_TOGETHER: Final = 100
+"""Who else one note names; a longer list is noted in several."""
+
+MOST_A_MINUTE: Final = 60
+"""Refusals of one key that are noted in a minute: a till that is set up wrongly is refused at every sale."""
+ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What can be an id, and no address or number as people write it: nobody has looked at what was refused."""
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +35,9 @@ class Looks:
 
     def __init__(self, edge: Asks, metrics: Metrics) -> None:
         self._edge = edge
-        self._metrics = metrics
+        self.metrics = metrics
+        self._minute = 0
+        self._noted: dict[str, set[tuple[str, str, str]]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
 
     def must_be_possible(self) -> None:
@@ -47,8 +59,34 @@ class Looks:
         by: Sequence[str] = (),
         hits: int | None = None,
     ) -> None:
-        """Note a look; of a search who else was shown, by which keys it was searched, and how many it showed."""
-        look = RecordLook(subject=subject, what=what, also=tuple(also), by=tuple(by), hits=hits)
+        """Note a look, and who else was shown with it; of a search by which keys it was, and how many it showed."""
+        others = [each for each in dict.fromkeys(also) if each != subject]
+        for start in range(0, max(1, len(others)), MOST_TOGETHER):
+            together = tuple(others[start : start + MOST_TOGETHER])
+            self._begin(caller, RecordLook(subject=subject, what=what, also=together, by=tuple(by), hits=hits))
+
+    def refused(self, caller: Caller, problem: Problem, *, subject: object, scope: str) -> None:
+        """Note that somebody was not let do, or see, what they asked for; the same once a minute, and so many in all.
+
+        Args:
+            caller: who asked, proved by a key.
+            problem: what they were told; noted is what says that they lack a right.
+            subject: whom or what it was about, where an id says that.
+            scope: the command that they gave, or the right by which they wanted to read.
+        """
+        if problem.code not in LACKS_A_RIGHT:
+            return
+        about = subject if isinstance(subject, str) and ID.fullmatch(subject) else NOBODY
+        minute = int(monotonic() // 60)
+        if minute != self._minute:
+            self._minute, self._noted = minute, {}
+        noted = self._noted.setdefault(caller.actor.id, set())
+        entry = (about, problem.members.get("scope", scope), problem.code)
+        if entry not in noted and len(noted) < MOST_A_MINUTE:
+            noted.add(entry)
+            self._begin(caller, RecordLook(subject=about, what="refused", scope=entry[1], code=problem.code))
+
+    def _begin(self, caller: Caller, look: RecordLook) -> None:
         task = asyncio.create_task(self._note(caller, look))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -61,12 +99,12 @@ class Looks:
         for task in late:
             task.cancel()
         if late:
-            self._metrics.looks_lost.inc(len(late))
+            self.metrics.looks_lost.inc(len(late))
             log.error("looks_lost", looks=len(late))
 
     async def _note(self, caller: Caller, look: RecordLook) -> None:
         try:
             await self._edge.submit(look, id=str(uuid7()), actor=caller.actor)
         except KafkaAway:
-            self._metrics.looks_lost.inc()
+            self.metrics.looks_lost.inc()
             log.error("look_lost", what=look.what, actor=caller.actor.id)  # noqa: TRY400  # no trace: it may hold values

@@ -60,7 +60,8 @@ async def tiers(card_number: CardNumber, visit: CardVisit) -> list[TierShown]:
 async def coupon(coupon_code: Annotated[CouponCode, Path()], visit: CouponVisit) -> CouponShown:
     """A coupon by its code, however it is written: what it gives, whose it is, which till has it open."""
     found = there(await visit.doors.rewards.coupon(coupon_code), "coupon")
-    visit.looked_at_card(coupon_code, "coupon")
+    await visit.must_let_see(accounts=[found.account_id])
+    visit.looked_at_card(coupon_code, "coupon", also=[found.account_id])
     return CouponShown.model_validate(found)
 
 
@@ -69,9 +70,11 @@ async def coupon_timeline(
     coupon_code: Annotated[CouponCode, Path()], visit: TimelineVisit, limit: Limit = 100, before: Before = None
 ) -> Timeline:
     """Everything that happened to a code, newest first, with who did it."""
-    there(await visit.doors.rewards.coupon(coupon_code), "coupon")
-    visit.looked_at_card(coupon_code, "timeline")
-    return await timeline(visit.doors.audit, [coupon_code], limit, before)
+    found = there(await visit.doors.rewards.coupon(coupon_code), "coupon")
+    await visit.must_let_see(accounts=[found.account_id])
+    shown = await timeline(visit.doors.audit, [coupon_code], limit, before)
+    visit.looked_at_card(coupon_code, "timeline", also=[found.account_id, *shown.holders])
+    return shown
 
 
 @router.get("/rewards/{reward_id}/timeline", tags=["offers"])
@@ -79,12 +82,18 @@ async def reward_timeline(
     reward_id: RewardId, visit: TimelineVisit, limit: Limit = 100, before: Before = None
 ) -> Timeline:
     """Everything that happened to a reward, newest first, with who did it."""
-    there(await visit.doors.rewards.reward(reward_id), "reward")
-    return await timeline(visit.doors.audit, [reward_id], limit, before)
+    found = there(await visit.doors.rewards.reward(reward_id), "reward")
+    await visit.must_let_see(accounts=[found.account_id])
+    shown = await timeline(visit.doors.audit, [reward_id], limit, before)
+    visit.looked_at_card(reward_id, "timeline", also=[found.account_id, *shown.holders])
+    return shown
 
 
 @router.get("/offers/{offer}/timeline", tags=["offers"])
 async def offer_timeline(offer: Code, visit: TimelineVisit, limit: Limit = 100, before: Before = None) -> Timeline:
     """Everything that happened with a reward, a campaign, a survey or a game, by its code, newest first."""
     there(offer if offer in visit.doors.programme.rewards.offer_codes else None, "offer")
-    return await timeline(visit.doors.audit, [offer], limit, before)
+    visit.must_let_see_anybody()
+    shown = await timeline(visit.doors.audit, [offer], limit, before)
+    visit.looked_at_card(offer, "timeline", also=shown.holders)
+    return shown

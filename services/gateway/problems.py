@@ -14,6 +14,11 @@ MOST_PROBLEMS: Final = 50
 LONGEST_NAME: Final = 100
 """How much of a field's name an answer repeats: an unknown field's name is the caller's text."""
 
+LACKS_A_RIGHT: Final = frozenset(
+    {"scope_missing", "office_only", "call_missing", "call_not_open", "consent_to_look_missing"}
+)
+"""What people are refused for who lack a right, and so is noted; that something isn't there is none of it."""
+
 
 class Problem(Exception):
     """Something that an HTTP request can't have: a status, a code for programs, a sentence for people."""

@@ -18,11 +18,12 @@ from contracts.rewards import RewardState
 from contracts.undoing import UNDOING
 from contracts.values import CardNumber, Code, MemberId, Reference
 from runtime.store import Library
-from services.gateway.calls import HEADER, OpenCalls, named_call
+from services.gateway.calls import HEADER, OpenCalls, named_call, not_agreed
+from services.gateway.holders import Holders
 from services.gateway.keys import Caller, Keys
 from services.gateway.looks import NOBODY, Looks
 from services.gateway.problems import Problem
-from services.gateway.scopes import READ_CARD, READ_MEMBER, READ_MESSAGES, READ_TIMELINE, SEARCH_MEMBERS
+from services.gateway.scopes import READ_CARD, READ_MEMBER, READ_MESSAGES, READ_TIMELINE
 from services.gateway.shapes import (
     BalanceShown,
     CardShown,
@@ -36,12 +37,14 @@ from services.gateway.shapes import (
 from workers.audit.views import AuditViews, InvalidCursor
 from workers.cards.views import CardsViews
 from workers.notifications.views import NotificationViews
-from workers.registration.views import RegistrationViews
+from workers.registration.views import Call, RegistrationViews
 from workers.rewards.views import NEWEST_PURCHASE, OLDEST_PURCHASE, RewardsViews
 
 T = TypeVar("T")
-OF_MEMBERS: Final = frozenset({"member_id", "card_number", "account_id"})
-"""What in an address says that something of a member is shown there."""
+NAMING: Final = frozenset(
+    {"member_id", "card_number", "account_id", "coupon_code", "reward_id", "entry_id", "call_id", "offer"}
+)
+"""What of an address says what it is about."""
 WITHHELD: Final = {"member_id": None, "replaces": None, "replaced_by": None, "newest": None}
 """What a till isn't told of a lost card: its holder, and the number that works instead."""
 
@@ -80,16 +83,18 @@ class Doors:
         self.audit = AuditViews(library.worker("audit"))
         self.notifications = NotificationViews(library.worker("notifications"))
         self.calls = OpenCalls(self.registration, programme.registration.calls)
+        self.holders = Holders(self.cards, self.rewards)
         self.keys = keys
         self.looks = looks
 
 
 class Visit:
-    """One authorized read: who reads, through which doors."""
+    """One authorized read: who reads, through which doors, and in which call, if its caller must have agreed."""
 
-    def __init__(self, doors: Doors, caller: Caller) -> None:
+    def __init__(self, doors: Doors, caller: Caller, call: Call | None = None) -> None:
         self.doors = doors
         self._caller = caller
+        self._call = call
 
     @property
     def operator_id(self) -> str:
@@ -111,6 +116,41 @@ class Visit:
         works = card.state is not None and may(card.state, Act.IDENTIFY) and card.suspended_at is None
         return self.is_office or works
 
+    async def must_let_see(
+        self, *, members: Sequence[str] = (), cards: Sequence[str] = (), accounts: Sequence[str] = ()
+    ) -> None:
+        """Let pass if all of it may be shown: it is nobody's, nobody is to be asked, or who is asked agreed.
+
+        Raises:
+            Problem: 409, it is somebody's who didn't agree.
+            Away: MongoDB can't be reached.
+        """
+        if self._call is not None:
+            held_by = await self.doors.holders.of(cards, accounts)
+            await self.doors.calls.must_have_agreed(self._call, {*members, *held_by})
+
+    def must_let_see_anybody(self) -> None:
+        """Let pass where nobody is to be asked: what is shown is of any members.
+
+        Raises:
+            Problem: 409, there is a caller, who can't agree for others.
+        """
+        if self._call is not None:
+            raise not_agreed()
+
+    async def must_let_see_call(self, call: Call) -> None:
+        """Let pass if a call may be shown: it is one's own, or about whoever agreed.
+
+        Raises:
+            Problem: 409, it is about somebody who didn't agree, or nobody knows about whom.
+            Away: MongoDB can't be reached.
+        """
+        if self._call is None or self._call.id == call.id:
+            return
+        if call.member_id is None:
+            raise not_agreed()
+        await self.must_let_see(members=[call.member_id])
+
     def looked_at_member(self, member_id: str, what: str) -> None:
         """Note that a member was shown."""
         self.doors.looks.note(self._caller, member_id, what)
@@ -120,28 +160,52 @@ class Visit:
         first, *others = shown or (NOBODY,)
         self.doors.looks.note(self._caller, first, "search", also=others, by=keys, hits=len(shown))
 
-    def looked_at_card(self, card_number: str, what: str) -> None:
-        """Note that a card or a coupon was shown to an operator; a till that asks for a balance is at work."""
-        if self._caller.actor.kind is ActorKind.OPERATOR:
-            self.doors.looks.note(self._caller, card_number, what)
+    def looked_at_card(self, subject: str, what: str, *, also: Sequence[str] = ()) -> None:
+        """Note that a card was shown, or something of one, and of whom; a till that asks for a balance is at work."""
+        if self.is_office:
+            self.doors.looks.note(self._caller, subject, what, also=also)
+
+    def looked_at_cards(self, subjects: Sequence[str], what: str) -> None:
+        """Note that cards, or accounts, were shown in a list; of an empty one nothing."""
+        for first in subjects[:1]:
+            self.looked_at_card(first, what, also=subjects[1:])
 
 
-def visiting(scope: str) -> Callable[[Request], Awaitable[Visit]]:
-    """A dependency that lets in who has the scope, if looks can be noted; to members only as calls let them."""
+def visiting(scope: str, *, of_members: bool = True) -> Callable[[Request], Awaitable[Visit]]:
+    """A dependency that lets in who has the scope, if looks can be noted; to members only as calls let them.
 
-    async def visit(request: Request) -> Visit:
+    What isn't said to show nothing of members is taken to. Whose it is is known here where the address names a member,
+    a card or an account; else the read has to ask, once it knows (`Visit.must_let_see`).
+    """
+
+    async def let_in(request: Request) -> Visit:
         doors: Doors = request.app.state.doors
         authorization = request.headers.get("authorization")
         caller = doors.keys.caller(authorization.encode("latin-1") if authorization else None)
+        request.state.asked = (caller, scope)
         caller.must_have(scope)
         doors.looks.must_be_possible()
         header = request.headers.get(HEADER)
         call_id = named_call(caller, None if header is None else header.encode("latin-1"))
-        if call_id is not None or scope == SEARCH_MEMBERS or OF_MEMBERS & request.path_params.keys():
-            await doors.calls.must_let_look(caller, call_id, request.path_params.get("member_id"))
-        return Visit(doors, replace(caller, actor=caller.within(call_id)))
+        call = await doors.calls.call_to_look(caller, call_id, of_members=of_members)
+        caller = replace(caller, actor=caller.within(call_id))
+        request.state.asked = (caller, scope)
+        visit = Visit(doors, caller, call)
+        named = {name: [value] for name, value in request.path_params.items()}
+        await visit.must_let_see(
+            members=named.get("member_id", ()), cards=named.get("card_number", ()), accounts=named.get("account_id", ())
+        )
+        return visit
 
-    return visit
+    return let_in
+
+
+def note_refusal(looks: Looks, request: Request, problem: Problem) -> None:
+    """Note that who reads was not let, under what the address names."""
+    if hasattr(request.state, "asked"):
+        caller, scope = request.state.asked
+        subject = next((value for name, value in request.path_params.items() if name in NAMING), None)
+        looks.refused(caller, problem, subject=subject, scope=scope)
 
 
 def there(found: T | None, what: str) -> T:

@@ -1,17 +1,24 @@
 """Shapes: what reads answer with. They are the door's own words, so that what workers keep can change behind it."""
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Self
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from contracts.audit import RecordLook
 from contracts.cards import CardKind, CardState
 from contracts.messages import ActorKind, Outcome
 from contracts.notifications import MessageChannel, MessageStatus
 from contracts.registration import Channel
 from contracts.rewards import PurchaseLine, PurchaseState, RefundLine, RewardState, UnitBalance
 from workers.cards.views import Card
+
+HOLDERS: Final = ("member_id", "absorbed_id", "card_number", "account_id")
+"""What of a line's facts says whose it is."""
+NAME: Final = re.compile(r"[\x21-\x7e]{1,64}")
+"""What can be the subject of a look."""
 
 
 class Shape(BaseModel):
@@ -220,3 +227,15 @@ class Timeline(BaseModel):
     lines: tuple[LineShown, ...]
     before: str | None
     """Ask with this for older lines; null where there are none."""
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """The members, cards and accounts of which its lines show something; a look shows nothing of whom it names."""
+        found: dict[str, None] = {}
+        for line in self.lines:
+            if line.what == RecordLook.__name__:
+                continue
+            named = [line.facts.get(name) for name in HOLDERS]
+            about = line.subjects[:1] if line.outcome is not None else ()
+            found |= dict.fromkeys(each for each in (*named, *about) if isinstance(each, str) and NAME.fullmatch(each))
+        return tuple(found)

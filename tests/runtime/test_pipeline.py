@@ -298,6 +298,15 @@ class TestDeadLetters:
                 assert process.obstacles == []
             await machine.check()
 
+    async def test_of_commands_whose_ids_others_used_stop_nothing(self, settings: Settings) -> None:
+        async with Machine(settings.model_copy(update={"dead_letter_limit": 5})) as machine:
+            ids = [fresh_id() for _ in range(20)]
+            async with machine.running(machine.process()) as process:
+                for by in range(1, 5):
+                    await machine.send(*((each, Count(counter="a", by=by)) for each in ids))
+                    await machine.quiet()
+                assert (len((await machine.heard()).on(".dead")), process.obstacles) == (60, [])
+
 
 class TestSlots:
     async def test_share_the_work_when_a_second_joins_in_the_middle(self, settings: Settings) -> None:

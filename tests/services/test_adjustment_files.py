@@ -7,19 +7,24 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.adjustments import AdjustBalance
-from contracts.messages import Actor, ActorKind, CommandEnded, Outcome, Said
+from contracts.messages import Actor, ActorKind, CommandEnded, Envelope, Outcome, Said
 from contracts.programme import Programme
+from runtime.decisions import Context
+from runtime.documents import Document
+from runtime.journal import JournalRecord
 from runtime.settings import Settings
 from services.bulk import Row, adjustment_rows, read_table, write_outcomes
 from services.bulk.adjustments import COLUMNS, NEEDED
-from services.cli.adjustment_files import Known, foreseen
+from services.cli.adjustment_files import Known, begun_by, foreseen
 from services.cli.callers import bulk_adjuster
 from services.cli.commands import app
 from services.cli.session import SessionError
 from services.gateway.keys import create_key
-from tests.decisions import NOON
+from tests.decisions import NOON, VAULT, decide
 from tests.workers.memory_reader import MemoryReader
-from tests.workers.rewards.counter import NUMBER, OTHER, account, holding
+from tests.workers.rewards.counter import NUMBER, OPERATOR, OTHER, OTTO, account, adjust, card, holding
+from tests.workers.rewards.counter import PROGRAMME as DEMO
+from workers.rewards.adjusting import adjust_balance
 from workers.rewards.adjustment_documents import Counted, Operator
 from workers.rewards.documents import Account, Card
 from workers.rewards.ledger_views import LedgerViews
@@ -198,3 +203,75 @@ class TestCommandLine:
         assert answer.exit_code != 0
         assert isinstance(answer.exception, SessionError)
         assert "1 of 1 rows are invalid: nothing was sent" in str(answer.exception)
+
+    @pytest.mark.parametrize("flags", [[], ["--dry-run"]])
+    def test_sends_nothing_of_a_file_that_another_began(
+        self, file: Path, keys: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+    ) -> None:
+        monkeypatch.setenv("PUNCHCARD_API_KEY", create_key(keys, OTTO.id, ActorKind.OPERATOR, BULK))
+        (row,) = rows_of(file, f"{NUMBER},stamps,3,goodwill,,")
+        monkeypatch.setattr("services.cli.adjustment_files.Library", lambda _: Shelf(Rewards(*done(row))))
+        monkeypatch.setattr("services.cli.card_files.send", lambda *_: pytest.fail("it was sent"))
+        answer = CliRunner().invoke(app, ["adjust", str(file), *flags])
+
+        assert isinstance(answer.exception, SessionError)
+        assert str(answer.exception).startswith("this file was begun by olga,")
+
+
+class Rewards(MemoryReader):
+    """What rewards keeps, with its journal."""
+
+    def __init__(self, *documents: Document) -> None:
+        super().__init__(documents)
+        self.records: dict[str, JournalRecord] = {}
+
+    async def journal(self, message_id: str) -> JournalRecord | None:
+        return self.records.get(message_id)
+
+    def refuse(self, row: Row, actor: Actor) -> None:
+        """Note that a row was refused."""
+        assert row.command is not None
+        digest = row.command.digest()
+        self.records[row.id] = JournalRecord(row.id, "AdjustBalance", digest, actor, Outcome.REFUSED, NOON, None, ())
+
+
+class Shelf:
+    """A library of rewards alone."""
+
+    def __init__(self, rewards: Rewards) -> None:
+        self.rewards = rewards
+
+    def worker(self, _: str) -> Rewards:
+        return self.rewards
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def done(row: Row, actor: Actor = OPERATOR) -> list[Document]:
+    """What rewards keeps once a row is done."""
+    command = adjust(3, actor)
+    at = Context(
+        Envelope(id=row.id, type="AdjustBalance", time=NOON, actor=actor, correlation_id=row.id), NOON, DEMO, VAULT
+    )
+    return decide(adjust_balance, command, card=card(), account=account(), context=at).documents
+
+
+class TestAFileThatWasBegun:
+    async def test_is_known_by_what_was_adjusted_however_long_ago(self, file: Path) -> None:
+        rows = rows_of(file, f"{OTHER},stamps,3,goodwill,,", f"{NUMBER},stamps,3,goodwill,,")
+        rewards = Rewards(*done(rows[1]))
+
+        assert await begun_by(rewards, rows, OTTO) == "olga"
+        assert await begun_by(rewards, rows, OPERATOR) is None
+
+    async def test_is_known_by_the_journal_where_its_rows_were_refused(self, file: Path) -> None:
+        rows, rewards = rows_of(file, f"{NUMBER},stamps,-3,misuse,,"), Rewards()
+        rewards.refuse(rows[0], OPERATOR)
+
+        assert await begun_by(rewards, rows, OTTO) == "olga"
+        assert await begun_by(rewards, rows, OPERATOR) is None
+
+    async def test_is_nobodys_while_none_of_it_was_sent(self, file: Path) -> None:
+        (olgas,) = rows_of(file, f"{NUMBER},stamps,3,goodwill,,")
+        assert await begun_by(Rewards(*done(olgas)), rows_of(file, f"{NUMBER},stamps,4,goodwill,,"), OTTO) is None

@@ -17,6 +17,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "$lte": lambda held, wanted: is_ordered(held, wanted) and held <= wanted,
     "$gt": lambda held, wanted: is_ordered(held, wanted) and held > wanted,
     "$gte": lambda held, wanted: is_ordered(held, wanted) and held >= wanted,
+    "$ne": lambda held, wanted: held != wanted,
     "$in": lambda held, wanted: any(is_like(held, each) for each in wanted),
     "$nin": lambda held, wanted: not any(is_like(held, each) for each in wanted),
     "$regex": lambda held, wanted: isinstance(held, str) and search(wanted, held) is not None,

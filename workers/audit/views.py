@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from contracts.audit import RecordLook
 from contracts.messages import Actor, CommandEnded, Outcome, wire_time
 from runtime.store import Reader
 from workers.audit.documents import Entry
@@ -43,7 +44,7 @@ class Line(BaseModel):
     recorded_at: datetime
     actor: Actor
     outcome: Outcome | None = None
-    """Of a command: how it ended."""
+    """Of a command: how it ended; of a look that was refused at the door: that."""
     code: str | None = None
     """Why it was refused or failed."""
     correlation_id: str
@@ -111,6 +112,8 @@ def line_of(entry: Entry) -> Line:
     what, outcome, code = said["what"], None, None
     if what == CommandEnded.__name__:
         what, outcome, code, facts = facts["command"], facts["outcome"], facts["code"], facts["details"]
+    elif what == RecordLook.__name__ and facts.get("code") is not None:
+        outcome, code = Outcome.REFUSED, facts["code"]
     return Line(
         id=entry.id,
         what=what,

@@ -48,6 +48,11 @@ class CardsViews:
             number = chain[-1].replaced_by
         return chain
 
+    async def holders_of(self, card_numbers: Sequence[str]) -> set[str]:
+        """The members whose cards any of these are; cards that are nobody's lead to none."""
+        found = await self._reader.find(Card, {"_id": {"$in": list(card_numbers)}}, limit=0)
+        return {each.member_id for each in found if each.member_id is not None}
+
     async def cards_of(self, member_id: str) -> list[Card]:
         """A member's cards, the first linked first."""
         return await self._reader.find(Card, {"member_id": member_id}, sort=(("linked_at", 1), ("_id", 1)))

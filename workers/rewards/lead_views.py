@@ -36,6 +36,13 @@ class LeadViews:
         coupon = await self._reader.get(Coupon, coupon_code)
         return () if coupon is None else await self._cards([coupon.account_id])
 
+    async def cards_of_accounts(self, account_ids: Sequence[str]) -> tuple[str, ...]:
+        """The cards that lead to any of these accounts, or to those into which they went."""
+        found = await self._reader.find(Account, {"_id": {"$in": sorted(set(account_ids))}}, limit=0)
+        heirs = sorted({each.merged_into for each in found if each.merged_into is not None})
+        found += await self._reader.find(Account, {"_id": {"$in": heirs}}, limit=0) if heirs else []
+        return tuple(sorted({number for each in found for number in each.cards}))
+
     async def _cards(self, account_ids: Sequence[str]) -> tuple[str, ...]:
         ids = sorted(set(account_ids))
         accounts = await self._reader.find(Account, {"_id": {"$in": ids}}, limit=0) if ids else []

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from contracts.adjustments import AdjustmentState
 from contracts.rewards import PurchaseState, RewardState
+from runtime.context import made_id
 from runtime.store import Reader
 from workers.rewards.adjustment_documents import Adjustment, AdjustmentComment, Operator
 from workers.rewards.documents import Account, Card, LedgerEntry, Purchase, Reward
@@ -14,6 +15,8 @@ from workers.rewards.explaining import UnitExplained, explained
 WINDOW: Final = 1_000
 """Entries by which a balance is explained; more than a batch writes at one time."""
 MOST_SHOWN: Final = 500
+AT_ONCE: Final = 5_000
+"""Commands that are looked up in one query."""
 NEWEST: Final = (("at", -1), ("_id", -1))
 """In the order of the index, the other way round: a page of a long history is read, not sorted."""
 
@@ -92,6 +95,15 @@ class LedgerViews:
         where = {"account_id": {"$in": owned}}
         found = await self._reader.find(Adjustment, where, sort=(("submitted_at", -1),), limit=_at_most(limit))
         return await with_comments(self._reader, found)
+
+    async def adjuster_of(self, command_ids: Sequence[str], besides: str) -> str | None:
+        """Who adjusted a balance by any of these commands, if anybody did besides this one."""
+        for start in range(0, len(command_ids), AT_ONCE):
+            ids = [made_id(command_id, 1) for command_id in command_ids[start : start + AT_ONCE]]
+            others = {"_id": {"$in": ids}, "actor.id": {"$ne": besides}}
+            for each in await self._reader.find(Adjustment, others, limit=1):
+                return each.actor.id
+        return None
 
     async def accounts_by_card(self, card_numbers: Sequence[str]) -> dict[str, Account]:
         """The accounts that cards lead to, by the cards' numbers; cards that nobody knows are missing."""

@@ -161,6 +161,7 @@ class TestRecordLook:
 
         assert told.document(Entry).subjects == ("m1", "call-7")
         said: dict[str, Any] = {"subject": "m1", "what": "profile", "also": [], "by": [], "hits": None}
+        said |= {"code": None, "scope": None}
         assert content(told)["body"] == said
 
     def test_of_a_search_is_filed_under_everybody_who_was_shown(self) -> None:
