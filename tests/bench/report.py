@@ -20,7 +20,10 @@ from tests.bench.searched import Searched
 from tests.bench.ways import Sample
 
 PAGE: Final = Path("docs/benchmarks.md")
-BEGIN, END = "<!-- figures: written by `python -m tests.bench --write` -->", "<!-- end of figures -->"
+BEGIN: Final = "<!-- figures: written by `python -m tests.bench --only throughput --write` -->"
+END: Final = "<!-- end of figures -->"
+BEGIN_LATENCY: Final = "<!-- latency: written by `python -m tests.bench --only latency --write` -->"
+END_LATENCY: Final = "<!-- end of latency -->"
 BEGIN_GROWTH: Final = "<!-- growth: written by `python -m tests.bench --only growth --write` -->"
 END_GROWTH: Final = "<!-- end of growth -->"
 BEGIN_SEARCH: Final = "<!-- search: written by `python -m tests.bench --only search --write` -->"
@@ -207,9 +210,13 @@ class Report:
         tables = (
             (self.throughput_head, self.throughput_rows()),
             (self.step_head, self.step_rows()),
-            (self.latency_head, self.latency_rows()),
         )
         return "\n\n".join([BEGIN, self._taken(self.options), *(markdown(*table) for table in tables if table[1]), END])
+
+    def latency_section(self) -> str:
+        """How long answers take, as it stands on the page."""
+        table = markdown(self.latency_head, self.latency_rows())
+        return "\n\n".join([BEGIN_LATENCY, self._taken(self.options), table, END_LATENCY])
 
     def growth_section(self) -> str:
         """What history costs, as it stands on the page."""
@@ -231,8 +238,10 @@ class Report:
         Raises:
             ValueError: the page has no marks.
         """
-        if self.rounds or self.latency:
+        if self.rounds:
             put_between(page, BEGIN, END, self.page_section())
+        if self.latency:
+            put_between(page, BEGIN_LATENCY, END_LATENCY, self.latency_section())
         if self.growth.members:
             put_between(page, BEGIN_GROWTH, END_GROWTH, self.growth_section())
         if self.search.kinds:
