@@ -50,7 +50,7 @@ class Passwords:
         """
         try:
             fields = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return body  # the contract says what is wrong with it
         if not isinstance(fields, dict) or "password" not in fields or "proof" in fields:
             return body
