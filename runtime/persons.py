@@ -112,7 +112,7 @@ def token_in(value: bytes | None) -> str | None:
     """What is shut in an event's JSON; None where nothing is, or where it is no such JSON."""
     try:
         return None if value is None else _TOKEN.decode(value).personal
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

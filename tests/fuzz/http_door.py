@@ -82,7 +82,11 @@ class Report:
 def attack(order: Order) -> Report:
     """Everything that is ordered."""
     report = Report(order.name)
-    document = described(order.url, must_say=order.cases > 0)
+    try:
+        document = described(order.url, must_say=order.cases > 0)
+    except ConnectionError:
+        report.unanswered.append("/openapi.json")
+        return report
     document["paths"] = {path: methods for path, methods in document["paths"].items() if path not in TOLD_TO}
     asyncio.run(_requests(order, document, report))
     asyncio.run(_sockets(order, report))
@@ -96,6 +100,7 @@ def described(url: str, *, must_say: bool) -> dict[str, Any]:
 
     Raises:
         urllib.error.HTTPError: it must say, and doesn't.
+        ConnectionError: nobody is there.
     """
     try:
         with urllib.request.urlopen(url + "/openapi.json", timeout=30) as answer:
@@ -105,6 +110,8 @@ def described(url: str, *, must_say: bool) -> dict[str, Any]:
         if must_say or error.code != HTTPStatus.NOT_FOUND:
             raise
         return {"paths": {path: {"get": {}} for path in ("/live", "/ready", "/metrics", "/")}}
+    except urllib.error.URLError as error:
+        raise ConnectionError(str(error)) from error
 
 
 async def _requests(order: Order, document: dict[str, Any], report: Report) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from pkgutil import iter_modules
 from random import Random
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
 from contracts.programme import Programme
-from runtime.local import LocalError
+from runtime.local import LocalError, free_port
 from services import bulk
 from services.bulk import InvalidFile
 from services.gateway.search_shapes import KEYS, Search
@@ -74,13 +75,14 @@ def _search(body: bytes) -> Search | None:
 
 
 class Nobody(BaseHTTPRequestHandler):
-    """Answers everything with nothing."""
+    """Takes everything, and says nothing of what it takes."""
 
     def do_GET(self) -> None:
+        self.send_error(404)
+
+    def do_POST(self) -> None:
         self.send_response(204)
         self.end_headers()
-
-    do_POST = do_GET  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep quiet."""
@@ -134,9 +136,17 @@ class TestCases:
         assert [each.partition(":")[0] for each in report.not_attacked][:1] == ["POST /torn"]
         assert not any("/fine" in each for each in report.not_attacked)
 
+    def test_what_no_case_can_be_sent_to_is_said(self) -> None:
+        assert cases_of("nowhere://here", fine={}).not_attacked == ["POST /fine: no case was sent"]
+
     def test_a_door_that_says_no_more_what_it_takes_is_not_taken_for_one_that_never_did(self, url: str) -> None:
-        with pytest.raises(ValueError, match="Expecting value"):
+        assert "/live" in http_door.described(url, must_say=False)["paths"]
+        with pytest.raises(HTTPError):
             http_door.described(url, must_say=True)
+
+    def test_a_door_that_nobody_keeps_any_more_is_a_fault(self) -> None:
+        order = Order("door", f"http://127.0.0.1:{free_port()}", "fuzz", SEED, requests=8, cases=8, sockets=8)
+        assert http_door.attack(order).unanswered == ["/openapi.json"]
 
 
 class TestTables:

@@ -77,6 +77,20 @@ class TestInMemory:
             ended += each
         assert min(ended[kind] for kind in ("done", "refused", "failed", "dead letter", "passed over")) > 20
 
+    @pytest.mark.parametrize(
+        "value", [b'{"a":' * 5_000, b'{"a":' + b"[" * 5_000, b'{"personal":"\xff"}', b"\xff", None]
+    )
+    async def test_buries_of_every_kind_what_can_not_be_read(self, value: bytes | None) -> None:
+        valid = Valid(SETTINGS.prefix, Random(SEED))
+        shots = [valid.shot(name) for name in [*COMMANDS, *EVENTS]]
+        for shot in shots:
+            shot.value = value
+
+        account, aftermath, reasons = await played(shots)
+
+        assert account.judge(all_workers(), aftermath)[1] == []
+        assert set(reasons) == {Problem.MALFORMED}
+
     async def test_takes_what_is_valid(self) -> None:
         valid = Valid(SETTINGS.prefix, Random(SEED))
         _, aftermath, reasons = await played([valid.shot(name) for name in [*COMMANDS, *EVENTS] * 3])

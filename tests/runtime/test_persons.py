@@ -165,7 +165,12 @@ class TestShutEvent:
             seen: Any = read_body(blind(PersonJoined), value)
             assert (type(seen).__name__, seen.person_id, seen.place, seen.name) == ("PersonJoined", "ana", "here", None)
         assert token_in(ANA.encoded()) is None
-        assert token_in(b"[") is None
+
+    @pytest.mark.parametrize(
+        "value", [b"[", b'{"a":' + b"[" * 5_000, b'{"personal":"\xff"}'], ids=["cut", "deep", "text"]
+    )
+    def test_holds_nothing_shut_where_it_is_no_json(self, value: bytes) -> None:
+        assert token_in(value) is None
 
 
 def asked(settings: Settings, id: str, command: Command) -> Outgoing:

@@ -83,6 +83,10 @@ class TestShowing:
         for passwords in (door(), Passwords(RegistrationViews(MemoryReader()), RULES)):
             assert len((await said(passwords, IdentifyByPassword, password="correct horse"))["proof"]) == 64
 
-    @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"member_id": 1}', b'{"proof": "x", "password": "y"}'])
+    @pytest.mark.parametrize(
+        "body",
+        [b"", b"[]", b"{", b"[" * 5_000, b'"\xff"', b'{"member_id": 1}', b'{"proof": "x", "password": "y"}'],
+        ids=lambda body: repr(body[:20]),
+    )
     async def test_leaves_what_has_no_password_to_the_contract(self, body: bytes) -> None:
         assert await door().proven(IdentifyByPassword, body, "c-1") == body
