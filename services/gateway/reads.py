@@ -276,8 +276,10 @@ async def member_timeline(
 async def card_timeline(
     card_number: CardNumber, visit: TimelineVisit, limit: Limit = 100, before: Before = None
 ) -> Timeline:
-    """Everything that happened to a card and those whose place it took, newest first, with who did it."""
-    found = there(await visit.doors.cards.card(card_number), "card")
+    """Everything that happened to a card and those whose place it took, newest first; of nobody who was removed."""
+    found = await visit.doors.cards.card(card_number)
+    # The trail stays as it is, and would tell whose the card was, by which account and with which others.
+    found = there(None if found is not None and found.is_retired else found, "card")
     chain = [card.number for card in await visit.doors.cards.chain_of(found)]
     visit.looked_at_card(card_number, "timeline")
     return await timeline(visit.doors.audit, chain, limit, before)
