@@ -121,6 +121,7 @@ class TestCardOfARemovedMember:
         assert len((await desk.get(timeline, "desk"))["lines"]) == 1
 
         held = await desk.shelf.readers["cards"].get(Card, NUMBER)
+        assert held is not None
         (retired, *_) = [each for each in cards_retired((held,), context()) if isinstance(each, Card)]
         desk.shelf.readers["cards"].put(retired)
         assert await desk.get(timeline, "desk") == 404
