@@ -113,6 +113,22 @@ class TestMember:
         assert shown["blocked_at"] == shown["phone_verified_at"] == "2026-11-22T12:00:00Z"
 
 
+class TestTimeline:
+    @pytest.mark.parametrize("of", [f"members/{ANA}", f"cards/{NUMBER}"])
+    async def test_is_shown_between_two_instants(self, desk: Desk, of: str) -> None:
+        blocked = CardBlocked(card_number=NUMBER, member_id=ANA, reason="lost")
+        desk.shelf.readers["audit"].put(*decide(record, blocked, context=context()).documents)
+
+        async def lines(query: str) -> Any:
+            shown = await desk.get(f"/v1/{of}/timeline?{query}", "desk")
+            return shown if isinstance(shown, int) else len(shown["lines"])
+
+        assert await lines("since=2026-11-22T12:00:00Z&until=2026-11-22T12:00:01Z") == 1
+        assert await lines("since=2026-11-22T12:00:01Z") == 0
+        assert await lines("until=2026-11-22T12:00:00Z") == 0
+        assert await lines("since=2026-11-22T12:00:00") == 422
+
+
 class TestCardOfARemovedMember:
     async def test_has_no_timeline(self, desk: Desk) -> None:
         blocked = CardBlocked(card_number=NUMBER, member_id=ANA, reason="lost")
