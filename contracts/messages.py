@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, ClassVar, Final, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from pydantic_core import to_json
 
-from contracts.subjects import LISTS, SUBJECTS
 from contracts.values import Code, Instant, MessageId, holds_objects, personal_fields, sealed_fields
 
 Headers = Sequence[tuple[str, bytes]]
@@ -88,14 +86,6 @@ class Message(BaseModel):
         value = getattr(self, self.key)
         return None if value is None else str(value)
 
-    @property
-    def about_ids(self) -> tuple[str, ...]:
-        """What the message is about, by the ids in its fields; never personal ones."""
-        fields = self.__dict__
-        found = tuple([fields[name] for name in subject_fields(type(self)) if fields[name] is not None])
-        several = list_fields(type(self))
-        return found if not several else (*found, *(each for name in several for each in fields[name]))
-
     def encoded(self) -> bytes:
         """The message's JSON body, in UTF-8."""
         return self.__pydantic_serializer__.to_json(self)
@@ -110,18 +100,6 @@ class Message(BaseModel):
             # A client that sends an object again may well send its names in another order: that is the same content.
             canonical = msgspec.json.encode(msgspec.json.decode(canonical), order="sorted")
         return blake2b(canonical, digest_size=16, key=type(self).__name__.encode()).digest()
-
-
-@cache
-def subject_fields(message_class: type[Message]) -> tuple[str, ...]:
-    """Which of a class's fields say what it is about; never personal ones."""
-    return tuple(name for name in SUBJECTS if name in message_class.model_fields and name not in message_class.personal)
-
-
-@cache
-def list_fields(message_class: type[Message]) -> tuple[str, ...]:
-    """Which of a class's fields list what it is about; never personal ones."""
-    return tuple(name for name in LISTS if name in message_class.model_fields and name not in message_class.personal)
 
 
 class Command(Message):
@@ -385,32 +363,6 @@ def problems(error: ValidationError, personal: frozenset[str] = frozenset()) -> 
             place = (place[0], *(part for part in place[1:] if isinstance(part, int)))
         found.append(Malformed(".".join(str(part) for part in place) or "body", problem["msg"]))
     return found
-
-
-def encode_ended(
-    command_id: str,
-    command: str,
-    subject: str | None,
-    outcome: Outcome,
-    code: str | None,
-    details: Mapping[str, Any],
-    events: Iterable[tuple[str, bytes]],
-    subjects: Sequence[str] = (),
-) -> bytes:
-    """The JSON of a `CommandEnded` whose events are JSON already: what `encoded()` would give, without parsing them."""
-    head = to_json(
-        {
-            "command_id": command_id,
-            "command": command,
-            "subject": subject,
-            "outcome": outcome,
-            "code": code,
-            "details": details,
-            "subjects": subjects,
-        }
-    )
-    said = b",".join([b'{"type":"%b","body":%b}' % (name.encode(), body) for name, body in events])
-    return b'%b,"events":[%b]}' % (head[:-1], said)
 
 
 def public_json(event: Event, encoded: bytes) -> bytes:

@@ -174,7 +174,11 @@ class Decoder:
         handler = self.worker.handlers.get(name) if name is not None else None
         if handler is None and name is not None and not arrival.is_command:
             # Others say more than this worker listens to, and newer producers more still.
-            arrival.is_skipped = True
+            if not self.worker.hears_all:
+                arrival.is_skipped = True
+                return arrival
+            # Nothing is kept of it in the journal: when the worker knows the type, it is replayed as it is.
+            arrival.fail(Problem.UNKNOWN_TYPE, "is no event that this version knows")
             return arrival
         if handler is not None and is_command_handler(handler) is not arrival.is_command:
             handler = None  # an event among commands, or a command among events

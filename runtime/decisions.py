@@ -75,12 +75,15 @@ class Worker(Generic[P]):
         documents: tuple[type[Document], ...],
         pace_seconds: float = 0.0,
         opens_personal: bool = False,
+        hears_all: bool = False,
     ) -> None:
         self.name = name
         self.pace_seconds = pace_seconds
         """How long a batch that isn't full waits for company; for workers whose outcome nobody waits for."""
         self.opens_personal = opens_personal
         """Whether its handlers are shown what is personal in events; else there is nothing in those fields."""
+        self.hears_all = hears_all
+        """Whether it is to miss no event: one of a type that it doesn't know is a dead letter, not passed over."""
         kept: tuple[type[Document], ...] = (*documents, PersonKey)
         self.documents = {document.__name__: document for document in kept}
         self.handlers: dict[str, Handler] = {}

@@ -11,13 +11,14 @@ from contracts.messages import (
     CommandEnded,
     Event,
     Outcome,
-    encode_ended,
     own_headers,
     public_json,
     shared_headers,
     wire_time,
 )
+from contracts.outcomes import encode_ended
 from contracts.persons import PersonalEvent
+from contracts.subjects import subjects_of
 from contracts.topics import commands_topic, dead_topic, events_topic, results_topic
 from contracts.values import LONGEST_ID
 from runtime.arrivals import Arrival, Problem
@@ -166,7 +167,7 @@ class Scribe:
         said: Sequence[tuple[str, bytes]],
     ) -> Outgoing:
         subject = arrival.body.key_value if arrival.body is not None else None
-        named = [] if arrival.body is None else [each for each in arrival.body.about_ids if each != subject]
+        named = [] if arrival.body is None else [each for each in subjects_of(arrival.body) if each != subject]
         value = encode_ended(arrival.id, arrival.type, subject, outcome, code, details, said, named)
         name, version = CommandEnded.__name__, CommandEnded.schema_version
         own = own_headers(self._source, answer_id(arrival.id), name, version, arrival.id)

@@ -1,4 +1,4 @@
-"""`punchcard audit`: whether the trail is whole, and still the one that it was."""
+"""`punchcard audit`: whether the trail is whole, and still the one that it was; and all of it as a file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from services.cli.session import load_settings, run
 
-app = typer.Typer(help="The trail: whether it is whole, and still what it was.", no_args_is_help=True)
+app = typer.Typer(help="The trail: whether it is whole, and all of it as a file.", no_args_is_help=True)
 
 
 @app.command()
@@ -24,3 +24,13 @@ def verify(
     from services.cli.trail import noted, verified
 
     raise typer.Exit(run(verified(load_settings(), noted(since), note)))
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="The file to write, JSON lines; it must not be there yet.")],
+) -> None:
+    """Write the whole trail to a file, with what it takes to verify it there; exits with 1 if it is broken."""
+    from services.cli.trail import exported
+
+    raise typer.Exit(run(exported(load_settings(), out)))

@@ -1,4 +1,4 @@
-"""What the commands about the trail do: verify it, and hold it against heads that were noted."""
+"""What the commands about the trail do: verify it, hold it against heads that were noted, write it to a file."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +9,7 @@ from runtime.settings import Settings
 from runtime.store import Away, Library, Reader
 from services.cli.dead import harmless
 from services.cli.session import SessionError, say
+from workers.audit.documents import Entry
 from workers.audit.views import NO_HEADS, Heads, InvalidHeads, Verdict, read_heads, verify
 
 
@@ -43,6 +44,32 @@ async def verified(settings: Settings, since: Heads, note: Path | None) -> int:
         except OSError as error:
             raise SessionError(f"{note}: {error.strerror}") from error
         say(f"noted the heads in {note}")
+    return 0 if verdict.is_whole else 1
+
+
+async def exported(settings: Settings, out: Path) -> int:
+    """Write every entry of the trail, as it was verified, and in the end what that came to; 0 if it is whole, 1 if not.
+
+    A line is an entry: its id, its hash, and its content, the very characters that are hashed over the entry before.
+    The last line has the chains' heads and where they are broken: what follows a break in its chain isn't written.
+
+    Raises:
+        SessionError: MongoDB is away, or the file is there already or can't be written.
+    """
+    try:
+        with out.open("x", encoding="utf-8") as file:
+
+            def write(entry: Entry) -> None:
+                file.write(dumps({"id": entry.id, "hash": entry.hash, "content": entry.content}) + "\n")
+
+            async with opened(settings) as reader:
+                verdict = await verify(reader, each=write)
+            file.write(verdict.model_dump_json() + "\n")
+    except FileExistsError as error:
+        raise SessionError(f"{out}: is there already") from error
+    except OSError as error:
+        raise SessionError(f"{out}: {error.strerror}") from error
+    say_verdict(verdict)
     return 0 if verdict.is_whole else 1
 
 

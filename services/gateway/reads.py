@@ -16,7 +16,7 @@ from contracts.programme import Programme
 from contracts.programme.cards import OFFICE
 from contracts.rewards import RewardState
 from contracts.undoing import UNDOING
-from contracts.values import CardNumber, Code, MemberId, Reference
+from contracts.values import CardNumber, Code, Instant, MemberId, Reference
 from runtime.store import Library
 from services.gateway.calls import HEADER, OpenCalls, named_call, not_agreed
 from services.gateway.holders import Holders
@@ -228,6 +228,8 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 StoreGiven = Annotated[Reference | None, Query(description="Only of this store.")]
 UnitGiven = Annotated[Code | None, Query(description="Only what earned this unit, of the first 5,000 purchases.")]
 Before = Annotated[str | None, Query(max_length=200, description="`before` of the page before.")]
+Since = Annotated[Instant | None, Query(description="Only what happened from then on.")]
+Until = Annotated[Instant | None, Query(description="Only what happened before then.")]
 
 
 @router.get("/members/{member_id}", tags=["members"])
@@ -324,7 +326,12 @@ async def account_of(card_number: str, visit: Visit) -> str:
 
 @router.get("/members/{member_id}/timeline", tags=["members"])
 async def member_timeline(
-    member_id: MemberId, visit: TimelineVisit, limit: Limit = 100, before: Before = None
+    member_id: MemberId,
+    visit: TimelineVisit,
+    limit: Limit = 100,
+    before: Before = None,
+    since: Since = None,
+    until: Until = None,
 ) -> Timeline:
     """Everything that happened to a member, whom they absorbed and their cards, newest first, with who did it."""
     member = there(await visit.doors.registration.member(member_id), "member")
@@ -333,28 +340,43 @@ async def member_timeline(
     led_to = dict.fromkeys(card.account_id for card in known if card is not None and card.account_id is not None)
     accounts = [each for account_id in led_to for each in await visit.doors.rewards.accounts_of(account_id)]
     visit.looked_at_member(member.id, "timeline")
-    return await timeline(visit.doors.audit, [member.id, *member.absorbed, *cards, *accounts], limit, before)
+    subjects = [member.id, *member.absorbed, *cards, *accounts]
+    return await timeline(visit.doors.audit, subjects, limit, before, since, until)
 
 
 @router.get("/cards/{card_number}/timeline", tags=["cards"])
 async def card_timeline(
-    card_number: CardNumber, visit: TimelineVisit, limit: Limit = 100, before: Before = None
+    card_number: CardNumber,
+    visit: TimelineVisit,
+    limit: Limit = 100,
+    before: Before = None,
+    since: Since = None,
+    until: Until = None,
 ) -> Timeline:
-    """Everything that happened to a card and those whose place it took, newest first, with who did it."""
-    found = there(await visit.doors.cards.card(card_number), "card")
+    """Everything that happened to a card and those whose place it took, newest first; of nobody who was removed."""
+    found = await visit.doors.cards.card(card_number)
+    # The trail stays as it is, and would tell whose the card was, by which account and with which others.
+    found = there(None if found is not None and found.is_retired else found, "card")
     chain = [card.number for card in await visit.doors.cards.chain_of(found)]
     visit.looked_at_card(card_number, "timeline")
-    return await timeline(visit.doors.audit, chain, limit, before)
+    return await timeline(visit.doors.audit, chain, limit, before, since, until)
 
 
-async def timeline(audit: AuditViews, subjects: list[str], limit: int, before: str | None) -> Timeline:
-    """A page of a timeline.
+async def timeline(
+    audit: AuditViews,
+    subjects: list[str],
+    limit: int,
+    before: str | None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Timeline:
+    """A page of a timeline, or of what of it happened between two instants.
 
     Raises:
         Problem: 422, `before` is from nowhere.
     """
     try:
-        lines = await audit.timeline(subjects, limit, before)
+        lines = await audit.timeline(subjects, limit, before, since=since, until=until)
     except InvalidCursor:
         problems = [{"field": "query.before", "rule": "must be the `before` of an earlier page"}]
         detail = "query.before: must be the `before` of an earlier page"

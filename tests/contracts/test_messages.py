@@ -22,12 +22,12 @@ from contracts.messages import (
     Malformed,
     Outcome,
     Said,
-    encode_ended,
     header,
     read_body,
     read_envelope,
     wire_time,
 )
+from contracts.outcomes import encode_ended
 from contracts.registration import Channel, RegisterMember
 from contracts.values import Code
 

@@ -9,6 +9,7 @@ import pytest
 from contracts.messages import ActorKind
 from contracts.topics import commands_topic
 from runtime.arrivals import CLOCK_SKEW, Arrival, Decoder, Problem
+from runtime.decisions import Worker
 from runtime.settings import Settings
 from tests.runtime.counting import BellBroken, BellRung, Count, Counted, worker
 from tests.runtime.machine import FakeRecord, message, replaced, without
@@ -61,6 +62,11 @@ class TestDecode:
             record("e1", BellBroken(counter="a")), record("e2", Counted(counter="a", total=1), topic="else")
         )
         assert [each.is_skipped for each in arrivals] == [True, True]
+
+    def test_passes_over_no_event_where_none_is_to_be_missed(self) -> None:
+        ears: Worker[None] = Worker("rewards", documents=(), hears_all=True)
+        [arrival] = Decoder(ears, SETTINGS, lambda: NOW).decode([record("e1", BellBroken(counter="a"))])
+        assert (arrival.is_skipped, arrival.problem, arrival.journal_id) == (False, Problem.UNKNOWN_TYPE, None)
 
     def test_says_what_is_wrong_of_events_too(self) -> None:
         [arrival] = decode(replace(record("e1", BellRung(counter="a")), value=b"{}"))

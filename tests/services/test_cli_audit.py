@@ -15,6 +15,7 @@ from runtime.mongo import CODEC
 from runtime.settings import Settings
 from services.cli.commands import app
 from tests.workers.audit.test_views import CHAIN, trail
+from workers.audit.chains import BEGINNING, entry_hash
 from workers.audit.documents import Chain, Entry
 
 CARD = "4000000000000002"
@@ -96,3 +97,31 @@ class TestVerify:
 
         assert audit("verify", "--note", str(tmp_path / "heads.json")).exit_code == 1
         assert list(tmp_path.iterdir()) == []
+
+
+class TestExport:
+    def test_writes_what_can_be_verified_without_the_database(self, kept: Kept, tmp_path: Path) -> None:
+        file = tmp_path / "trail.jsonl"
+        assert audit("export", str(file)).exit_code == 0
+
+        *entries, verdict = [json.loads(line) for line in file.read_text().splitlines()]
+        digest = BEGINNING
+        for each in entries:
+            digest = entry_hash(digest, each["id"], each["content"])
+            assert each["hash"] == digest
+        assert (verdict["heads"], verdict["breaks"]) == ({CHAIN: f"5:{digest}"}, [])
+
+    def test_says_where_a_broken_trail_ends(self, kept: Kept, tmp_path: Path) -> None:
+        kept.entries.delete_one({"_id": f"{CHAIN}/{3:012d}"})
+        file = tmp_path / "trail.jsonl"
+
+        assert audit("export", str(file)).exit_code == 1
+        *entries, verdict = [json.loads(line) for line in file.read_text().splitlines()]
+        assert (len(entries), verdict["breaks"][0]["sequence"]) == (2, 3)
+
+    def test_writes_over_no_file(self, kept: Kept, tmp_path: Path) -> None:
+        file = tmp_path / "trail.jsonl"
+        file.write_text("another")
+
+        assert audit("export", str(file)).exit_code == 1
+        assert file.read_text() == "another"

@@ -8,20 +8,22 @@ from typing import Any
 import httpx
 import pytest
 
-from contracts.cards import CardKind, CardState
+from contracts.cards import CardBlocked, CardKind, CardState
 from contracts.messages import ActorKind
 from contracts.notifications import MessageChannel
 from contracts.programme import Programme
 from contracts.programme.registration import FavouriteRules
 from services.gateway.app import create_app
 from services.gateway.keys import Keys, create_key
-from tests.decisions import NOON
+from tests.decisions import NOON, context, decide
 from tests.services.gateway import FakeEdge
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.registration.people import ANA, NUMBER, known, member
 from tests.workers.rewards.counter import account
 from tests.workers.rewards.counter import card as rewards_card
+from workers.audit.recording import record
 from workers.cards.documents import Card
+from workers.cards.retiring import retired as cards_retired
 from workers.notifications.documents import Choice, Contact
 from workers.registration.documents import MemberState
 from workers.registration.favourite_documents import Favourites
@@ -109,6 +111,36 @@ class TestMember:
         shown = await desk.get(f"/v1/members/{ANA}")
         assert (shown["state"], shown["block_reason"]) == ("blocked", "abuse")
         assert shown["blocked_at"] == shown["phone_verified_at"] == "2026-11-22T12:00:00Z"
+
+
+class TestTimeline:
+    @pytest.mark.parametrize("of", [f"members/{ANA}", f"cards/{NUMBER}"])
+    async def test_is_shown_between_two_instants(self, desk: Desk, of: str) -> None:
+        blocked = CardBlocked(card_number=NUMBER, member_id=ANA, reason="lost")
+        desk.shelf.readers["audit"].put(*decide(record, blocked, context=context()).documents)
+
+        async def lines(query: str) -> Any:
+            shown = await desk.get(f"/v1/{of}/timeline?{query}", "desk")
+            return shown if isinstance(shown, int) else len(shown["lines"])
+
+        assert await lines("since=2026-11-22T12:00:00Z&until=2026-11-22T12:00:01Z") == 1
+        assert await lines("since=2026-11-22T12:00:01Z") == 0
+        assert await lines("until=2026-11-22T12:00:00Z") == 0
+        assert await lines("since=2026-11-22T12:00:00") == 422
+
+
+class TestCardOfARemovedMember:
+    async def test_has_no_timeline(self, desk: Desk) -> None:
+        blocked = CardBlocked(card_number=NUMBER, member_id=ANA, reason="lost")
+        desk.shelf.readers["audit"].put(*decide(record, blocked, context=context()).documents)
+        timeline = f"/v1/cards/{NUMBER}/timeline"
+        assert len((await desk.get(timeline, "desk"))["lines"]) == 1
+
+        held = await desk.shelf.readers["cards"].get(Card, NUMBER)
+        assert held is not None
+        (retired, *_) = [each for each in cards_retired((held,), context()) if isinstance(each, Card)]
+        desk.shelf.readers["cards"].put(retired)
+        assert await desk.get(timeline, "desk") == 404
 
 
 class TestCardOfABlockedMember:

@@ -107,7 +107,7 @@ OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "RewardsViews.cards_by_receipt": {"store": "s1", "business_day": NOON.date()},
     "RewardsViews.rewards": {"state": RewardState.OUTSTANDING},
     "RewardsViews.coupons": {"state": CouponState.ISSUED},
-    "AuditViews.timeline": {"before": f"{wire_time(at(FEW))}|m1/000001"},
+    "AuditViews.timeline": {"before": f"{wire_time(at(FEW))}|m1/000001", "since": at(FEW), "until": at(FEW)},
 }
 """What each view may be asked besides; each is asked by itself."""
 UNTRIED: Final[Mapping[str, str]] = {

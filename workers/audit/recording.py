@@ -13,7 +13,7 @@ from contracts.audit import RecordLook
 from contracts.catalogue import EVENTS
 from contracts.messages import CommandEnded, Message, Outcome, wire_time
 from contracts.removal import MemberRemoved
-from contracts.subjects import LISTS, SUBJECTS
+from contracts.subjects import LISTS, SUBJECTS, subjects_of
 from runtime.documents import Erase
 from runtime.persons import DEAD_LETTERS, PersonKey
 from workers import Changes, Context
@@ -24,7 +24,7 @@ from workers.audit.worker import worker
 
 def record(message: Message, chain: Chain | None, context: Context) -> Changes:
     """Add an entry to the message's chain; the chain's head moves with it."""
-    yield from linked(message, message.about_ids, chain, context)
+    yield from linked(message, subjects_of(message), chain, context)
 
 
 @worker.handles(CommandEnded)
@@ -44,7 +44,7 @@ def record_look(command: RecordLook, chain: Chain | None, context: Context) -> C
 @worker.handles(MemberRemoved)
 def record_removal(message: MemberRemoved, chain: Chain | None, context: Context) -> Changes:
     """Add an entry on a member who is gone; nothing here leads to them, but for letters of which nobody knows whose."""
-    yield from linked(message, message.about_ids, chain, context)
+    yield from linked(message, subjects_of(message), chain, context)
     yield Erase(PersonKey, DEAD_LETTERS)
 
 

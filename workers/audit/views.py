@@ -69,8 +69,16 @@ class AuditViews:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def timeline(self, subjects: Sequence[str], limit: int = 100, before: str | None = None) -> list[Line]:
-        """What happened to any of the subjects, newest first, at most `limit` lines.
+    async def timeline(
+        self,
+        subjects: Sequence[str],
+        limit: int = 100,
+        before: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Line]:
+        """What happened to any of the subjects, newest first, at most `limit` lines; from `since` on, before `until`.
 
         Purchases know a card and an account, not a member: for all of a member pass the member's id with the
         numbers of the cards and the ids of the accounts. No subjects, no lines.
@@ -81,14 +89,17 @@ class AuditViews:
         if not subjects:
             return []
         wanted: dict[str, Any] = {"subjects": {"$in": list(dict.fromkeys(subjects))}}
+        within = {name: at for name, at in (("$gte", since), ("$lt", until)) if at is not None}
         if before is not None:
             happened_at, entry = _read_cursor(before)
             # Said twice: the first bounds the index, without it all that is newer would be read again for each page.
-            wanted["happened_at"] = {"$lte": happened_at}
+            within["$lte"] = happened_at
             wanted["$or"] = [
                 {"happened_at": {"$lt": happened_at}},
                 {"happened_at": happened_at, "_id": {"$lt": entry}},
             ]
+        if within:
+            wanted["happened_at"] = within
         newest_first = (("happened_at", -1), ("_id", -1))
         count = max(1, min(limit, LONGEST_TIMELINE))
         return [line_of(entry) for entry in await self._reader.find(Entry, wanted, sort=newest_first, limit=count)]

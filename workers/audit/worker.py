@@ -34,4 +34,4 @@ class TrailWorker(Worker[Programme]):
         return file
 
 
-worker = TrailWorker("audit", documents=(Chain, Entry), pace_seconds=0.5)
+worker = TrailWorker("audit", documents=(Chain, Entry), pace_seconds=0.5, hears_all=True)

@@ -35,6 +35,11 @@ class Card(Document):
     """Where its chain begins, itself included; cards that neither replace nor are replaced have none."""
 
     @property
+    def is_retired(self) -> bool:
+        """Whether its holder was removed: it is out of use for good, and nobody's."""
+        return self.member_id is None and self.deleted_at is not None and self.deleted_from is None
+
+    @property
     def number(self) -> str:
         """What is printed on it."""
         return self.id

@@ -1,11 +1,13 @@
 """The trail on a real MongoDB: what is written is what is read."""
 
+from dataclasses import replace
+
 from contracts.audit import RecordLook
 from contracts.cards import CardBlocked
 from contracts.messages import CommandEnded, Outcome
 from contracts.topics import commands_topic, results_topic
 from runtime.settings import Settings
-from tests.runtime.machine import Bench, fresh_id, message
+from tests.runtime.machine import Bench, fresh_id, letters, message, reasons, replaced, whole
 from workers.audit import worker
 from workers.audit.documents import Entry
 from workers.audit.views import AuditViews, verify
@@ -56,3 +58,18 @@ async def test_an_entry_outside_of_all_chains_is_found(settings: Settings) -> No
         strays = ["48/000000000001", "07", "07/~1", "07/000000000001\n", 7]
         await entries.insert_many([{**entry, "_id": stray} for stray in strays])
         assert {each.where for each in (await verify(reader)).breaks} >= {repr(stray) for stray in strays}
+
+
+async def test_an_event_of_a_type_from_tomorrow_is_buried_and_recorded_when_it_is_known(settings: Settings) -> None:
+    blocked = message(settings, fresh_id(), CardBlocked(card_number=CARD, member_id="m1", reason="lost"))
+    tomorrow = replace(blocked, headers=replaced(blocked.headers, "ce_type", b"FromTomorrow"))
+    async with Bench(settings, worker) as bench:
+        [settled] = await bench.settle(tomorrow)
+        assert reasons([settled]) == ["unknown_type"]
+        [letter] = letters([settled])
+        kept = await whole(bench.store.reader, letter)
+        assert kept is not None
+        assert (kept.key, kept.value) == (tomorrow.key, tomorrow.value)
+
+        assert letters(await bench.settle(blocked)) == []
+        assert (await verify(bench.store.reader)).entries == 1

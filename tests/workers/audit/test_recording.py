@@ -15,7 +15,7 @@ from contracts.catalogue import COMMANDS, EVENTS
 from contracts.corrections import RefundUndone
 from contracts.messages import Actor, ActorKind, CommandEnded, Outcome, Said, read_body
 from contracts.registration import Channel, MemberRegistered
-from contracts.subjects import LISTS, SUBJECTS
+from contracts.subjects import LISTS, SUBJECTS, subjects_of
 from runtime.arrivals import Arrival
 from runtime.decisions import Refused
 from runtime.sayings import Scribe
@@ -152,7 +152,7 @@ class TestRecordOutcome:
 class TestSubjects:
     def test_are_all_that_a_message_lists(self) -> None:
         undone = example(RefundUndone).model_copy(update={"reward_ids": ("r" * 32, "s" * 32), "coupon_codes": ()})
-        assert undone.about_ids[-3:] == ("r" * 32, "s" * 32, *undone.reward_codes)
+        assert subjects_of(undone)[-3:] == ("r" * 32, "s" * 32, *undone.reward_codes)
 
 
 class TestRecordLook:

@@ -104,6 +104,15 @@ class TestTimeline:
 
         assert seen == [f"r{n}" for n in reversed(range(7))]
 
+    async def test_shows_what_happened_between_two_instants(self) -> None:
+        views = AuditViews(trail(*[blocked(reason=f"r{n}") for n in range(7)]))
+        since, until = NOON + timedelta(seconds=2), NOON + timedelta(seconds=5)
+
+        first = await views.timeline([CARD], 2, since=since, until=until)
+        rest = await views.timeline([CARD], 2, first[-1].cursor, since=since, until=until)
+
+        assert [line.facts["reason"] for line in (*first, *rest)] == ["r4", "r3", "r2"]
+
     @pytest.mark.parametrize(
         "cursor", ["0001-01-01T00:00:00+14:00|x", "", "now", "2026-11-22T12:00:00Z", "2026-11-22T12:00:00|07/1"]
     )

@@ -32,6 +32,7 @@ class TestMemberRemoved:
         assert [(each.state, each.member_id, each.suspended_at) for each in said.all(Card)] == [
             (CardState.DELETED, None, None)
         ] * 2
+        assert all(each.is_retired for each in said.all(Card))
         assert said.document(LinkedCards) == GONE
         assert said.events == [
             CardRetired(card_number=NUMBER, state=CardState.DELETED, stopped_at=NOON),
@@ -41,11 +42,25 @@ class TestMemberRemoved:
     def test_leaves_a_replaced_card_what_it_is(self) -> None:
         said = retire(former=(card(CardState.REPLACED, ANA, replaced_at=MORNING, replaced_by=OTHER),))
         assert said.document(Card).state is CardState.REPLACED
+        assert said.document(Card).is_retired
         assert said.events == [CardRetired(card_number=NUMBER, state=CardState.REPLACED, stopped_at=MORNING)]
 
     def test_is_remembered_of_a_member_who_is_not_heard_of_yet(self) -> None:
         said = decide(retire_cards, REMOVED, cards=(), former=(), context=by(OPERATOR))
         assert said.documents == [GONE]
+
+
+class TestIsRetired:
+    def test_is_no_card_that_is_only_blocked_replaced_or_deleted(self) -> None:
+        deleted = {"deleted_at": NOON, "deleted_from": CardState.BLOCKED}
+        for each in (
+            card(),
+            card(CardState.BLOCKED, ANA, blocked_at=MORNING),
+            card(CardState.REPLACED, ANA, replaced_at=MORNING, replaced_by=OTHER),
+            card(CardState.DELETED, ANA, **deleted),
+            card(CardState.DELETED, None, **deleted),
+        ):
+            assert not each.is_retired
 
 
 class TestAfterwards:

@@ -179,7 +179,9 @@ class TestIdentifyByCode:
 
     def test_that_is_wrong_counts_for_the_code_and_for_the_member(self) -> None:
         said = self.tried("wrong")
-        assert [type(event) for event in said.events] == [CodeRejected, IdentificationFailed]
+        rejected, failed = said.events
+        assert isinstance(rejected, CodeRejected)
+        assert isinstance(failed, IdentificationFailed)
         assert said.document(Challenge).tries == 1
         assert said.document(Failures).failed_at == (NOON,)
 
