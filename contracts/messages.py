@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from pydantic_core import to_json
 
 from contracts.values import Code, Instant, MessageId, holds_objects, personal_fields, sealed_fields
 
@@ -163,6 +162,8 @@ class CommandEnded(Message, worker="results", key="command_id"):
     command: str
     subject: str | None = None
     """The command's Kafka key: the card or the member that it was about."""
+    body_digest: Annotated[str, Field(pattern=r"^(?:[0-9a-f]{2})+$")] | None = None
+    """The command's digest, in hexadecimal digits: its sender sees by it whether another body ended under its id."""
     outcome: Outcome
     code: Code | None = None
     """Why it was refused or failed; the catalogue of refusals has the text."""
@@ -362,30 +363,6 @@ def problems(error: ValidationError, personal: frozenset[str] = frozenset()) -> 
             place = (place[0], *(part for part in place[1:] if isinstance(part, int)))
         found.append(Malformed(".".join(str(part) for part in place) or "body", problem["msg"]))
     return found
-
-
-def encode_ended(
-    command_id: str,
-    command: str,
-    subject: str | None,
-    outcome: Outcome,
-    code: str | None,
-    details: Mapping[str, Any],
-    events: Iterable[tuple[str, bytes]],
-) -> bytes:
-    """The JSON of a `CommandEnded` whose events are JSON already: what `encoded()` would give, without parsing them."""
-    head = to_json(
-        {
-            "command_id": command_id,
-            "command": command,
-            "subject": subject,
-            "outcome": outcome,
-            "code": code,
-            "details": details,
-        }
-    )
-    said = b",".join([b'{"type":"%b","body":%b}' % (name.encode(), body) for name, body in events])
-    return b'%b,"events":[%b]}' % (head[:-1], said)
 
 
 def public_json(event: Event, encoded: bytes) -> bytes:

@@ -10,7 +10,6 @@ from contracts.messages import (
     CommandEnded,
     Event,
     Outcome,
-    encode_ended,
     own_headers,
     public_json,
     shared_headers,
@@ -21,7 +20,7 @@ from contracts.topics import commands_topic, dead_topic, events_topic, results_t
 from runtime.arrivals import Arrival, Problem
 from runtime.decisions import Decision, Refused, Worker
 from runtime.documents import Slot, View
-from runtime.journal import JournalRecord, Outgoing
+from runtime.journal import JournalRecord, Outgoing, encode_ended
 from runtime.letters import DEAD_CUT, DEAD_HEADERS, DEAD_SHUT, SHUT_HEADER_ROOM, SHUT_ROOM, SHUT_WHOLE, shut_letter
 from runtime.persons import Shut, shut_event, token_in
 from runtime.settings import Settings
@@ -163,8 +162,9 @@ class Scribe:
         details: dict[str, Any],
         said: Sequence[tuple[str, bytes]],
     ) -> Outgoing:
-        subject = arrival.body.key_value if arrival.body is not None else None
-        value = encode_ended(arrival.id, arrival.type, subject, outcome, code, details, said)
+        # A body that can't be read has no digest that its sender knows.
+        subject, digest = (None, None) if arrival.body is None else (arrival.body.key_value, arrival.digest)
+        value = encode_ended(arrival.id, arrival.type, subject, digest, outcome, code, details, said)
         name, version = CommandEnded.__name__, CommandEnded.schema_version
         own = own_headers(self._source, f"{arrival.id}/result", name, version, arrival.id)
         if arrival.envelope is not None and arrival.envelope.hops >= self._hops_limit:

@@ -22,7 +22,6 @@ from contracts.messages import (
     Malformed,
     Outcome,
     Said,
-    encode_ended,
     header,
     read_body,
     read_envelope,
@@ -30,6 +29,7 @@ from contracts.messages import (
 )
 from contracts.registration import Channel, RegisterMember
 from contracts.values import Code
+from runtime.journal import encode_ended
 
 CARD = "4000000000000002"
 PHONE = "+4915123456789"
@@ -310,6 +310,7 @@ class TestCommandEnded:
         details=st.dictionaries(st.text(st.characters(codec="utf-8")), json_values, max_size=3),
         code=st.none() | st.just("card_blocked"),
         subject=st.none() | visible,
+        digest=st.none() | st.binary(min_size=16, max_size=16),
     )
     def test_is_encoded_around_ready_events_as_it_would_be_whole(
         self,
@@ -317,12 +318,14 @@ class TestCommandEnded:
         details: dict[str, JsonValue],
         code: Code | None,
         subject: str | None,
+        digest: bytes | None,
     ) -> None:
         said = tuple(Said(type=name, body=body) for name, body in events)
         whole = CommandEnded(
             command_id="m-1",
             command="BlockCard",
             subject=subject,
+            body_digest=None if digest is None else digest.hex(),
             outcome=Outcome.DONE,
             code=code,
             details=details,
@@ -330,7 +333,7 @@ class TestCommandEnded:
         ).encoded()
 
         ready = [(one.type, to_json(one.body)) for one in said]
-        assert encode_ended("m-1", "BlockCard", subject, Outcome.DONE, code, details, ready) == whole
+        assert encode_ended("m-1", "BlockCard", subject, digest, Outcome.DONE, code, details, ready) == whole
         assert read_body(CommandEnded, whole).events == said
 
 

@@ -46,6 +46,7 @@ class TestRefused:
         assert (attributes["ce_id"], attributes["ce_causationid"]) == ("c1/result", "c1")
         ended = read_body(CommandEnded, record.result.value)
         assert (ended.code, ended.details, ended.subject) == ("no", {"held": 1}, "a")
+        assert ended.body_digest == Count(counter="a").digest().hex()
 
     def test_buries_an_event(self) -> None:
         record = Scribe(worker, SETTINGS).refused(arrived("e1", BellStolen(counter="a")), Refused("no"), NOW)
@@ -55,6 +56,16 @@ class TestRefused:
     def test_rejects_details_that_no_answer_can_hold(self) -> None:
         with pytest.raises(ValueError, match=r"."):
             Scribe(worker, SETTINGS).refused(arrived("c1", Count(counter="a")), Refused("no", thing=object()), NOW)
+
+
+class TestFailed:
+    def test_of_what_cannot_be_read_says_no_digest(self) -> None:
+        arrival = arrived("c1", Count(counter="a"))
+        arrival.record = FakeRecord(arrival.record.topic, b"{", list(arrival.record.headers), arrival.record.key)
+        (spoilt,) = Decoder(worker, SETTINGS, lambda: NOW).decode([arrival.record])
+        record = Scribe(worker, SETTINGS).failed(spoilt, NOW)
+        assert record.result is not None
+        assert (record.outcome, read_body(CommandEnded, record.result.value).body_digest) == (Outcome.FAILED, None)
 
 
 class TestDeadLetter:

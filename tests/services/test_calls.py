@@ -1,5 +1,6 @@
 """Calls at the gateway: what operators send and see is tied to the call that they name, and shut outside of one."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,6 +114,30 @@ class TestCommandInACall:
         assert again.json()["id"] == first.json()["id"]
         assert len(door.edge.sent) == 1
         assert (await look(door, f"/v1/commands/{command_id}", None)).status_code == 200
+
+    async def test_that_was_refused_outside_of_one_holds_no_key(self, door: Door) -> None:
+        refused = await door.post("BlockCard", BLOCK, Punchcard_Call=CLOSED, Idempotency_Key="k")
+        other = {**BLOCK, "reason": "stolen"}
+        answer = await door.post("BlockCard", other, Punchcard_Call=CALL, Idempotency_Key="k")
+        assert (refused.status_code, answer.status_code) == (409, 200)
+
+    async def test_is_one_under_one_key_though_two_come_at_once(
+        self, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader = door.library.worker("registration")
+        get = reader.get
+
+        async def slow(*asked: Any) -> Any:
+            await asyncio.sleep(0.01)
+            return await get(*asked)
+
+        monkeypatch.setattr(reader, "get", slow)
+        bodies = (BLOCK, {**BLOCK, "reason": "stolen"})
+        answers = await asyncio.gather(
+            *(door.post("BlockCard", body, Punchcard_Call=CALL, Idempotency_Key="k") for body in bodies)
+        )
+        assert [answer.status_code for answer in answers] == [200, 422]
+        assert [getattr(command, "reason", None) for command, _, _ in door.edge.sent] == [BLOCK["reason"]]
 
     async def test_is_refused_where_body_and_header_name_two(self, door: Door) -> None:
         body = {**EXAMPLES["CloseCall"], "call_id": CALL}

@@ -98,8 +98,12 @@ def recorded_at(now: datetime) -> str:
 
 @cache
 def left_out(message_class: type[Message]) -> set[str]:
-    """Fields that don't go into entries: personal ones, and an outcome's events, which have entries of their own."""
-    return {*message_class.personal, "events"} if message_class is CommandEnded else set(message_class.personal)
+    """Fields that don't go into entries: personal ones, and of an outcome its events, which have entries of their own.
+
+    An outcome's digest neither: entries stay, and who has the secret could try against it what somebody had said.
+    """
+    own = {"events", "body_digest"} if message_class is CommandEnded else set()
+    return {*message_class.personal, *own}
 
 
 @cache
