@@ -181,7 +181,7 @@ class TestDescription:
     async def test_says_how_long_an_idempotency_key_holds(self, door: Door) -> None:
         document = (await door.client.get("/openapi.json")).json()
 
-        (key, _) = document["paths"]["/v1/commands/IssueCard"]["post"]["parameters"]
+        key, *_ = document["paths"]["/v1/commands/IssueCard"]["post"]["parameters"]
 
         assert key["name"] == "Idempotency-Key"
         assert "(14 days, unless PUNCHCARD_JOURNAL_DAYS says otherwise)" in key["description"]
