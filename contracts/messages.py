@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -162,6 +162,8 @@ class CommandEnded(Message, worker="results", key="command_id"):
     command: str
     subject: str | None = None
     """The command's Kafka key: the card or the member that it was about."""
+    body_digest: Annotated[str, Field(pattern=r"^(?:[0-9a-f]{2})+$")] | None = None
+    """The command's digest, in hexadecimal digits: its sender sees by it whether another body ended under its id."""
     outcome: Outcome
     code: Code | None = None
     """Why it was refused or failed; the catalogue of refusals has the text."""

@@ -16,7 +16,7 @@ from contracts.messages import (
     shared_headers,
     wire_time,
 )
-from contracts.outcomes import encode_ended
+from contracts.outcomes import Asked, encode_ended
 from contracts.persons import PersonalEvent
 from contracts.subjects import subjects_of
 from contracts.topics import commands_topic, dead_topic, events_topic, results_topic
@@ -166,9 +166,7 @@ class Scribe:
         details: dict[str, Any],
         said: Sequence[tuple[str, bytes]],
     ) -> Outgoing:
-        subject = arrival.body.key_value if arrival.body is not None else None
-        named = [] if arrival.body is None else [each for each in subjects_of(arrival.body) if each != subject]
-        value = encode_ended(arrival.id, arrival.type, subject, outcome, code, details, said, named)
+        value = encode_ended(_asked(arrival), outcome, code, details, said)
         name, version = CommandEnded.__name__, CommandEnded.schema_version
         own = own_headers(self._source, answer_id(arrival.id), name, version, arrival.id)
         if arrival.envelope is not None and arrival.envelope.hops >= self._hops_limit:
@@ -244,3 +242,13 @@ def _shared_headers(arrival: Arrival, now: datetime) -> list[tuple[str, bytes]]:
     if cause is None:
         return shared_headers(now, arrival.actor, arrival.id, arrival.id, 1)
     return shared_headers(now, cause.actor, cause.correlation_id, cause.id, cause.hops + 1, cause.traceparent)
+
+
+def _asked(arrival: Arrival) -> Asked:
+    body = arrival.body
+    if body is None:
+        # A body that can't be read has no digest that its sender knows.
+        return Asked(arrival.id, arrival.type)
+    subject = body.key_value
+    named = [each for each in subjects_of(body) if each != subject]
+    return Asked(arrival.id, arrival.type, subject, arrival.digest, named)

@@ -96,6 +96,7 @@ def create_app(edge: Asks, library: Library, keys: Keys, programme: Programme, v
     Without a vault it takes no commands that have something to seal.
     """
     metrics = Metrics()
+    metrics.keys_refused.set_function(lambda: keys.is_refused)
     rest = FastAPI(
         title="Punchcard",
         version="1",

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 from http import HTTPStatus
@@ -162,38 +163,82 @@ class Commands:
         command_id, is_repeatable = id_for(caller.actor, command_class.__name__, headers)
         if "proof" in command_class.model_fields:
             body = await self._proven(command_class, body, command_id)
-        try:
-            command = command_class.__pydantic_validator__.validate_json(body, extra="forbid", context=self._local)
-        except ValidationError as error:
-            raise invalid(error, command_class.personal) from None
-        more_needed = scope_beyond(command)
-        if more_needed is not None:
-            caller.must_have(more_needed)
-        command, call_id = in_call(command, caller, headers)
+        command, call_id = in_call(self._read(caller, command_class, body), caller, headers)
         command = with_seals(command, command_id, self._vault)
         sent = Sent(caller.actor, command_class.__name__, digest_of(command, self._vault))
-        before = self._memory.get(command_id)
-        if before is not None and before.digest != sent.digest:
-            raise reused(command_id)
-        if not self._edge.ready:
-            raise unavailable(command_id)  # nothing is sent, so nothing is remembered: the key is free for another body
         wait = wait_of(headers)
         more = {"Preference-Applied": wait.applied} if wait.applied else {}
+        before = self._memory.get(command_id)
+        if before is not None and before.digest != sent.digest:
+            return done_or_problem(await self._first_of_two(command, command_id, sent), more)
+        if not self._edge.ready:
+            raise unavailable(command_id)  # nothing is sent, so nothing is remembered: the key is free for another body
+        self._memory.note(command_id, before or sent)  # before it waits for anything: another body may come meanwhile
         is_named = call_id is not None and "call_id" not in command_class.model_fields
         if is_named or self._calls.is_needed(caller, command_class):
-            done_before = await self._in_open_call(caller, call_id, command, command_id, sent)
+            try:
+                done_before = await self._in_open_call(caller, call_id, command, command_id, sent)
+            except Problem:
+                self._memory.forget(command_id, sent)
+                raise
             if done_before is not None:
                 return done_or_problem(done_before, more)
-        self._memory.note(command_id, sent)
 
         asked_at = time.monotonic()
         outcome = await self._send(command, command_id, caller.within(call_id), wait, trace_of(headers))
+        if outcome is not None and outcome.body_digest is not None and is_repeatable:
+            self._must_be_of(sent, bytes.fromhex(outcome.body_digest), command_id)
         if outcome is None and (is_repeatable or wait.seconds > 0):
             outcome = await self._ended_before(command, command_id, sent)
             if outcome is not None and wait.seconds > 0:
                 self._metrics.answers_from_journal.inc()
                 self._edge.missed(asked_at)
         return pending(command_id, sent.type, more) if outcome is None else done_or_problem(outcome, more)
+
+    def _read(self, caller: Caller, command_class: type[Command], body: bytes) -> Command:
+        """A command in a body.
+
+        Raises:
+            Problem: 400 or 422, it is none; 403, the caller may not say that.
+        """
+        try:
+            command: Command = command_class.__pydantic_validator__.validate_json(
+                body, extra="forbid", context=self._local
+            )
+        except ValidationError as error:
+            raise invalid(error, command_class.personal) from None
+        more_needed = scope_beyond(command)
+        if more_needed is not None:
+            caller.must_have(more_needed)
+        return command
+
+    async def _first_of_two(self, command: Command, command_id: str, sent: Sent) -> CommandEnded:
+        """How a command ended though this process remembers another body under its key: what counts is the journal.
+
+        This process may have been too young to know better, and have remembered the wrong one of the two.
+
+        Raises:
+            Problem: 422, the other came first, or none has ended yet; 503, nobody can say.
+        """
+        try:
+            record = await self._journals.find(command.worker, command_id)
+        except MongoAway:
+            raise unavailable(command_id) from None
+        outcome = ended(record) if record is not None and record.digest == sent.digest else None
+        if outcome is None:
+            raise reused(command_id)
+        self._memory.note(command_id, sent)
+        return outcome
+
+    def _must_be_of(self, sent: Sent, digest: bytes, command_id: str) -> None:
+        """Let pass the outcome of what was sent; else remember what it is the outcome of.
+
+        Raises:
+            Problem: 422, it is that of another body.
+        """
+        if digest != sent.digest:
+            self._memory.note(command_id, replace(sent, digest=digest))
+            raise reused(command_id)
 
     async def _in_open_call(
         self, caller: Caller, call_id: str | None, command: Command, command_id: str, sent: Sent
@@ -245,8 +290,7 @@ class Commands:
             return None
         if record is None:
             return None
-        if record.digest != sent.digest:
-            raise reused(command_id)
+        self._must_be_of(sent, record.digest, command_id)
         return ended(record)
 
     async def _get(self, caller: Caller, command_id: str) -> Answer:

@@ -11,9 +11,10 @@ from contracts.messages import Command
 from runtime.settings import Settings
 from services.gateway.answers import PATH
 from services.gateway.asgi import LARGEST_BODY_BYTES
+from services.gateway.calls import HEADER
 from services.gateway.examples import EXAMPLES
 from services.gateway.preferences import DEFAULT_WAIT_SECONDS, LONGEST_WAIT_SECONDS
-from services.gateway.scopes import OURS
+from services.gateway.scopes import BEYOND, OURS
 from services.gateway.search_shapes import Search
 
 Described = dict[str, Any]
@@ -63,16 +64,32 @@ _PROBLEM: Final[Described] = {
     },
 }
 _PROBLEMS: Final = {
-    "400": "The body is no JSON, or the Idempotency-Key breaks its rule.",
+    "400": "The body is no JSON, or the Idempotency-Key or Punchcard-Call breaks its rule.",
     "401": "No API key, or one that isn't known.",
     "403": "The key lacks the scope.",
     "404": "Not there.",
-    "409": "Refused: the rules say no; `code` and `detail` say why.",
+    "409": "Refused: the rules say no; `code` and `detail` say why. `call_missing`, `call_not_open`: operators do "
+    "this in an open call of theirs.",
     "413": f"The body is larger than {LARGEST_BODY_BYTES} bytes.",
     "415": "The body is not application/json.",
     "422": "Fields break rules, each is listed; or the Idempotency-Key stands for a command with another body.",
     "500": "The command failed, or the gateway did: a bug of ours.",
     "503": "Kafka or MongoDB is away; try again with the same Idempotency-Key.",
+}
+_OF_READS: Final = _PROBLEMS | {
+    "400": "The Punchcard-Call is no call's id, or a body no JSON.",
+    "409": "`call_missing`, `call_not_open`: operators look in an open call of theirs. `consent_to_look_missing`: "
+    "once its caller agreed.",
+    "422": "Fields break rules; each is listed.",
+    "503": "Kafka or MongoDB is away; try again.",
+}
+_CALL: Final[Described] = {
+    "name": HEADER,
+    "in": "header",
+    "description": "The call in which an operator does this; of others it is ignored. Where the programme says "
+    "`registration.calls.is_required`, operators touch and see members in a call alone.",
+    "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    "example": "0b9c2f0f6a2b8e5d0c9a7e4f3b2a1d0c",
 }
 _HEADERS: Final[list[Described]] = [
     {
@@ -92,6 +109,7 @@ _HEADERS: Final[list[Described]] = [
         "schema": {"type": "string"},
         "example": "wait=5",
     },
+    _CALL,
 ]
 
 
@@ -125,9 +143,10 @@ def _describe_reads(paths: Described) -> None:
         for operation in operations.values():
             operation["security"] = [{"key": []}]
             operation["responses"].pop("422", None)
-            operation["responses"] |= _problems("401", "403", "404", "422", "503")
+            operation["parameters"] = [*operation.get("parameters", ()), _CALL]
+            operation["responses"] |= _problems("400", "401", "403", "404", "409", "422", "503", texts=_OF_READS)
             if "requestBody" in operation:
-                operation["responses"] |= _problems("400", "413", "415")
+                operation["responses"] |= _problems("413", "415")
 
 
 def _command(name: str, command_class: type[Command], schemas: Described) -> Described:
@@ -139,7 +158,7 @@ def _command(name: str, command_class: type[Command], schemas: Described) -> Des
     body: Described = {"schema": {"$ref": _REF.format(model=name)}}
     if name in EXAMPLES:
         body["example"] = EXAMPLES[name]
-    note = " Said by Punchcard's own processes." if name in OURS else ""
+    note = " Said by Punchcard's own processes." if name in OURS else BEYOND.get(name, "")
     return {
         "tags": [command_class.worker],
         "operationId": name,
@@ -195,6 +214,6 @@ def _answer(description: str) -> Described:
     }
 
 
-def _problems(*statuses: str) -> Mapping[str, Described]:
+def _problems(*statuses: str, texts: Mapping[str, str] = _PROBLEMS) -> Mapping[str, Described]:
     content = {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}
-    return {status: {"description": _PROBLEMS[status], "content": content} for status in sorted(statuses)}
+    return {status: {"description": texts[status], "content": content} for status in sorted(statuses)}

@@ -20,6 +20,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+import structlog
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -42,6 +43,8 @@ DEMO_KEYS: Final = {
 }
 DEMO_SCOPES: Final = {"demo-supervisor": DEFAULT_SCOPES[ActorKind.OPERATOR] | NAMED}
 DEMO_FILE: Final = "demo-keys.yaml"
+
+log = structlog.get_logger(__name__)
 
 
 class KeysError(Exception):
@@ -95,7 +98,14 @@ class Keys:
         self._file = file
         self._looked_at = time.monotonic()
         self._stamp = _stamp(file)
-        self._entries = {key.id: (bytes.fromhex(key.hash), _caller(key)) for key in read_keys(file)}
+        self._entries = _entries(file)
+        self._is_refused = False
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the file can't be used now, so that keys stay as they were, those that were taken out of it, too."""
+        self._look_again()
+        return self._is_refused
 
     def caller(self, authorization: bytes | None) -> Caller:
         """Who an `Authorization` header proves.
@@ -103,8 +113,7 @@ class Keys:
         Raises:
             Problem: 401, there is no header, or no key like it.
         """
-        if time.monotonic() - self._looked_at > LOOK_AGAIN_SECONDS:
-            self._look_again()
+        self._look_again()
         match = KEY.fullmatch(authorization) if authorization else None
         if match is None:
             raise _unauthorized("Send an API key: Authorization: Bearer pk_<id>_<secret>.")
@@ -115,13 +124,20 @@ class Keys:
         return caller
 
     def _look_again(self) -> None:
+        if time.monotonic() - self._looked_at <= LOOK_AGAIN_SECONDS:
+            return
         self._looked_at = time.monotonic()
         stamp = _stamp(self._file)
         if stamp == self._stamp:
             return
         self._stamp = stamp
-        with contextlib.suppress(KeysError):
-            self._entries = {key.id: (bytes.fromhex(key.hash), _caller(key)) for key in read_keys(self._file)}
+        try:
+            self._entries = _entries(self._file)
+        except KeysError as error:
+            self._is_refused = True
+            log.error("keys_file_refused", why=str(error))  # noqa: TRY400  # no trace: it may hold values
+            return
+        self._is_refused = False
 
 
 def read_keys(file: Path) -> tuple[ApiKey, ...]:
@@ -213,6 +229,10 @@ def remove_key(file: Path, key_id: str) -> bool:
     return len(left) < len(keys)
 
 
+def _entries(file: Path) -> dict[str, tuple[bytes, Caller]]:
+    return {key.id: (bytes.fromhex(key.hash), _caller(key)) for key in read_keys(file)}
+
+
 def _caller(key: ApiKey) -> Caller:
     scopes = DEFAULT_SCOPES[key.kind] if key.scopes is None else frozenset(key.scopes)
     return Caller(Actor(kind=key.kind, id=key.id), scopes)
@@ -227,7 +247,7 @@ def _stamp(file: Path) -> tuple[int, int] | None:
         found = file.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino
+    return found.st_ctime_ns, found.st_ino  # a change of who may read it is one, too
 
 
 def _unauthorized(detail: str) -> Problem:

@@ -35,3 +35,8 @@ class Memory:
         self._sent.move_to_end(command_id)
         if len(self._sent) > self._most:
             self._sent.popitem(last=False)
+
+    def forget(self, command_id: str, sent: Sent) -> None:
+        """Forget what was not sent after all; what is remembered since, or was before, stays."""
+        if self._sent.get(command_id) is sent:
+            del self._sent[command_id]

@@ -34,6 +34,11 @@ class Metrics:
         self.looks_lost = Counter(
             "punchcard_gateway_looks_lost", "Looks that could not be noted in the audit trail.", registry=self.registry
         )
+        self.keys_refused = Gauge(
+            "punchcard_gateway_keys_refused",
+            "1 while the keys file can't be used: keys stay as they were, those that were taken out of it, too.",
+            registry=self.registry,
+        )
         self.loop_lag = Histogram(
             "punchcard_gateway_loop_lag_seconds",
             "How late the event loop gets to what is due.",

@@ -102,6 +102,10 @@ DEFAULT_SCOPES: Final[Mapping[ActorKind, frozenset[str]]] = {
 """What a key may do that names no scopes of its own, by the kind of caller."""
 
 
+BEYOND: Final = {RegisterMember.__name__: f" At the channel `{Channel.PAPER_FORM}` it needs `{FROM_FORM}`, too."}
+"""What `scope_beyond` says, in words, by the command's name."""
+
+
 def scope_beyond(command: Command) -> str | None:
     """What a key needs beside the scope of the command's name, because of what the command says."""
     if isinstance(command, RegisterMember) and command.channel is Channel.PAPER_FORM:

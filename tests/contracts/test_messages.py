@@ -27,7 +27,7 @@ from contracts.messages import (
     read_envelope,
     wire_time,
 )
-from contracts.outcomes import encode_ended
+from contracts.outcomes import Asked, encode_ended
 from contracts.registration import Channel, RegisterMember
 from contracts.values import Code
 
@@ -311,6 +311,7 @@ class TestCommandEnded:
         code=st.none() | st.just("card_blocked"),
         subject=st.none() | visible,
         subjects=st.lists(visible, max_size=3),
+        digest=st.none() | st.binary(min_size=16, max_size=16),
     )
     def test_is_encoded_around_ready_events_as_it_would_be_whole(
         self,
@@ -319,12 +320,14 @@ class TestCommandEnded:
         code: Code | None,
         subject: str | None,
         subjects: list[str],
+        digest: bytes | None,
     ) -> None:
         said = tuple(Said(type=name, body=body) for name, body in events)
         whole = CommandEnded(
             command_id="m-1",
             command="BlockCard",
             subject=subject,
+            body_digest=None if digest is None else digest.hex(),
             outcome=Outcome.DONE,
             code=code,
             details=details,
@@ -333,7 +336,8 @@ class TestCommandEnded:
         ).encoded()
 
         ready = [(one.type, to_json(one.body)) for one in said]
-        assert encode_ended("m-1", "BlockCard", subject, Outcome.DONE, code, details, ready, subjects) == whole
+        asked = Asked("m-1", "BlockCard", subject, digest, subjects)
+        assert encode_ended(asked, Outcome.DONE, code, details, ready) == whole
         assert read_body(CommandEnded, whole).events == said
 
 

@@ -46,6 +46,7 @@ class TestRefused:
         assert (attributes["ce_id"], attributes["ce_causationid"]) == ("c1/result", "c1")
         ended = read_body(CommandEnded, record.result.value)
         assert (ended.code, ended.details, ended.subject) == ("no", {"held": 1}, "a")
+        assert ended.body_digest == Count(counter="a").digest().hex()
 
     def test_buries_an_event(self) -> None:
         record = Scribe(worker, SETTINGS).refused(arrived("e1", BellStolen(counter="a")), Refused("no"), NOW)
@@ -68,6 +69,14 @@ class TestFailed:
         envelopes = [read_envelope(answer.headers) for answer in answers if answer is not None]
         assert [each.subject for each in envelopes] == ["x" * length, "y" * length]
         assert len({each.id for each in envelopes}) == 2
+
+    def test_of_what_cannot_be_read_says_no_digest(self) -> None:
+        arrival = arrived("c1", Count(counter="a"))
+        arrival.record = FakeRecord(arrival.record.topic, b"{", list(arrival.record.headers), arrival.record.key)
+        (spoilt,) = Decoder(worker, SETTINGS, lambda: NOW).decode([arrival.record])
+        record = Scribe(worker, SETTINGS).failed(spoilt, NOW)
+        assert record.result is not None
+        assert (record.outcome, read_body(CommandEnded, record.result.value).body_digest) == (Outcome.FAILED, None)
 
 
 class TestDeadLetter:

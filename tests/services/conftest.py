@@ -26,7 +26,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     }
     made = {name: create_key(file, name, kind, scopes.get(name)) for name, kind in kinds.items()}
     keys = {name: {"Authorization": f"Bearer {key}"} for name, key in made.items()}
-    edge, library = FakeEdge(), FakeLibrary()
+    edge, library = FakeEdge(), FakeLibrary(vault=VAULT)
     programme = Programme.read(Path("programme.yaml"))
     app = create_app(edge, library, Keys(file), programme, VAULT)  # type: ignore[arg-type]  # stands for a Library
     transport = httpx.ASGITransport(app)

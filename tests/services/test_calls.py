@@ -1,5 +1,6 @@
 """Calls at the gateway: what operators send and see is tied to the call that they name, and shut outside of one."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,6 +115,30 @@ class TestCommandInACall:
         assert len(door.edge.sent) == 1
         assert (await look(door, f"/v1/commands/{command_id}", None)).status_code == 200
 
+    async def test_that_was_refused_outside_of_one_holds_no_key(self, door: Door) -> None:
+        refused = await door.post("BlockCard", BLOCK, Punchcard_Call=CLOSED, Idempotency_Key="k")
+        other = {**BLOCK, "reason": "stolen"}
+        answer = await door.post("BlockCard", other, Punchcard_Call=CALL, Idempotency_Key="k")
+        assert (refused.status_code, answer.status_code) == (409, 200)
+
+    async def test_is_one_under_one_key_though_two_come_at_once(
+        self, door: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader = door.library.worker("registration")
+        get = reader.get
+
+        async def slow(*asked: Any) -> Any:
+            await asyncio.sleep(0.01)
+            return await get(*asked)
+
+        monkeypatch.setattr(reader, "get", slow)
+        bodies = (BLOCK, {**BLOCK, "reason": "stolen"})
+        answers = await asyncio.gather(
+            *(door.post("BlockCard", body, Punchcard_Call=CALL, Idempotency_Key="k") for body in bodies)
+        )
+        assert [answer.status_code for answer in answers] == [200, 422]
+        assert [getattr(command, "reason", None) for command, _, _ in door.edge.sent] == [BLOCK["reason"]]
+
     async def test_is_refused_where_body_and_header_name_two(self, door: Door) -> None:
         body = {**EXAMPLES["CloseCall"], "call_id": CALL}
         answer = await door.post("CloseCall", body, Punchcard_Call=OTHERS)
@@ -200,3 +225,49 @@ class TestKnowledge:
     async def test_is_in_the_programmes_first_language_where_it_does_not_speak_the_other(self, door: Door) -> None:
         assert (await look(door, "/v1/knowledge?language=fr", None)).json()["language"] == "en"
         assert (await door.get("/v1/knowledge", by="till")).status_code == 403
+
+
+class TestDescription:
+    @pytest.mark.parametrize("door", [True], indirect=True)
+    @pytest.mark.parametrize(
+        ("call_id", "status", "code"),
+        [("nonsense", 400, "invalid_call"), (None, 409, "call_missing"), (CLOSED, 409, "call_not_open")],
+    )
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            ("get", "/v1/members/{member_id}", None),
+            ("post", "/v1/members/search", {"phone": "+4915112345678"}),
+            ("post", "/v1/commands/BlockCard", BLOCK),
+        ],
+    )
+    async def test_tells_of_calls_and_of_each_refusal_for_lack_of_one(
+        self, door: Door, method: str, path: str, body: Any, call_id: str | None, status: int, code: str
+    ) -> None:
+        headers = door.keys["desk"] | ({} if call_id is None else {"Punchcard-Call": call_id})
+
+        answer = await door.client.request(method, path.format(member_id=ANA), json=body, headers=headers)
+
+        operation = (await door.client.get("/openapi.json")).json()["paths"][path][method]
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert str(status) in operation["responses"]
+        assert code == "invalid_call" or f"`{code}`" in operation["responses"][str(status)]["description"]
+
+    @pytest.mark.parametrize("door", [True], indirect=True)
+    async def test_tells_of_consent(self, door: Door) -> None:
+        answer = await look(door, f"/v1/members/{ANA}")
+
+        operation = (await door.client.get("/openapi.json")).json()["paths"]["/v1/members/{member_id}"]["get"]
+        told = operation["responses"][str(answer.status_code)]["description"]
+        assert answer.json()["code"] == "consent_to_look_missing"
+        assert "`consent_to_look_missing`" in told
+
+    async def test_has_the_header_wherever_a_call_can_be_named(self, door: Door) -> None:
+        paths = (await door.client.get("/openapi.json")).json()["paths"]
+        without = {
+            path
+            for path, operations in paths.items()
+            for operation in operations.values()
+            if "Punchcard-Call" not in {each["name"] for each in operation.get("parameters", ())}
+        }
+        assert without == {"/live", "/ready", "/metrics", "/v1/commands/{id}"}

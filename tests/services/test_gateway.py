@@ -8,9 +8,11 @@ import pytest
 from contracts.catalogue import COMMANDS
 from contracts.messages import Actor, ActorKind, Outcome
 from contracts.refusals import text_of
+from runtime.vault import digest_of
 from services.gateway.asgi import LARGEST_BODY_BYTES
 from services.gateway.examples import CARD, EXAMPLES
 from services.gateway.scopes import OURS
+from tests.decisions import VAULT
 from tests.services.gateway import BLOCK, ISSUE, Door
 
 
@@ -150,8 +152,42 @@ class TestIdempotencyKey:
         door.edge.outcome = None
 
         answer = await door.post("BlockCard", BLOCK, Idempotency_Key="1")
+        honest = await door.post("BlockCard", {**BLOCK, "reason": "found"}, Idempotency_Key="1")
 
         assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+        assert (honest.status_code, honest.json()["id"]) == (200, command_id)
+
+    async def test_whose_answer_is_another_bodys_is_refused(self, door: Door) -> None:
+        first = COMMANDS["BlockCard"].model_validate({**BLOCK, "reason": "found"})
+        door.edge.body_digest = digest_of(first, VAULT).hex()
+
+        answer = await door.post("BlockCard", BLOCK, Idempotency_Key="1")
+        again = await door.post("BlockCard", BLOCK, Idempotency_Key="1")
+        honest = await door.post("BlockCard", {**BLOCK, "reason": "found"}, Idempotency_Key="1")
+
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+        assert (again.status_code, honest.status_code) == (422, 200)
+        assert [command.digest() for command, _, _ in door.edge.sent[1:]] == [first.digest()]
+
+    async def test_that_two_bodies_have_stands_for_the_one_that_ended(self, door: Door) -> None:
+        await door.post("BlockCard", {**BLOCK, "reason": "found"}, Idempotency_Key="1", Prefer="respond-async")
+        command, command_id, actor = door.edge.sent[0]
+        door.library.keep(command.model_copy(update={"reason": "lost"}), command_id, actor)
+
+        answers = [
+            await door.post("BlockCard", {**BLOCK, "reason": reason}, Idempotency_Key="1")
+            for reason in ("lost", "found", "lost")
+        ]
+
+        assert [answer.status_code for answer in answers] == [200, 422, 200]
+
+    async def test_that_is_held_by_another_body_is_503_while_nobody_can_say_which_came_first(self, door: Door) -> None:
+        await door.post("BlockCard", BLOCK, Idempotency_Key="1")
+        door.library.is_away = True
+
+        answer = await door.post("BlockCard", {**BLOCK, "reason": "found"}, Idempotency_Key="1")
+
+        assert (answer.status_code, len(door.edge.sent)) == (503, 1)
 
     @pytest.mark.parametrize("key", ["", "a b", "x" * 201, "ä"])
     async def test_must_be_visible_ascii(self, door: Door, key: str) -> None:

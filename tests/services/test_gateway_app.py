@@ -1,6 +1,7 @@
 """The rest of the gateway over HTTP: reads, health, metrics, its description, and servers that are away."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,6 +151,22 @@ class TestMetrics:
         assert 'punchcard_gateway_requests_total{status="4xx",what="command"} 1.0' in shown
         assert "punchcard_gateway_waiting_commands 0.0" in shown
 
+    async def test_show_that_the_keys_file_can_not_be_used(
+        self, door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.gateway.keys.LOOK_AGAIN_SECONDS", -1.0)
+        file = tmp_path / "keys.yaml"
+        whole = file.read_bytes()
+
+        shown = []
+        for content in (whole, b"- id: [broken", whole):
+            (tmp_path / "other").write_bytes(content)
+            (tmp_path / "other").replace(file)
+            lines = (await door.client.get("/metrics")).text.splitlines()
+            shown += [line for line in lines if line.startswith("punchcard_gateway_keys_refused ")]
+
+        assert [line.split()[1] for line in shown] == ["0.0", "1.0", "0.0"]
+
 
 class TestDescription:
     async def test_has_a_path_for_every_command(self, door: Door) -> None:
@@ -164,7 +181,7 @@ class TestDescription:
     async def test_says_how_long_an_idempotency_key_holds(self, door: Door) -> None:
         document = (await door.client.get("/openapi.json")).json()
 
-        (key, _) = document["paths"]["/v1/commands/IssueCard"]["post"]["parameters"]
+        key, *_ = document["paths"]["/v1/commands/IssueCard"]["post"]["parameters"]
 
         assert key["name"] == "Idempotency-Key"
         assert "(14 days, unless PUNCHCARD_JOURNAL_DAYS says otherwise)" in key["description"]

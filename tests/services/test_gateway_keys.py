@@ -23,6 +23,13 @@ def bearer(key: str) -> bytes:
     return f"Bearer {key}".encode()
 
 
+def change(file: Path, content: bytes) -> None:
+    """Put another file in the place of one: what is written twice within a tick of the clock looks unchanged."""
+    other = file.with_name("other")
+    other.write_bytes(content)
+    other.replace(file)
+
+
 class TestCreateKey:
     def test_says_a_key_that_its_file_does_not_hold(self, file: Path) -> None:
         key = create_key(file, "till-1", ActorKind.POS)
@@ -84,7 +91,7 @@ class TestKeys:
         key = create_key(file, "till-1", ActorKind.POS)
         keys = Keys(file)
         keys.caller(bearer(key))
-        monkeypatch.setattr("services.gateway.keys.LOOK_AGAIN_SECONDS", 0.0)
+        monkeypatch.setattr("services.gateway.keys.LOOK_AGAIN_SECONDS", -1.0)
 
         assert remove_key(file, "till-1")
 
@@ -97,10 +104,29 @@ class TestKeys:
     ) -> None:
         key = create_key(file, "till-1", ActorKind.POS)
         keys = Keys(file)
-        monkeypatch.setattr("services.gateway.keys.LOOK_AGAIN_SECONDS", 0.0)
+        monkeypatch.setattr("services.gateway.keys.LOOK_AGAIN_SECONDS", -1.0)
 
-        file.write_bytes(broken)
+        change(file, broken)
 
+        assert keys.caller(bearer(key)).actor.id == "till-1"
+
+    def test_say_once_that_the_file_broke_and_take_it_again_when_it_is_mended(
+        self, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        key = create_key(file, "till-1", ActorKind.POS)
+        keys, whole = Keys(file), file.read_bytes()
+        monkeypatch.setattr("services.gateway.keys.LOOK_AGAIN_SECONDS", -1.0)
+
+        change(file, b"- id: [broken")
+        for _ in range(3):
+            keys.caller(bearer(key))
+            assert keys.is_refused
+        printed = capsys.readouterr()
+        assert (printed.out + printed.err).count("keys_file_refused") == 1
+        assert "is not YAML" in printed.out + printed.err
+
+        change(file, whole)
+        assert not keys.is_refused
         assert keys.caller(bearer(key)).actor.id == "till-1"
 
     @pytest.mark.parametrize(

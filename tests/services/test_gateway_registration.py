@@ -31,6 +31,8 @@ class TestPaperForm:
         assert (refused.status_code, refused.json()["scope"]) == (403, "RegisterMember:paper_form")
 
         assert (await door.post("RegisterMember", FORM, by="forms")).status_code == 200
+        document = (await door.client.get("/openapi.json")).json()
+        assert "`RegisterMember:paper_form`" in document["paths"]["/v1/commands/RegisterMember"]["post"]["description"]
         assert (await door.post("RegisterMember", {**FORM, "channel": "call"}, by="desk")).status_code == 200
 
 

@@ -91,8 +91,12 @@ def recorded_at(now: datetime) -> str:
 
 @cache
 def left_out(message_class: type[Message]) -> set[str]:
-    """Fields that don't go into entries: personal ones, and of an outcome what entries have elsewhere already."""
-    return {"events", "subjects"} if message_class is CommandEnded else set(message_class.personal)
+    """Fields that don't go into entries: personal ones, and of an outcome what entries have elsewhere already.
+
+    An outcome's digest neither: entries stay, and who has the secret could try against it what somebody had said.
+    """
+    own = {"events", "subjects", "body_digest"} if message_class is CommandEnded else set()
+    return {*message_class.personal, *own}
 
 
 def outcome_subjects(ended: CommandEnded) -> tuple[str, ...]:
