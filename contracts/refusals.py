@@ -5,6 +5,7 @@ from typing import Final
 REFUSALS: Final[dict[str, str]] = {
     # everywhere
     "not_sealed": "What stands in {field} must come through a door that seals it; it is never written in clear.",
+    "id_used_before": "This id was used before, longer ago than is remembered: nothing was done; take a new one.",
     # cards
     "unknown_card": "There is no card with this number.",
     "actor_not_allowed": "This may not be done by: {actor}.",

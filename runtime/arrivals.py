@@ -21,6 +21,7 @@ from contracts.messages import (
 from contracts.persons import PersonalEvent
 from contracts.topics import commands_topic
 from contracts.values import LONGEST_ID
+from runtime.context import made_id
 from runtime.decisions import Handler, Worker
 from runtime.persons import blind, bound, read_open, token_in
 from runtime.settings import Settings
@@ -29,6 +30,8 @@ from runtime.vault import NO_VAULT, Vault, digest_of
 CLOCK_SKEW: Final = timedelta(hours=1)
 LONGEST_COMMAND_ID: Final = 200
 """What follows from a command has a longer id, as often as something follows."""
+MOST_IDS: Final = 1_000
+"""More than one decision makes."""
 
 
 class Record(Protocol):
@@ -79,6 +82,8 @@ class Arrival:
     """Whether nobody can open that any more, as the person was removed: there is nothing to do then."""
     is_late: bool = False
     """Whether another one in the batch, with another body, came first under its id: the journal decides then."""
+    is_second: bool = False
+    """Whether something was done under its id longer ago than the journal remembers: it is refused then."""
 
     @property
     def whose_key(self) -> tuple[str, str]:
@@ -109,6 +114,10 @@ class Arrival:
     def fail(self, problem: Problem, detail: str) -> None:
         """Note why it can't be processed."""
         self.problem, self.detail = problem, detail
+
+    def has_made(self, key: str | None) -> bool:
+        """Whether a document's id is one that deciding this command makes: whatever has it was made under its id."""
+        return self.is_command and any(made_id(self.id, number) == key for number in range(1, MOST_IDS))
 
     @property
     def id(self) -> str:

@@ -219,9 +219,11 @@ class Batches(Generic[P]):
                 await self._settle(arrivals[:middle], settled)
                 await self._settle(arrivals[middle:], settled)
                 return
-            if arrivals[0].problem is Problem.UNWRITABLE:
+            if arrivals[0].problem is Problem.UNWRITABLE or arrivals[0].is_second:
                 raise
-            arrivals[0].fail(Problem.UNWRITABLE, type(error).__name__.lower() + ": " + str(error))
+            arrivals[0].is_second = isinstance(error, Conflict) and arrivals[0].has_made(error.key)
+            if not arrivals[0].is_second:
+                arrivals[0].fail(Problem.UNWRITABLE, type(error).__name__.lower() + ": " + str(error))
             await self._settle(arrivals, settled)
         finally:
             self._telemetry.database_is_away = False
@@ -316,6 +318,8 @@ class Batches(Generic[P]):
 
     async def _end(self, arrival: Arrival, view: View, transaction: Transaction, now: datetime) -> JournalRecord:
         """Bring one message to its end; the view takes in what it changed."""
+        if arrival.is_second:
+            return self._scribe.refused(arrival, Refused("id_used_before"), now)
         if arrival.problem is not None:
             return self._scribe.failed(arrival, now)
         if arrival.is_gone:

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
-from contracts.messages import Actor, Command, Envelope
+from contracts.messages import Actor, Command, Envelope, wire_time
 from runtime.vault import NO_VAULT, Vault
 
 C_co = TypeVar("C_co", bound=Command, covariant=True)
@@ -25,7 +25,10 @@ class Refused(Exception):
 class Context(Generic[P]):
     """What a decision may know besides the message: who, when, under which programme, and ids that redoing repeats."""
 
-    __slots__ = ("_ids", "actor", "asked_by", "correlation_id", "id", "now", "programme", "time", "vault", "version")
+    __slots__ = (
+        *("_ids", "_said_at", "actor", "asked_by", "correlation_id"),
+        *("id", "now", "programme", "time", "vault", "version"),
+    )
 
     def __init__(self, envelope: Envelope, now: datetime, programme: P, vault: Vault = NO_VAULT) -> None:
         self.id = envelope.id
@@ -42,11 +45,16 @@ class Context(Generic[P]):
         self.vault = vault
         """Derives what nobody may foresee and nobody has to keep: codes, keys of a purpose."""
         self._ids = 0
+        self._said_at = envelope.time if envelope.causation_id is not None else None
 
     def new_id(self) -> str:
-        """An id that nothing else has, derived from the message's: 32 hexadecimal digits."""
+        """An id that nothing else has, derived from the message's: 32 hexadecimal digits.
+
+        A command whose id was used longer ago than the journal remembers makes the same ids again, and so is refused
+        instead of done once more. What follows from another message can't be refused: its ids are of its time, too.
+        """
         self._ids += 1
-        return made_id(self.id, self._ids)
+        return made_id(self.id, self._ids, self._said_at)
 
     def opened(self, message: Command, field: str) -> str:
         """What a door sealed into a field of the command that is decided.
@@ -60,9 +68,10 @@ class Context(Generic[P]):
         return text
 
 
-def made_id(message_id: str, number: int) -> str:
+def made_id(message_id: str, number: int, said_at: datetime | None = None) -> str:
     """The id that the decision of a message makes as its first, second or later one."""
-    return blake2b(f"{message_id}/{number}".encode(), digest_size=16, person=b"punchcard-id").hexdigest()
+    said = message_id if said_at is None else f"{message_id} {wire_time(said_at)}"
+    return blake2b(f"{said}/{number}".encode(), digest_size=16, person=b"punchcard-id").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """The journal: how each message ended and what was said because of it; inbox and outbox in one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from pydantic_core import to_json
 
 from contracts.messages import Actor, CommandEnded, Outcome, read_body
 

@@ -39,12 +39,14 @@ LASTING_CODES: Final = frozenset({2, 9, 14, 52, 55, 56, 57, 121, 146, 257, 10_33
 class Conflict(Exception):
     """Somebody changed what the batch had loaded, or the commit's fate is unknown: again, from the journal on.
 
-    `duplicate` says that it was a key that exists; alone and again and again, that is a handler's bug.
+    `duplicate` says that it was a key that exists, and `key` which, where that is known; alone and again and again,
+    that is a handler's bug, or a second message under an id that the journal has forgotten.
     """
 
-    def __init__(self, reason: str, *, duplicate: bool = False) -> None:
+    def __init__(self, reason: str, *, duplicate: bool = False, key: str | None = None) -> None:
         super().__init__(reason)
         self.duplicate = duplicate
+        self.key = key
 
 
 class Away(Exception):
@@ -193,9 +195,11 @@ def check_writes(errors: Iterable[Mapping[str, Any]]) -> None:
     Raises:
         Conflict, Away, Unfit: there are some.
     """
-    codes = {each.get("code") for each in errors}
+    by_code = {each.get("code"): each for each in errors}
+    codes = by_code.keys()
     if DUPLICATE_KEY in codes:
-        raise Conflict("duplicate key", duplicate=True)
+        key = by_code[DUPLICATE_KEY].get("keyValue", {}).get("_id")
+        raise Conflict("duplicate key", duplicate=True, key=key)
     if codes & LASTING_CODES:
         raise Unfit(f"codes {codes & LASTING_CODES}")
     if codes:

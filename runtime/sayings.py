@@ -166,13 +166,14 @@ class Scribe:
         details: dict[str, Any],
         said: Sequence[tuple[str, bytes]],
     ) -> Outgoing:
-        value = encode_ended(_asked(arrival), outcome, code, details, said)
+        asked = _asked(arrival)
+        value = encode_ended(asked, outcome, code, details, said)
         name, version = CommandEnded.__name__, CommandEnded.schema_version
         own = own_headers(self._source, answer_id(arrival.id), name, version, arrival.id)
         if arrival.envelope is not None and arrival.envelope.hops >= self._hops_limit:
             # A loop's end is told as well: an answer leads nowhere, so it goes no further than any message may.
             shared = [(key, b"%d" % self._hops_limit if key == "ce_hops" else text) for key, text in shared]
-        return _fitting(Outgoing(self._results, (subject or arrival.id).encode(), value, own + shared))
+        return _fitting(Outgoing(self._results, (asked.subject or arrival.id).encode(), value, own + shared))
 
 
 def answer_id(command_id: str) -> str:

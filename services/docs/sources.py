@@ -34,7 +34,7 @@ def handler_places(root: Path) -> dict[str, list[HandlerPlace]]:
 
 def refusals_of(root: Path, worker: str) -> list[str]:
     """The codes of the catalogue that a worker may refuse with: those that its sources name, or its documents imply."""
-    said = {"actor_not_allowed"}  # the runtime says it for every worker
+    said = {"actor_not_allowed", "id_used_before"}  # the runtime says them for every worker
     if any(command.sealed for command in COMMANDS.values() if command.worker == worker):
         said.add("not_sealed")
     for _, tree in _modules(root, worker):

@@ -96,8 +96,10 @@ _HEADERS: Final[list[Described]] = [
         "name": "Idempotency-Key",
         "in": "header",
         "description": "Makes a retry safe: the same key and body have one effect and one answer. "
-        "Keys are your own, for each type of command, and each holds for as long as commands are remembered "
-        f"({DAYS:g} days, unless PUNCHCARD_JOURNAL_DAYS says otherwise): after that it stands for a new command.",
+        "Keys are your own, for each type of command. For as long as commands are remembered "
+        f"({DAYS:g} days, unless PUNCHCARD_JOURNAL_DAYS says otherwise) a key with another body is refused. Never use "
+        "it again after that either: what was made under it still stands, so it is refused then, too (409, "
+        "`id_used_before`), or, where the first command made nothing that is kept under its id, done once more.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[\\x21-\\x7e]+$"},
         "example": "till-7-2026-11-22-000123",
     },
