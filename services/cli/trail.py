@@ -9,8 +9,7 @@ from runtime.settings import Settings
 from runtime.store import Away, Library, Reader
 from services.cli.dead import harmless
 from services.cli.session import SessionError, say
-from workers.audit.documents import Entry
-from workers.audit.views import NO_HEADS, Heads, InvalidHeads, Verdict, read_heads, verify
+from workers.audit.views import NO_HEADS, Entry, Heads, InvalidHeads, Verdict, read_heads, verify
 
 
 def noted(file: Path | None) -> Heads:

@@ -17,6 +17,7 @@ __all__ = [
     "NO_HEADS",
     "AuditViews",
     "Break",
+    "Entry",
     "Heads",
     "InvalidCursor",
     "InvalidHeads",
