@@ -18,6 +18,8 @@ from runtime.breaker import Breaker
 from runtime.provider import REQUEST_SECONDS, ProviderAway, ProviderRefused
 from runtime.settings import Settings
 
+LEAST: Final = 100
+"""What is below is no answer; aiosmtplib says -1 of one that it can't read."""
 LASTING: Final = 500
 """Answers from here on say that it will never be otherwise."""
 LEAVING_SECONDS: Final = 1.0
@@ -98,9 +100,9 @@ class SmtpProvider:
                 # As the addresses were announced: a server that wasn't asked for more takes no bare UTF-8 (RFC 6531).
                 await client.data(mail.as_bytes(policy=MAIL if (sender + recipient).isascii() else MAIL_UTF8))
             await _leave(client)
-        except aiosmtplib.SMTPResponseException as answer:
-            self._judge(answer)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= LEAST:
+                self._judge(error)
             code = "provider_unreachable" if is_taken is False else "provider_silent"
             raise self._away(code, is_taken=is_taken) from error
         finally:

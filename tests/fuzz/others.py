@@ -26,8 +26,11 @@ ANSWERS: Final = (
     (b"429 Too Many Requests\r\nRetry-After: -1", b"{}"),
     (b"429 Too Many Requests\r\nRetry-After: soon", b"{}"),
     (b"500 Oops", b"<html>"),
-    (b"999 What", b""),
-    (b"xyz", b""),
+    (b"200 OK\r\nContent-Encoding: gzip", b"no gzip"),
+    (b"200 OK\r\nTransfer-Encoding: chunked", b"ZZ\r\n{}"),
+    (b"200 OK\r\nSet-Cookie: \xff=\x00; Expires=never", b""),
+    (b"301 Moved\r\nLocation: http://[", b""),
+    *((status, b"") for status in (b"999 What", b"099 What", b"-20 What", b"1000 What", b"xyz")),
 )
 MAIL_END: Final = b"\r\n.\r\n"
 MAIL_RIGHT: Final[Mapping[bytes, bytes]] = {

@@ -103,6 +103,18 @@ class TestEmailProvider:
         async with listening(Mailbox(answers={"sender": "550 who are you"})) as box:
             assert await away(box) == ("provider_answered_550", False)
 
+    @pytest.mark.parametrize("answer", ["what?", "-25 what", "25 what", "x" * 600])
+    @pytest.mark.parametrize(
+        ("place", "said"),
+        [("sender", ("provider_unreachable", False)), ("mail", ("provider_silent", None))],
+        ids=["sender", "mail"],
+    )
+    async def test_takes_an_answer_that_is_none_for_silence(
+        self, place: str, said: tuple[str, bool | None], answer: str
+    ) -> None:
+        async with listening(Mailbox(answers={place: answer})) as box:
+            assert await away(box) == said
+
     async def test_knows_that_nothing_was_taken_where_nobody_listens(self) -> None:
         assert await away(Mailbox(port=1)) == ("provider_unreachable", False)
 
