@@ -288,7 +288,8 @@ class TestReturnRewards:
         counter.wait(timedelta(seconds=1))
 
         assert counter.holding(STAMPS).balance == 2
-        assert [each.amount for each in counter.all(LedgerEntry) if each.cause is Cause.EXPIRY][-1] == -10
+        expired = [each for each in counter.all(LedgerEntry) if each.cause is Cause.EXPIRY]
+        assert max(expired, key=lambda each: each.at).amount == -10
 
     def test_several_of_one_sale_come_back_together(self) -> None:
         counter = bought(25)
