@@ -64,7 +64,7 @@ def schedule(kills: int, seed: int, allowed: Collection[Kind] = tuple(Kind)) -> 
     kinds: list[Kind] = []
     left = kills
     rare = {Kind.BROKER: max(1, kills // SERVER_EVERY), Kind.DATABASE: max(1, kills // SERVER_EVERY)}
-    for kind, wanted in (rare | {Kind.TWIN: round(kills * TWINS_SHARE)}).items():
+    for kind, wanted in (rare | {Kind.TWIN: max(1, round(kills * TWINS_SHARE))}).items():
         count = min(left, wanted) if kind in allowed else 0
         kinds += [kind] * count
         left -= count

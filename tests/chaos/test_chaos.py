@@ -161,7 +161,7 @@ class TestNoRest:
 
 
 class TestSoak:
-    @pytest.mark.timeout(180)
+    @pytest.mark.timeout(240)
     async def test_keeps_every_promise_through_six_kills(
         self, servers: Servers, settings: Settings, tmp_path: Path
     ) -> None:

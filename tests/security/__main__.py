@@ -28,9 +28,9 @@ from tests.servers import named
 INTERRUPTED: Final = 130
 
 
-@dataclass
+@dataclass(eq=False)
 class Tally:
-    """Counts how the tests of a run ended; pytest knows it as a plugin."""
+    """Counts how the tests of a run ended; a plugin of pytest, which hashes those."""
 
     ended: dict[str, str] = field(default_factory=dict)
     """By test, the worst of its setup, its course and its teardown."""
