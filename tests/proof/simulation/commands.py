@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import cache
+from itertools import repeat
 from random import Random
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin
@@ -31,9 +32,10 @@ POOLS: Final[Mapping[str, tuple[Any, ...]]] = {
     "first_name": ("Ana", "Björn", "Chloé"),
     "last_name": ("Adler", "Öztürk"),
     "operator_id": ("operator-1",),
-    "till": ("till-1", "till-2"),
-    "receipt_number": tuple(f"{place:04d}" for place in range(40)),
-    "refund_number": tuple(f"r{place}" for place in range(12)),
+    "store": ("harbour", "harbour", "harbour", "station"),
+    "till": ("till-1", "till-1", "till-1", "till-2"),
+    "receipt_number": tuple(f"{place:04d}" for place in range(12)),
+    "refund_number": tuple(f"r{place}" for place in range(4)),
     "currency": ("EUR",) * 20 + ("USD",),
     "home_store": ("harbour", "station"),
     "quantity": (1, 1, 2, 3, 12),
@@ -50,10 +52,12 @@ ANYTHING: Final = (
     *(f"{place:032x}" for place in range(4)),
 )
 """Texts for fields of which neither the programme nor any event says anything."""
-OPENERS: Final = tuple(each for each in ("IssueCard", "RegisterMember") if each in COMMANDS)
-"""What makes cards and members, without which most of the rest is refused."""
-OPENING: Final = 50
-"""So many commands at the beginning are mostly openers."""
+MEMBERS: Final = 8
+"""How many of the cards get a holder at the beginning: without them most of the rest is refused."""
+PAUSE: Final = 15
+"""Other commands between the parts of the beginning: what follows from one part is known when the next comes."""
+OFTEN: Final[Mapping[str, float]] = {"call_id": 0.05, "absorbed_id": 0.5}
+"""How often a field is given that need not be; most are, most of the time."""
 REFUSED: Final = 0.03
 """How often a field's value is one that hardly fits anything."""
 Maker = Callable[["Sender"], Any]
@@ -107,6 +111,26 @@ def names() -> list[str]:
     return [name for name in sorted(COMMANDS) for _ in range(1 + len(COMMANDS[name].model_fields) // 4)]
 
 
+def opening(now: datetime) -> Iterator[tuple[Command, str] | None]:
+    """What a shop has to begin with: cards, holders of most of them, and something that each of those bought.
+
+    None is for any other command.
+    """
+    yield from ((COMMANDS["IssueCard"].model_validate({"card_number": number}), "system") for number in CARDS)
+    yield from repeat(None, PAUSE)
+    consents = [{"kind": kind, "text_version": "2026-01", "given_at": now} for kind in ("personal_data", "offer")]
+    for place, number in enumerate(CARDS[:MEMBERS]):
+        person = {"phone": POOLS["phone"][place], "email": POOLS["email"][place], "first_name": "Ana"}
+        fields = {"channel": "point_of_sale", "card_number": number, "consents": consents, **person}
+        yield COMMANDS["RegisterMember"].model_validate(fields), "pos"
+    yield from repeat(None, PAUSE)
+    for place, number in enumerate(CARDS[:MEMBERS]):
+        receipt = {"store": "harbour", "till": "till-1", "receipt_number": f"{place:04d}", "business_day": now.date()}
+        lines = [{"line": 1, "product": "cake", "quantity": 1, "price_minor": 12_000}]
+        bought = {"card_number": number, "purchased_at": now, "currency": "EUR", "lines": lines}
+        yield COMMANDS["RecordPurchase"].model_validate({**receipt, **bought}), "pos"
+
+
 @cache
 def _example(command_class: type[Command]) -> Command:
     return example(command_class)
@@ -116,6 +140,16 @@ def _example(command_class: type[Command]) -> Command:
 def actors_of(command_class: type[Command]) -> list[str]:
     """Who may ask it, in the order of their names."""
     return [str(each) for each in sorted(command_class.actors or ("operator",))]
+
+
+@cache
+def ids_of(model: type[BaseModel]) -> list[str]:
+    """A model's fields that must name something of which only events tell."""
+    return [
+        name
+        for name, field in model.model_fields.items()
+        if field.is_required() and name.endswith(("_id", "_code")) and name not in POOLS
+    ]
 
 
 @cache
@@ -148,7 +182,7 @@ class Sender:
         self.heard: dict[str, list[str]] = defaultdict(list)
         """What events have told, by the field's name."""
         self._section = ""
-        self._made = 0
+        self._opening = opening(now)
 
     def hear(self, body: Mapping[str, Any]) -> None:
         """Learn ids from an event."""
@@ -158,10 +192,10 @@ class Sender:
 
     def command(self) -> tuple[Command, str]:
         """A command, and the kind of actor who asks it."""
-        self._made += 1
-        name = self.random.choice(names())
-        if self._made < OPENING and self.random.random() < 0.7:
-            name = self.random.choice(OPENERS)
+        first = next(self._opening, None)
+        if first is not None:
+            return first
+        name = self._name()
         command_class = COMMANDS[name]
         self._section = command_class.worker
         for _ in range(5):
@@ -173,6 +207,15 @@ class Sender:
             return command, self._actor(command)
         return _example(command_class), "operator"
 
+    def _name(self) -> str:
+        """Any command; seldom one about something of which nothing was heard yet."""
+        name = self.random.choice(names())
+        while (
+            not all(self.heard[LIKE.get(each, each)] for each in ids_of(COMMANDS[name])) and self.random.random() < 0.9
+        ):
+            name = self.random.choice(names())
+        return name
+
     def _actor(self, command: Command) -> str:
         chance = self.random.random()
         if chance < 0.05:
@@ -183,8 +226,9 @@ class Sender:
             if rules is not None:
                 return str(self.random.choice(sorted(rules.actors)))
         allowed = actors_of(type(command))
-        for kind in ("operator", "pos", "system"):
-            if kind in allowed and self.random.random() < 0.6:
+        names_operator = "operator_id" in type(command).model_fields
+        for kind in ("operator", "system", "pos"):
+            if kind in allowed and self.random.random() < (0.95 if names_operator else 0.5):
                 return kind
         return str(self.random.choice(allowed))
 
@@ -194,7 +238,7 @@ class Sender:
         return {
             name: self._value(name, make)
             for name, make, is_required in fields_of(model)
-            if is_required or chance() < 0.85
+            if is_required or chance() < OFTEN.get(name, 0.85)
         }
 
     def _value(self, name: str, make: Maker) -> Any:
