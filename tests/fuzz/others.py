@@ -104,7 +104,7 @@ class MailServer:
                 line = await reader.readuntil(MAIL_END if is_letter else b"\r\n")
                 step = "letter" if is_letter else line[:4].decode("latin-1").strip().upper()
                 said = self._said(b"250 OK" if is_letter else MAIL_RIGHT.get(line[:4].upper(), b"250 OK"))
-                self.outcomes[f"{step}: {said[:3].decode('latin-1')}" if said else f"{step}: hung up"] += 1
+                self.outcomes[f"{step}: {_kind(said)}"] += 1
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             self.outcomes["the courier hung up"] += 1
         finally:
@@ -116,6 +116,11 @@ class MailServer:
         if kind < 0.8:
             return right
         return b"" if kind < 0.84 else self._random.choice((*MAIL_ANSWERS, self._random.randbytes(200)))
+
+
+def _kind(said: bytes) -> str:
+    code = said[:3].decode("latin-1")
+    return code if code.isdecimal() else "nonsense" if said else "hung up"
 
 
 @asynccontextmanager
