@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,18 @@ PROCESSES: Final = ("worker", "database", "broker")
 MAIN_RATE: Final = 200
 
 
+def commit(folder: Path = Path(__file__).parent) -> str:
+    """The commit that is checked out there, with `+` if something was changed since; empty where git can't say."""
+    said: list[str] = []
+    for question in (("rev-parse", "--short", "HEAD"), ("status", "--porcelain")):
+        try:
+            asked = subprocess.run(["git", *question], cwd=folder, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return ""
+        said.append(asked.stdout.strip())
+    return said[0] + ("+" if said[1] else "")
+
+
 @dataclass(slots=True)
 class Report:
     """Everything that was found."""
@@ -46,6 +59,8 @@ class Report:
     search: Searched = field(default_factory=Searched)
     servers: str = ""
     options: str = ""
+    commit: str = field(default_factory=commit)
+    """What was measured, as it stood at the beginning: to write the page changes the tree."""
 
     def add(self, way: str, samples: dict[str, Sample]) -> None:
         """Take in a round of a way."""
@@ -207,7 +222,8 @@ class Report:
         return "\n\n".join([BEGIN_SEARCH, self._taken(self.search.options), *tables, END_SEARCH])
 
     def _taken(self, options: str) -> str:
-        return f"Taken on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}; {self.servers}; {options}."
+        at = f" at {self.commit}" if self.commit else ""
+        return f"Taken on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC{at}, {machine()}; {self.servers}; {options}."
 
     def write(self, page: Path = PAGE) -> None:
         """Put what was measured on the page, between its marks; what wasn't stays as it stands there.
