@@ -41,8 +41,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 class Load:
     """One measurement on servers of its own."""
 
-    def __init__(self, folder: Path, watchdog: Watchdog, servers: Servers, progress: Progress) -> None:
+    def __init__(self, folder: Path, watchdog: Watchdog, servers: Servers, progress: Progress, seed: int) -> None:
         self._folder = folder
+        self._seed = seed
         self._watchdog = watchdog
         self._servers = servers
         self._progress = progress
@@ -50,6 +51,7 @@ class Load:
         self.found: dict[str, Any] = {
             "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
             "servers": "Apache Kafka and MongoDB, on the same cores",
+            "seed": seed,
         }
 
     @property
@@ -72,9 +74,9 @@ class Load:
 
     async def hold(self, minutes: float, share: float, saturate_seconds: float) -> None:
         """Find saturation, then hold a share of it."""
-        fleet = Fleet(self.settings, self._folder / "logs", self._watchdog, None)
+        fleet = Fleet(self.settings, self._folder / "logs", self._watchdog)
         try:
-            async with system(self.settings, fleet, self._servers.pids, self.say) as one:
+            async with system(self.settings, fleet, self._servers.pids, self.say, self._seed) as one:
                 self.say(f"looking for saturation ({saturate_seconds:.0f} s)")
                 saturation = await one.saturate(saturate_seconds)
                 self.found["saturation_per_s"] = round(saturation, 1)
@@ -106,7 +108,7 @@ class Load:
         found: dict[str, dict[str, float]] = {}
         for size in sizes:
             self.say(f"{size:,} members")
-            rates = await members(self.settings, programme, self._folder / "logs", size, commands)
+            rates = await members(self.settings, programme, self._folder / "logs", size, commands, self._seed)
             found[str(size)] = {name: round(rate, 1) for name, rate in rates.items()}
         first = found[str(sizes[0])]
         ratios = {
@@ -152,6 +154,7 @@ class Wanted(NamedTuple):
     processes: int
     sizes: list[int]
     commands: int
+    seed: int
     keep: Path | None
 
 
@@ -167,7 +170,7 @@ async def measure(folder: Path, progress: Progress, wanted: Wanted) -> Load:
             stack.callback(shutil.copytree, folder / "logs", wanted.keep, dirs_exist_ok=True)
         servers = Servers(folder, watchdog)
         stack.push_async_callback(servers.stop)
-        load = Load(folder, watchdog, servers, progress)
+        load = Load(folder, watchdog, servers, progress, wanted.seed)
         await servers.start()
         if wanted.minutes:
             await load.hold(wanted.minutes, wanted.share, wanted.saturate_seconds)
@@ -186,15 +189,16 @@ def load(
     processes: Annotated[int, typer.Option(min=1, help="So many processes of rewards against one.")] = 1,
     members: Annotated[str, typer.Option(help="Members there already, by comma: 1000,100000,1000000.")] = "",
     commands: Annotated[int, typer.Option(min=1_000, help="Commands of each comparison.")] = 8_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed: the same tills and members.")] = 1,
     keep: Annotated[Path | None, typer.Option(help="Copy the logs there when it has ended.")] = None,
 ) -> None:
-    """Measure saturation, a share of it over a long time, several processes, and many members."""
+    """Measure saturation, a share of it over a long time, several processes, and many members; 1 if it isn't flat."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     check_apache()
     folder = Path(tempfile.mkdtemp(prefix="punchcard-load-"))
     (folder / "logs").mkdir()
     sizes = [int(size) for size in members.split(",") if size]
-    wanted = Wanted(minutes, share, saturate, processes, sizes, commands, keep)
+    wanted = Wanted(minutes, share, saturate, processes, sizes, commands, seed, keep)
     columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     try:
         with Progress(*columns, console=console, transient=True) as progress:
@@ -203,8 +207,11 @@ def load(
         shutil.rmtree(folder, ignore_errors=True)
     for table in done.tables():
         console.print(table)
+    held = done.found.get("held", {"is_quiet": True, "is_flat": None, "not_flat": []})
+    for line in held["not_flat"]:
+        console.print(line, highlight=False, markup=False)
     print(json.dumps(done.found), flush=True)
-    if not done.found.get("held", {"is_quiet": True})["is_quiet"]:
+    if not held["is_quiet"] or held["is_flat"] is False:
         raise typer.Exit(1)
 
 

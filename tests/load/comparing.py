@@ -116,9 +116,11 @@ async def processes(servers: Settings, programme: Programme, logs: Path, count: 
 # -- many members
 
 
-async def members(servers: Settings, programme: Programme, logs: Path, size: int, count: int) -> dict[str, float]:
+async def members(
+    servers: Settings, programme: Programme, logs: Path, size: int, count: int, seed: int
+) -> dict[str, float]:
     """Registrations and purchases a second where so many members are there already, and how long that took to make."""
-    random, shop, first = Random(9), Shop(programme, seed=9), FIRST + size
+    random, shop, first = Random(seed), Shop(programme, seed), FIRST + size
     joining: list[Command] = [shop.member(first + number, card_number(first + number)) for number in range(count)]
     buying: list[Command] = [shop.purchase(card_number(FIRST + random.randrange(size))) for _ in range(count)]
     found: dict[str, float] = {}

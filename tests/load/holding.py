@@ -14,6 +14,7 @@ from runtime.serve import listen_topics
 from runtime.settings import Settings
 from tests.chaos.fleet import Fleet
 from tests.chaos.workers import all_workers
+from tests.load.judging import Course, judged
 from tests.load.stream import Stream, Till
 from tests.load.watching import Watch, share
 
@@ -92,8 +93,10 @@ class System:
             is_quiet = False
         else:
             is_quiet = True
+        memory, lags = self.watch.memory(), self.watch.lags()
         return {
             "is_quiet": is_quiet,
+            **judged(Course(rate, passed, memory, lags, self.watch.gone)),
             "seconds_until_quiet": round(time.monotonic() - ended, 1),
             "rate": round(rate, 1),
             "seconds": round(passed, 1),
@@ -102,13 +105,15 @@ class System:
             **{name: round(1e3 * share(latencies, part), 1) for name, part in BASES},
             "longest_ms": round(1e3 * latencies[-1], 1) if latencies else None,
             "cpu_us": {name: round(1e6 * used / count) for name, used in self.watch.cpu_seconds.items()},
-            "rss_mib": {name: [round(now, 1), round(grown, 1)] for name, (now, grown) in self.watch.memory().items()},
-            "lag": {name: [longest, round(grown, 1)] for name, (longest, grown) in self.watch.lags().items()},
+            "rss_mib": {name: [round(now, 1), round(grown, 1)] for name, (now, grown) in memory.items()},
+            "lag": {name: [longest, round(grown, 1)] for name, (longest, grown) in lags.items()},
         }
 
 
 @asynccontextmanager
-async def system(settings: Settings, fleet: Fleet, server_pids: dict[str, int], say: Say) -> AsyncIterator[System]:
+async def system(
+    settings: Settings, fleet: Fleet, server_pids: dict[str, int], say: Say, seed: int
+) -> AsyncIterator[System]:
     """All workers running, and members who can buy.
 
     Raises:
@@ -118,7 +123,7 @@ async def system(settings: Settings, fleet: Fleet, server_pids: dict[str, int], 
     say("starting the workers")
     await fleet.start()
     groups = {settings.group(each.name): listen_topics(each, settings.prefix) for each in all_workers()}
-    till = Till(Programme.read(settings.programme_file))
+    till = Till(Programme.read(settings.programme_file), seed)
     async with backlogs(settings, groups) as look, Stream(settings, till) as stream:
         one = System(stream, Watch({**server_pids, **fleet.pids}, look))
         say("cards and members")

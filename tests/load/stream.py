@@ -36,7 +36,7 @@ APART: Final = 500
 class Till:
     """Commands as tills send them, without end: purchases mostly, on cards of members who collect and spend."""
 
-    def __init__(self, programme: Programme, seed: int = 5) -> None:
+    def __init__(self, programme: Programme, seed: int) -> None:
         self._shop = Shop(programme, seed)
         self._random = Random(seed)
         self._issued = 0

@@ -69,6 +69,11 @@ class Watch:
         return {name: self.cpu_after[name] - self.cpu_before[name] for name in self.cpu_after}
 
     @property
+    def gone(self) -> list[str]:
+        """Processes that are not there any more; nobody, where their memory can't be read."""
+        return sorted(set(self.looks[0].rss_mib) - set(self.looks[-1].rss_mib))
+
+    @property
     def settled(self) -> Sequence[Look]:
         """The looks after the warm-up."""
         return self.looks[int(len(self.looks) * WARM_UP_SHARE) :]
