@@ -11,8 +11,9 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
+from contracts.messages import WORKERS
 from runtime.local import LocalError, free_port
-from tests.chaos.fleet import TWO_OF, Fleet, Post
+from tests.chaos.fleet import Fleet, Post
 from tests.chaos.servers import Servers
 
 SERVER_EVERY: Final = 10
@@ -63,7 +64,7 @@ def schedule(kills: int, seed: int, allowed: Collection[Kind] = tuple(Kind)) -> 
     kinds: list[Kind] = []
     left = kills
     rare = {Kind.BROKER: max(1, kills // SERVER_EVERY), Kind.DATABASE: max(1, kills // SERVER_EVERY)}
-    for kind, wanted in (rare | {Kind.TWIN: round(kills * TWINS_SHARE)}).items():
+    for kind, wanted in (rare | {Kind.TWIN: max(1, round(kills * TWINS_SHARE))}).items():
         count = min(left, wanted) if kind in allowed else 0
         kinds += [kind] * count
         left -= count
@@ -79,6 +80,12 @@ def schedule(kills: int, seed: int, allowed: Collection[Kind] = tuple(Kind)) -> 
     return [
         Fault((place + random.uniform(0.2, 0.8)) / count, kind, random.random()) for place, kind in enumerate(kinds)
     ]
+
+
+def two_of(seed: int) -> tuple[str, str]:
+    """The workers with two processes under a seed: any ten seeds in a row, of five workers, have every pair once."""
+    first, further = seed % len(WORKERS), 1 + seed // len(WORKERS) % (len(WORKERS) // 2)
+    return WORKERS[first], WORKERS[(first + further) % len(WORKERS)]
 
 
 class Faults:
@@ -228,7 +235,7 @@ class Faults:
 
     async def _take(self, draw: float) -> Post:
         """Somebody of a worker with two processes, whom nobody else has under their hands, ready to work."""
-        among = [post for post in self._fleet.posts if post.worker in TWO_OF] or self._fleet.posts
+        among = [post for post in self._fleet.posts if post.worker in self._fleet.two_of]
         post = self._post(draw, among)
         await self._until(lambda: post.runs and not post.is_held)
         post.is_held = True

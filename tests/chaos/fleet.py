@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from runtime.settings import Settings
 from tests.chaos.watchdog import Watchdog
 
 TWO_OF: Final = ("rewards", "audit")
-"""Workers that have two processes: only then somebody takes over what a zombie held."""
+"""Workers that have two processes unless others are named: those with the most to do."""
 SMS: Final = "sms-standin"
 LOOK_SECONDS: Final = 0.05
 BETWEEN_STARTS_SECONDS: Final = 0.5
@@ -53,15 +53,14 @@ class Post:
 class Fleet:
     """Processes of all workers, and the stand-in that takes their texts."""
 
-    def __init__(
-        self, settings: Settings, logs: Path, watchdog: Watchdog, processes: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, logs: Path, watchdog: Watchdog, two_of: Collection[str] = TWO_OF) -> None:
+        self.two_of = two_of
+        """Workers with two processes: only then somebody takes over what a zombie held."""
         self._settings = settings
         self._watchdog = watchdog
         self._logs = logs
         self._sms_port = free_port(settings.host)
-        counts = processes or {name: 2 if name in TWO_OF else 1 for name in WORKERS}
-        self.posts = [self._post(name, slot) for name, count in counts.items() for slot in range(count)]
+        self.posts = [self._post(name, slot) for name in WORKERS for slot in range(2 if name in two_of else 1)]
         self._sms = Post(SMS, SMS, self._child(SMS, (SMS,), self._sms_port), self._sms_port)
         self._supervisor: asyncio.Task[None] | None = None
         self.ended_unasked: Counter[str] = Counter()

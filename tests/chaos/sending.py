@@ -128,11 +128,12 @@ class Sender:
                 continue
             due = min(AT_ONCE, int((tick - began - waited) * self._rate) - self.count)
             if due > 0:
-                await self._send(list(islice(rest, due)))
+                await self.send(list(islice(rest, due)))
             await asyncio.sleep(max(0.0, TICK_SECONDS - (time.monotonic() - tick)))
         self.sending_seconds = time.monotonic() - began
 
-    async def _send(self, sendings: Sequence[Sending | Stray]) -> None:
+    async def send(self, sendings: Sequence[Sending | Stray]) -> None:
+        """Send these, and remember them once they are acknowledged."""
         messages = [each.outgoing(self._settings) for each in sendings]
         await self.publish(messages)
         now = time.monotonic()

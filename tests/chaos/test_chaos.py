@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from datetime import date
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,12 @@ import pytest
 from contracts.catalogue import COMMANDS
 from contracts.messages import WORKERS
 from contracts.programme import Programme
+from runtime.admin import create_topics
 from runtime.local import LocalError
 from runtime.settings import Settings
 from services.demo.sending import Sending
 from tests.chaos.commands import Commands
-from tests.chaos.faults import AT_SERVERS, KILLS, Kind, schedule
+from tests.chaos.faults import AT_SERVERS, KILLS, Kind, schedule, two_of
 from tests.chaos.soak import Soak, Wish
 from tests.chaos.verdict import FIGURES, figures, given_again
 from tests.proof.case import Violation
@@ -59,6 +60,12 @@ class TestSchedule:
 
     def test_does_only_what_it_may(self) -> None:
         assert {fault.kind for fault in schedule(40, seed=3, allowed=(Kind.KILL,))} == {Kind.KILL}
+
+    @pytest.mark.parametrize("first", [0, 7, 9_990])
+    def test_gives_every_pair_of_workers_its_turn(self, first: int) -> None:
+        pairs = [frozenset(two_of(seed)) for seed in range(first, first + 10)]
+        assert sorted(map(sorted, pairs)) == sorted(sorted(pair) for pair in combinations(WORKERS, 2))
+        assert {name for pair in pairs[:5] for name in pair} == set(WORKERS)
 
 
 class TestCommands:
@@ -142,8 +149,39 @@ def is_there(pid: int) -> bool:
         return False
 
 
+class TestNoRest:
+    async def test_is_judged_all_the_same(
+        self, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody works, so that what was sent stays where it is."""
+        monkeypatch.setattr("tests.chaos.soak.PATIENCE_SECONDS", 1.0)
+        folder = tmp_path / "soak"
+        folder.mkdir()
+        soak = Soak(Wish(1, 100, 100, 3, 1.0, 0, replay=True), folder, lambda _: None, settings)
+
+        async def nobody() -> None:
+            """Start no process."""
+
+        monkeypatch.setattr(soak.fleet, "start", nobody)
+        commands = Commands(3, Programme.read(settings.programme_file), settings, 100, date(2026, 11, 20))
+        try:
+            await create_topics(settings)
+            await soak.sender.send(list(islice(commands.all({}), 60)))
+            await soak.come_to_rest()
+            found = await soak.judged()
+        finally:
+            await soak.close()
+            soak.release()
+        assert found["held"] is False
+        assert found["no_rest"].startswith("nothing moved for 1 s: {'registration': ")
+        assert set(found["violations"]) >= {"no_rest", "lag", "without_outcome"}
+        assert found["lost"] >= found["violations"]["lag"] > 0
+        assert found["without_outcome"] > 10
+        assert any(line.startswith("no_rest (1): nothing moved") for line in soak.wrong)
+
+
 class TestSoak:
-    @pytest.mark.timeout(180)
+    @pytest.mark.timeout(240)
     async def test_keeps_every_promise_through_six_kills(
         self, servers: Servers, settings: Settings, tmp_path: Path
     ) -> None:
@@ -171,3 +209,4 @@ class TestSoak:
         assert found["commands"] >= 1_400
         assert min(found["commands_by_worker"].values()) > 10
         assert found["ended_unasked"] == {}
+        assert (found["no_rest"], found["held"]) == (None, True)
