@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pymongo import MongoClient
 
 from runtime.settings import Settings
-from tests.security.scan import shown
+from tests.security.scan import logged, shown
 from tests.servers import Servers, running_servers
 
 # Every run tries the same examples, however slow the machine; `--hypothesis-profile default` looks for new ones.
@@ -33,13 +33,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fails a test that showed something personal on its way, as the system that it ran would have in its logs."""
+    """Fails a test that showed something personal or secret, or whose processes have it in their logs at its end."""
     report = yield
     whens = ("setup", "call") if call.when == "call" else (call.when,)
-    kinds = shown((kind, text) for when, kind, text in item._report_sections if when in whens)
-    if report.passed and kinds:
+    sections = [(kind, text) for when, kind, text in item._report_sections if when in whens]
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if call.when == "teardown" and folder is not None:
+        sections += logged(folder)
+    found = shown(sections)
+    if report.passed and found:
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} shows something personal on {', '.join(kinds)}"
+        report.longrepr = f"{item.nodeid} shows {', '.join(found)}"
     return report
 
 

@@ -9,12 +9,13 @@ from contracts.messages import ActorKind
 from runtime.settings import Settings
 from tests.journeys.running import Punchcard, eventually
 from tests.journeys.verifying import everything_kept
+from tests.security.scan import MEMBER_PASSWORD
 
 OPERATOR, TILL, APP = ActorKind.OPERATOR, ActorKind.POS, ActorKind.APP
 OPERATOR_ID: Final = "the-operator"
 NEW_PHONE: Final = "+4915112345688"
 NEW_EMAIL: Final = "zqx.ana@example.org"
-PASSWORD: Final = "zqx correct horse"
+PASSWORD: Final = f"zqx {MEMBER_PASSWORD}"
 
 
 async def is_cared_for_in_a_call(

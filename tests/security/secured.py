@@ -1,4 +1,4 @@
-"""Apache Kafka behind SASL_SSL and MongoDB behind TLS, for the tests of connections."""
+"""Apache Kafka behind SASL_SSL, TLS alone and a login alone, and MongoDB behind TLS, for the tests of connections."""
 
 import shutil
 import subprocess
@@ -16,11 +16,12 @@ from runtime.local.child import Child
 from runtime.local.database import database_child, initiate, mongo_url
 from runtime.settings import Settings
 from tests.security.certificates import Authority
+from tests.security.scan import KAFKA_PASSWORD
 
 HOST: Final = "127.0.0.1"
 APACHE: Final = Path(__file__).parents[2] / ".ci" / "apache-kafka"
 USER: Final = "punchcard"
-PASSWORD: Final = "a-Rather_long.Password=of~ours"
+PASSWORD: Final = KAFKA_PASSWORD
 START_SECONDS: Final = 60.0
 
 
@@ -29,6 +30,10 @@ class Secured:
     """Where the servers are, and whom to trust."""
 
     kafka_port: int
+    tls_port: int
+    """TLS alone: whoever trusts the broker is let in."""
+    login_port: int
+    """A login alone, in clear."""
     mongo_port: int
     authority: Authority
     stranger: Authority
@@ -66,11 +71,11 @@ def secured_servers(folder: Path) -> Iterator[Secured]:
     """Both servers, up; ended afterwards."""
     authority, stranger = Authority(folder, "authority"), Authority(folder, "stranger")
     pem = authority.server(HOST)
-    found = Secured(free_port(HOST), free_port(HOST), authority, stranger)
+    found = Secured(free_port(HOST), free_port(HOST), free_port(HOST), free_port(HOST), authority, stranger)
     database = _database(folder, found.mongo_port, pem, authority.file)
     plain = free_port(HOST)
     properties = folder / "secured.properties"
-    properties.write_text(_properties(plain, found.kafka_port, pem, authority.file), encoding="utf-8")
+    properties.write_text(_properties(plain, found, pem), encoding="utf-8")
     scram = [f"SCRAM-SHA-{bits}=[name={USER},password={PASSWORD}]" for bits in (256, 512)]
     arguments = [part for each in scram for part in ("--add-scram", each)]
     try:
@@ -85,21 +90,24 @@ def secured_servers(folder: Path) -> Iterator[Secured]:
         database.stop()
 
 
-def _properties(plain: int, secured: int, pem: Path, ca: Path) -> str:
-    """The broker speaks to itself without TLS; everybody else comes in by SASL_SSL."""
+def _properties(plain: int, ports: Secured, pem: Path) -> str:
+    """The broker speaks to itself without TLS; everybody else comes in by SASL_SSL, by TLS alone or a login alone."""
     login = "org.apache.kafka.common.security"
+    ways = f"SECURED://{HOST}:{ports.kafka_port},TLS://{HOST}:{ports.tls_port},LOGIN://{HOST}:{ports.login_port}"
     return f"""
-listeners=PLAINTEXT://{HOST}:{plain},CONTROLLER://{HOST}:@CONTROLLER@,SECURED://{HOST}:{secured}
-advertised.listeners=PLAINTEXT://{HOST}:{plain},SECURED://{HOST}:{secured}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL
+listeners=PLAINTEXT://{HOST}:{plain},CONTROLLER://{HOST}:@CONTROLLER@,{ways}
+advertised.listeners=PLAINTEXT://{HOST}:{plain},{ways}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL,TLS:SSL,LOGIN:SASL_PLAINTEXT
 listener.name.secured.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.secured.plain.sasl.jaas.config={login}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";
 listener.name.secured.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;
 listener.name.secured.scram-sha-512.sasl.jaas.config={login}.scram.ScramLoginModule required;
+listener.name.login.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.login.scram-sha-512.sasl.jaas.config={login}.scram.ScramLoginModule required;
 ssl.keystore.type=PEM
 ssl.keystore.location={pem}
 ssl.truststore.type=PEM
-ssl.truststore.location={ca}
+ssl.truststore.location={ports.authority.file}
 """
 
 

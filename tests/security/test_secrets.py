@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import httpx
 import pytest
 import uuid_utils
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from pydantic import SecretStr
 from pymongo import MongoClient
 
 from contracts.catalogue import COMMANDS
@@ -21,14 +22,37 @@ from contracts.topics import commands_topic
 from runtime.admin import connection, create_topics, needed_topics
 from runtime.edge import stamped
 from runtime.journal import Outgoing
+from runtime.local import free_port
 from runtime.publishing import Publisher
 from runtime.settings import Settings
 from tests.fuzz.system import GATEWAY, System, running_system
 from tests.fuzz.topics_door import until_quiet, watching
+from tests.journeys.running import eventually
 from tests.journeys.test_journey import card_number
+from tests.mailbox import Mailbox, listening
+from tests.security.certificates import Authority
 from tests.security.markers import Marked, forms, marked, seen
+from tests.security.scan import PLATFORM_SECRET, SMTP_PASSWORD, TICKETS_SECRET
 
+HOST = "127.0.0.1"
+ELSEWHERE = "zqx-elsewhere@example.org"
+"""Where a member is written to from then on: here and there they are told so by email."""
 CHANNELS = {"pos": "point_of_sale", "operator": "call", "app": "mobile_app"}
+LOUD: dict[str, Any] = {"log_level": "DEBUG", "dead_letter_limit": 10**9, "lanes": 1}
+SECRETS = {"platform secret": PLATFORM_SECRET, "smtp password": SMTP_PASSWORD, "tickets secret": TICKETS_SECRET}
+
+
+def given(mail_port: int, ca_file: Path) -> dict[str, Any]:
+    """Settings with secrets of their own: a mail server that asks for a login, and a ticket system that is away."""
+    return {
+        "smtp_host": HOST,
+        "smtp_port": mail_port,
+        "smtp_user": "cafe",
+        "smtp_password": SecretStr(SMTP_PASSWORD),
+        "smtp_ca_file": ca_file,
+        "tickets_url": f"http://{HOST}:{free_port(HOST)}",
+        "tickets_secret": SecretStr(TICKETS_SECRET),
+    }
 
 
 def bodies() -> Iterator[tuple[str, Marked]]:
@@ -40,8 +64,14 @@ def bodies() -> Iterator[tuple[str, Marked]]:
     ]
     for number, (kind, channel) in enumerate(CHANNELS.items()):
         for each in marked():
-            wanted: dict[str, Any] = {"channel": channel, "consents": consents, "card_number": card_number(number)}
+            wanted: dict[str, Any] = {
+                "channel": channel,
+                "consents": consents,
+                "card_number": card_number(number),
+            }
             changes = {name: value for name, value in wanted.items() if name in each.command.model_fields}
+            if (own := each.command.model_fields.get("call_id")) is not None and not own.is_required():
+                changes["call_id"] = None  # in no call: the example's is nobody's
             yield kind, Marked(each.command, {**each.body, **changes}, each.markers)
 
 
@@ -88,23 +118,27 @@ class TestMarkers:
 @pytest.mark.timeout(180)
 class TestSystem:
     async def test_shows_nothing_personal_and_no_secret_anywhere(self, settings: Settings, tmp_path: Path) -> None:
-        settings = settings.model_copy(update={"log_level": "DEBUG", "dead_letter_limit": 10**9, "lanes": 1})
-        await create_topics(settings)
-        logs = tmp_path / "logs"
-        with running_system(settings, logs) as system:
-            said = [("answer", each) for each in await spoken(system)]
-            await forged(settings)
-            async with watching(settings) as look:
-                await until_quiet(look, 30)
-            said += [
-                (f"metrics of {name}", await shown(system, name)) for name in system.ports if name != "sms-standin"
-            ]
+        authority = Authority(tmp_path, "mail")
+        async with listening(certificate=authority.server(HOST), needs_login=True) as mailbox:
+            settings = settings.model_copy(update=LOUD | given(mailbox.port, authority.file))
+            await create_topics(settings)
+            logs = tmp_path / "logs"
+            with running_system(settings, logs) as system:
+                said = [("answer", each) for each in await spoken(system)]
+                await forged(settings)
+                await eventually(told(mailbox), lambda count: count == 2, "both emails of the change")
+                async with watching(settings) as look:
+                    await until_quiet(look, 30)
+                said += [
+                    (f"metrics of {name}", await shown(system, name)) for name in system.ports if name != "sms-standin"
+                ]
+        assert set(mailbox.logins) == {("cafe", SMTP_PASSWORD)}
         said += [(f"log of {each.name}", each.read_bytes()) for each in sorted(logs.iterdir())]
         said += [each async for each in topics(settings)]
         said += await asyncio.to_thread(trails, settings)
 
-        markers = {name: text for each in marked() for name, text in each.markers.items()}
-        secrets = {f"key {kind}": key.split("_", 2)[2] for kind, key in system.keys.items()}
+        markers = {name: text for each in marked() for name, text in each.markers.items()} | {"new email": ELSEWHERE}
+        secrets = SECRETS | {f"key {kind}": key.split("_", 2)[2] for kind, key in system.keys.items()}
         found = [(where, name) for where, text in said for name in seen(markers | secrets, text)]
         assert found == [], [text[:400] for _, text in said if seen(markers | secrets, text)][:5]
         assert {where.partition(" ")[0] for where, _ in said} == {
@@ -117,6 +151,15 @@ class TestSystem:
             "audit",
         }
         assert sum(len(text) for where, text in said if where.startswith("headers")) > 10_000
+
+
+def told(mailbox: Mailbox) -> Callable[[], Awaitable[int]]:
+    """How many emails were handed over."""
+
+    async def count() -> int:
+        return len(mailbox.mails)
+
+    return count
 
 
 async def spoken(system: System) -> list[bytes]:
@@ -133,16 +176,28 @@ async def spoken(system: System) -> list[bytes]:
         for number in range(len(CHANNELS)):
             assert (await say("operator", "IssueCard", {"card_number": card_number(number)})).status_code == 200
         statuses: set[int] = set()
+        done: set[str] = set()
+        member: dict[str, str] = {}
         for kind, each in bodies():
             name = each.command.__name__
-            statuses |= {(await say(kind, name, each.body)).status_code for _ in range(2)}
+            about = {field: known for field, known in member.items() if field in each.body}
+            for _ in range(2):
+                answer = await say(kind, name, {**each.body, **about})
+                statuses.add(answer.status_code)
+                if answer.status_code == 200:
+                    done.add(name)
+                if name == "RegisterMember" and not member:
+                    member["member_id"] = answer.json()["events"][0]["body"]["member_id"]
             for field in each.markers:
                 for wrong in spoilt(dict(each.body), field):
                     statuses.add((await say(kind, name, wrong)).status_code)
+        moved = await say("system", "ChangeEmail", {**member, "email": ELSEWHERE})
+        assert moved.status_code == 200
         assert {200, 409, 422} <= statuses
         assert 500 not in statuses
+        assert {"RegisterMember", "BlockMember", "ChangeCardCategory", "AssignTier"} <= done
+        headers = {"Authorization": f"Bearer {system.keys['operator']}"}
         for marker in ("+4915199887766", "zqx"):
-            headers = {"Authorization": f"Bearer {system.keys['operator']}"}
             for body in (
                 {"phone": marker + "1"},
                 {"phone": [marker]},

@@ -12,6 +12,7 @@ from contracts.passwords import SetPassword, StretchTerms, proof_of, unstretched
 from contracts.programme.identification import PasswordRules
 from services.gateway.passwords import Passwords
 from services.gateway.problems import Problem
+from tests.security.scan import MEMBER_PASSWORD
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.registration.people import ANA, member
 from workers.registration.password_documents import Password, Stretch
@@ -42,21 +43,21 @@ def stretched(password: str, salt: str, memory_kib: int, passes: int) -> str:
 
 class TestSetting:
     async def test_sends_salt_terms_and_proof_instead_of_the_password(self) -> None:
-        fields = await said(door(), SetPassword, password="correct horse", token="t")
+        fields = await said(door(), SetPassword, password=MEMBER_PASSWORD, token="t")
 
         assert "password" not in fields
         assert fields["terms"] == TERMS.model_dump()
-        assert fields["proof"] == stretched("correct horse", fields["salt"], 8, 1)
+        assert fields["proof"] == stretched(MEMBER_PASSWORD, fields["salt"], 8, 1)
         assert fields["token"] == "t"
 
     async def test_is_the_same_command_when_it_is_sent_again_and_another_under_another_id(self) -> None:
         first, again, other = [
-            await said(door(), SetPassword, command_id, password="correct horse") for command_id in ("a", "a", "b")
+            await said(door(), SetPassword, command_id, password=MEMBER_PASSWORD) for command_id in ("a", "a", "b")
         ]
         assert first == again
         assert first["salt"] != other["salt"]
 
-    @pytest.mark.parametrize("password", ["short", "x" * 129, 12345678, None, "with\nline", ["correct horse"]])
+    @pytest.mark.parametrize("password", ["short", "x" * 129, 12345678, None, "with\nline", [MEMBER_PASSWORD]])
     async def test_is_refused_where_it_can_be_no_password(self, password: Any) -> None:
         with pytest.raises(Problem) as caught:
             await said(door(), SetPassword, password=password)
@@ -65,8 +66,8 @@ class TestSetting:
 
 class TestShowing:
     async def test_stretches_as_the_members_password_was(self) -> None:
-        fields = await said(door(HELD), IdentifyByPassword, password="correct horse")
-        assert fields == {"member_id": ANA, "proof": stretched("correct horse", SALT, 16, 2)}
+        fields = await said(door(HELD), IdentifyByPassword, password=MEMBER_PASSWORD)
+        assert fields == {"member_id": ANA, "proof": stretched(MEMBER_PASSWORD, SALT, 16, 2)}
 
     async def test_takes_letters_however_they_are_composed(self) -> None:
         composed, decomposed = [
@@ -81,7 +82,7 @@ class TestShowing:
 
     async def test_stretches_also_where_there_is_nobody_or_no_password(self) -> None:
         for passwords in (door(), Passwords(RegistrationViews(MemoryReader()), RULES)):
-            assert len((await said(passwords, IdentifyByPassword, password="correct horse"))["proof"]) == 64
+            assert len((await said(passwords, IdentifyByPassword, password=MEMBER_PASSWORD))["proof"]) == 64
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"member_id": 1}', b'{"proof": "x", "password": "y"}'])
     async def test_leaves_what_has_no_password_to_the_contract(self, body: bytes) -> None:

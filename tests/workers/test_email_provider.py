@@ -13,6 +13,7 @@ from runtime.settings import Settings
 from runtime.smtp import SmtpServer
 from tests.mailbox import Mailbox, listening
 from tests.security.certificates import Authority
+from tests.security.scan import SMTP_PASSWORD
 from tests.workers.notifications.programmes import message
 from workers.notifications.courier import EmailProvider, NoProvider, ProviderAway, ProviderRefused
 from workers.notifications.documents import Message
@@ -138,8 +139,8 @@ class TestSecurity:
     async def test_says_nothing_before_the_line_is_kept_to_oneself(self, tmp_path: Path) -> None:
         authority = Authority(tmp_path, "mail")
         async with listening(certificate=authority.server(HOST), needs_login=True) as box:
-            await EmailProvider(self.server(box, authority.file, "cafe", "zqx-word")).send(email())
-            assert (box.logins, box.sessions) == ([("cafe", "zqx-word")], [True])
+            await EmailProvider(self.server(box, authority.file, "cafe", SMTP_PASSWORD)).send(email())
+            assert (box.logins, box.sessions) == ([("cafe", SMTP_PASSWORD)], [True])
 
             with pytest.raises(ProviderAway, match="provider_answered_535"):
                 await EmailProvider(self.server(box, authority.file, "cafe", "another")).send(email())

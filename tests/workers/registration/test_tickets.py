@@ -36,6 +36,7 @@ from runtime.decisions import decide as decide_as_the_runtime_does
 from runtime.documents import Document, View
 from runtime.mongo import from_raw
 from tests.decisions import NOON, Told, decide, refused
+from tests.security.scan import TICKETS_SECRET
 from tests.workers.memory_reader import MemoryReader
 from tests.workers.registration.test_calls import CALL, RULES, by, talking
 from workers.registration.call_documents import Call, Desk, Ticket
@@ -45,7 +46,7 @@ from workers.registration.tickets import attach_ticket, defer_ticket, record_tic
 from workers.registration.worker import worker
 
 OFFERED = RULES.model_copy(update={"takes_tickets": True, "ticket_attempts": 3})
-SECRET = b"between-us-and-the-desk"
+SECRET = TICKETS_SECRET.encode()
 LOST = "lost_card"
 
 
