@@ -32,6 +32,18 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"kafka_password": "guessed-and-wrong", "kafka_sasl_mechanism": "PLAIN"},
         "uthentication failed",
     ),
+    "password by a login alone": (
+        {
+            "kafka_password": "guessed-and-wrong",
+            "kafka_security_protocol": "SASL_PLAINTEXT",
+            "kafka_servers": "127.0.0.1:{login}",
+        },
+        "uthentication failed",
+    ),
+    "authority by TLS alone": (
+        {"kafka_ca_file": "stranger", "kafka_security_protocol": "SSL", "kafka_servers": "127.0.0.1:{tls}"},
+        "CERTIFICATE_VERIFY_FAILED",
+    ),
     "authority of Kafka": ({"kafka_ca_file": "stranger"}, "CERTIFICATE_VERIFY_FAILED"),
     "host name of Kafka": ({"kafka_servers": "localhost:{kafka}"}, "not valid for 'localhost'"),
     "authority of MongoDB": ({"mongo_ca_file": "stranger"}, "CERTIFICATE_VERIFY_FAILED"),
@@ -65,12 +77,16 @@ class TestServers:
 
 @pytest.mark.timeout(180)
 class TestRightSettings:
-    def test_carry_a_journey_through_every_process_by_every_mechanism(self, secured: Secured, tmp_path: Path) -> None:
+    def test_carry_a_journey_through_every_process_by_every_way_in(self, secured: Secured, tmp_path: Path) -> None:
         settings = secured.settings(tmp_path)
-        by_plain = {"PUNCHCARD_KAFKA_SASL_MECHANISM": "PLAIN"}
-        by_other = {"PUNCHCARD_KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"}
+        more = {
+            GATEWAY: {"PUNCHCARD_KAFKA_SASL_MECHANISM": "PLAIN"},
+            "cards": {"PUNCHCARD_KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"},
+            "registration": alone("SSL", secured.tls_port),
+            "audit": alone("SASL_PLAINTEXT", secured.login_port),
+        }
         asyncio.run(create_topics(settings))
-        with running_system(settings, tmp_path / "logs", more={GATEWAY: by_plain, "cards": by_other}) as system:
+        with running_system(settings, tmp_path / "logs", more=more) as system:
             card = card_number(1)
 
             def say(kind: str, command: str, body: dict[str, Any]) -> httpx.Response:
@@ -93,6 +109,11 @@ class TestRightSettings:
             assert system.crashes == {}
         logs = "".join((tmp_path / "logs" / f"{name}.log").read_text() for name in (*WORKERS, GATEWAY))
         assert PASSWORD not in logs
+
+
+def alone(protocol: str, port: int) -> dict[str, str]:
+    """What a process is told that comes in by one thing alone; what it knows of the other is of no use there."""
+    return {"PUNCHCARD_KAFKA_SECURITY_PROTOCOL": protocol, "PUNCHCARD_KAFKA_SERVERS": f"{HOST}:{port}"}
 
 
 def until(ask: Any, is_so: Any) -> Any:
@@ -129,7 +150,8 @@ def real_value(value: str, secured: Secured) -> Any:
     """A wrong setting, with what is only known now."""
     if value == "stranger":
         return secured.stranger.file
-    return value.format(kafka=secured.kafka_port, mongo=secured.mongo_port)
+    ports = {"kafka": secured.kafka_port, "tls": secured.tls_port, "login": secured.login_port}
+    return value.format(**ports, mongo=secured.mongo_port)
 
 
 @pytest.mark.timeout(180)
