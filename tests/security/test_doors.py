@@ -1,4 +1,4 @@
-"""Rights at the door: every route of the gateway by every kind of key, by keys of one scope each, and by none."""
+"""Rights at the door: every route of the gateway by every kind of key, by keys with halves of all scopes, by none."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

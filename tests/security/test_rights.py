@@ -17,7 +17,7 @@ from pymongo import MongoClient
 from contracts.catalogue import COMMANDS
 from contracts.messages import Actor, ActorKind, Command, Envelope, Outcome
 from contracts.programme import Programme
-from contracts.registration import Channel
+from contracts.registration import Channel, RegisterMember
 from runtime.decisions import Context, NotLoaded, Refused, decide
 from runtime.documents import View
 from runtime.edge import stamped
@@ -36,10 +36,10 @@ KINDS = tuple(ActorKind)
 NO_RIGHT = frozenset({"actor_not_allowed", "channel_not_allowed", "channel_not_open"})
 
 
-def rights() -> dict[str, frozenset[ActorKind]]:
-    """Who may ask what under the demo programme, as the table in docs/security.md says it to people."""
+def rights(table: str) -> dict[str, frozenset[ActorKind]]:
+    """Who may do what under the demo programme, as a table in docs/security.md says it to people."""
     found: dict[str, frozenset[ActorKind]] = {}
-    for line in PAGE.read_text(encoding="utf-8").split("<!-- rights -->")[1].splitlines():
+    for line in PAGE.read_text(encoding="utf-8").split(f"<!-- {table} -->")[1].splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 1 + len(KINDS) and cells[0].startswith("`"):
             yes = [kind for kind, cell in zip(KINDS, cells[1:], strict=True) if cell == "yes"]
@@ -47,7 +47,9 @@ def rights() -> dict[str, frozenset[ActorKind]]:
     return found
 
 
-RIGHTS = rights()
+RIGHTS = rights("rights")
+CHANNELS = rights("channels")
+"""Who may register members, by channel."""
 
 
 def body_of(name: str, **changes: Any) -> Command:
@@ -90,6 +92,10 @@ def answer_to(command: Command, context: Context[Programme]) -> str:
 class TestTable:
     def test_names_every_command(self) -> None:
         assert RIGHTS.keys() == COMMANDS.keys(), "say in docs/security.md who may ask it"
+
+    def test_names_every_channel(self) -> None:
+        assert CHANNELS.keys() == {each.value for each in Channel}, "say in docs/security.md who may register there"
+        assert frozenset().union(*CHANNELS.values()) == RIGHTS["RegisterMember"]
 
     @pytest.mark.parametrize("name", COMMANDS)
     def test_a_contract_says_who_may_ask(self, name: str) -> None:
@@ -220,14 +226,23 @@ class TestForged:
         async with everything(settings) as punchcard:
             forged = list(forgeries(await prepared(punchcard)))
             records = await sent(settings, forged)
-            passed = {(each.name, each.kind) for each in forged if code_of(records[each.id]) not in NO_RIGHT}
+            let_in = [each for each in forged if code_of(records[each.id]) not in NO_RIGHT]
             failed = [each for each in forged if records[each.id].outcome is Outcome.FAILED]
             refused = {each.id for each in forged if code_of(records[each.id]) in NO_RIGHT}
             audit = await recorded(settings, refused)
 
         assert failed == []
-        assert passed == {(name, kind) for name, kinds in RIGHTS.items() for kind in kinds}
+        assert {(each.name, each.kind) for each in let_in} == pairs(RIGHTS)
+        at_channels = {
+            (each.command.channel.value, each.kind) for each in let_in if isinstance(each.command, RegisterMember)
+        }
+        assert at_channels == pairs(CHANNELS)
         assert audit == refused
+
+
+def pairs(table: dict[str, frozenset[ActorKind]]) -> set[tuple[str, ActorKind]]:
+    """A table's cells that say yes."""
+    return {(name, kind) for name, kinds in table.items() for kind in kinds}
 
 
 async def recorded(settings: Settings, refused: set[str]) -> set[str]:
