@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench simulate histories fuzz chaos load docs lock clean
+.PHONY: help run demo test check bench simulate histories fuzz security chaos load docs lock clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -48,6 +48,9 @@ load: $(DEV) ## saturation, then a share of it for long: memory, lag, latency (A
 
 fuzz: $(DEV) ## attack every topic and door with bad input: make fuzz MESSAGES=200000 SEED=1
 	@$(PYTHON) -m tests.fuzz --messages $(or $(MESSAGES),200000) --seed $(or $(SEED),1)
+
+security: $(DEV) ## rights, secrets, connections, dependencies: on Apache Kafka where it can be had (ARGS="-k scan")
+	@$(PYTHON) -m tests.security $(ARGS)
 
 simulate: $(DEV) ## the machine on simulated servers, and its mutants: SEEDS=2000, FIRST=7000, again SEED=7, COMMANDS=500
 	@$(PYTHON) -m tests.proof.simulation --commands $(or $(COMMANDS),500) --seeds $(or $(SEEDS),100) \
