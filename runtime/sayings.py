@@ -252,4 +252,4 @@ def _asked(arrival: Arrival) -> Asked:
         return Asked(arrival.id, arrival.type)
     subject = body.key_value
     named = [each for each in subjects_of(body) if each != subject]
-    return Asked(arrival.id, arrival.type, subject, arrival.digest, named)
+    return Asked(arrival.id, arrival.type, subject, arrival.digest or None, named)

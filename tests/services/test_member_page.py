@@ -213,4 +213,7 @@ class TestPage:
         await place.page()
 
         await place.app.looks.end(5)
-        assert [look for look, _, _ in place.edge.sent] == [RecordLook(subject=ANA, what="page")]
+        assert [look for look, _, _ in place.edge.sent] == [
+            RecordLook(subject=ANA, what="refused", code="scope_missing", scope="read:page"),
+            RecordLook(subject=ANA, what="page"),
+        ]
