@@ -16,12 +16,14 @@ import pytest
 
 from contracts.programme import Programme
 from runtime.local import LocalError, free_port
+from runtime.settings import Settings
 from services import bulk
-from services.bulk import InvalidFile
+from services.bulk import InvalidFile, outcome_file_of
 from services.gateway.search_shapes import KEYS, Search
 from tests.fuzz import __main__ as fuzz
 from tests.fuzz import http_door
 from tests.fuzz.campaign import AttackFailed
+from tests.fuzz.cli_door import CommandLine
 from tests.fuzz.http_door import Order, Report
 from tests.fuzz.http_shots import Requests
 from tests.fuzz.tables import KINDS, FileKind, Torn, account_for, spoilt, valid
@@ -192,6 +194,31 @@ class TestTables:
         )
         with pytest.raises(Torn):
             account_for(torn, tmp_path / "x.csv", PROGRAMME, right)
+
+
+class TestCommandLine:
+    @pytest.mark.parametrize(
+        ("outcome", "is_right", "faults"),
+        [
+            ("no outcome", False, 1),
+            ("invalid", True, 1),
+            ("", True, 1),
+            ("", False, 0),
+            ("invalid", False, 0),
+            ("refused", True, 0),
+        ],
+    )
+    def test_notices_rows_without_an_outcome(
+        self, outcome: str, is_right: bool, faults: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def write(_: CommandLine, arguments: tuple[str, ...]) -> None:
+            if outcome:
+                outcome_file_of(Path(arguments[2])).write_text(f"row,outcome\n2,{outcome}\n", encoding="utf-8")
+
+        monkeypatch.setattr(CommandLine, "_ask", write)
+        line = CommandLine(Settings(), tmp_path, SEED)
+        line._carry_out(KINDS[0], b"", is_right=is_right)
+        assert len(line.faults) == faults
 
 
 class TestMain:
