@@ -59,7 +59,7 @@ async def is_cared_for_in_a_call(
         lambda page: done_in_it <= {line["what"] for line in page["lines"]},
         "the call's timeline",
     )
-    within = [line for line in lines["lines"] if line["what"] not in ("CallOpened", "OpenCall")]
+    within = [line for line in lines["lines"] if line["what"] not in ("CallOpened", "OpenCall", "RecordLook")]
     assert {line["actor"]["call_id"] for line in within} == {call_id}
     (shown,) = await punchcard.read(OPERATOR, f"/v1/members/{member_id}/calls")
     assert (shown["state"], shown["reason"], shown["failed_tries"]) == ("closed", "contact_change", 1)
