@@ -31,7 +31,7 @@ from runtime.retrying import Waits, until_done
 from runtime.sayings import Scribe
 from runtime.settings import Settings
 from runtime.store import Store, Transaction
-from runtime.telemetry import Telemetry
+from runtime.telemetry import Telemetry, where_from
 from runtime.vault import Vault
 
 P = TypeVar("P")
@@ -358,14 +358,3 @@ def said_before(record: JournalRecord) -> tuple[Outgoing, ...]:
     """What a journal record has to be published: its messages until they are dispatched, its answer always."""
     answer = () if record.result is None else (record.result,)
     return record.messages + answer
-
-
-def where_from(bug: BaseException) -> str:
-    """An exception's type and place; never its text, which may quote what is personal."""
-    trace = bug.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(bug).__name__
-    code = trace.tb_frame.f_code
-    return f"{type(bug).__name__} in {code.co_name}, line {trace.tb_lineno}"

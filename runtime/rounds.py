@@ -19,6 +19,7 @@ from runtime.breaker import Breaker
 from runtime.documents import Document
 from runtime.publishing import Unsent
 from runtime.store import Away
+from runtime.telemetry import log, where_from
 
 D = TypeVar("D", bound=Document)
 E = TypeVar("E", bound=Document)
@@ -37,6 +38,8 @@ LEASE_SECONDS: Final = 60.0
 AWAY: Final = (Away, Unsent)
 """The database or the broker is away: wait, and do it again."""
 AWAY_SECONDS: Final = 1.0
+FAILED: Final = "internal_error"
+"""The reason of an attempt that a mistake of ours ended."""
 
 
 class Finds(Protocol):
@@ -104,6 +107,10 @@ class Rounds(ABC, Generic[D]):
     @abstractmethod
     async def done(self, errand: D) -> Command:
         """Do it, and say how it went."""
+
+    @abstractmethod
+    def failed(self, errand: D) -> Command:
+        """The report on an attempt that a mistake of ours ended: nobody knows how far it came, and it is made again."""
 
     @abstractmethod
     def report_name(self, errand: D, report: Command) -> str:
@@ -202,10 +209,19 @@ class Rounds(ABC, Generic[D]):
             self._at_hand.pop(self.attempt_of(errand), None)
             return
         try:
-            report = self.too_late(errand) or await self.done(errand)
+            report = await self._attempted(errand)
         finally:
             breaker.let_go()  # what ended without asking anybody was no trial, and nobody is to wait for it
         await self._report(errand, report)
+
+    async def _attempted(self, errand: D) -> Command:
+        try:
+            return self.too_late(errand) or await self.done(errand)
+        except AWAY:
+            raise
+        except Exception as bug:  # noqa: BLE001  # whatever it is, it is that errand's failure, not the worker's
+            log().error("errand failed", attempt=self.attempt_of(errand), place=where_from(bug))
+            return self.failed(errand)
 
     async def _report(self, errand: D, report: Command) -> None:
         tries = AsyncRetrying(

@@ -41,6 +41,17 @@ def log(**context: Any) -> structlog.stdlib.BoundLogger:
     return structlog.get_logger(**context)  # type: ignore[no-any-return]  # structlog types it as Any
 
 
+def where_from(bug: BaseException) -> str:
+    """An exception's type and place; never its text, which may quote what is personal."""
+    trace = bug.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(bug).__name__
+    code = trace.tb_frame.f_code
+    return f"{type(bug).__name__} in {code.co_name}, line {trace.tb_lineno}"
+
+
 class Telemetry:
     """One worker process's metrics and state of health."""
 

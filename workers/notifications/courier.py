@@ -19,7 +19,7 @@ from contracts.notifications import DeferMessage, MessageChannel, MessageStatus,
 from contracts.values import Reference
 from runtime.breaker import Breaker
 from runtime.provider import REQUEST_SECONDS, HttpProvider, ProviderAway, ProviderRefused
-from runtime.rounds import Finds, Publish, Rounds, TakeLeases
+from runtime.rounds import FAILED, Finds, Publish, Rounds, TakeLeases
 from runtime.serve import Beside
 from runtime.smtp import SmtpProvider, SmtpServer
 from runtime.vault import NO_VAULT, Vault
@@ -184,6 +184,10 @@ class Courier(Rounds[Message]):
             attempt = errand.attempts + 1
             return DeferMessage(message_id=errand.id, attempt=attempt, error=away.code, is_taken=away.is_taken)
         return RecordDelivery(message_id=errand.id, status=MessageStatus.SENT, provider_reference=reference)
+
+    def failed(self, errand: Message) -> Command:
+        """Says of a message that it failed for what is wrong with us; whether it was taken nobody knows."""
+        return DeferMessage(message_id=errand.id, attempt=errand.attempts + 1, error=FAILED, is_taken=None)
 
     def report_name(self, errand: Message, report: Command) -> str:
         """A report's id."""

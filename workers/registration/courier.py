@@ -15,7 +15,7 @@ from contracts.calls import DeferTicket, RecordTicket, TicketState
 from contracts.messages import Actor, ActorKind, Command
 from runtime.breaker import Breaker
 from runtime.provider import REQUEST_SECONDS, HttpProvider, ProviderAway, ProviderRefused
-from runtime.rounds import Finds, Publish, Rounds, TakeLeases
+from runtime.rounds import FAILED, Finds, Publish, Rounds, TakeLeases
 from runtime.serve import Beside
 from workers.registration.call_documents import Ticket
 
@@ -101,6 +101,10 @@ class TicketCourier(Rounds[Ticket]):
         except ProviderAway as away:
             return DeferTicket(call_id=errand.id, attempt=errand.attempts + 1, error=away.code)
         return RecordTicket(call_id=errand.id, is_closed=True)
+
+    def failed(self, errand: Ticket) -> Command:
+        """Says of a ticket that closing it failed for what is wrong with us."""
+        return DeferTicket(call_id=errand.id, attempt=errand.attempts + 1, error=FAILED)
 
     def report_name(self, errand: Ticket, report: Command) -> str:
         """A report's id: the same end of the same attempt is the same report."""
