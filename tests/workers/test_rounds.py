@@ -1,13 +1,13 @@
 """What all couriers have in common, whomever they ask."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from structlog.testing import capture_logs
 
-from contracts.calls import DeferTicket, RecordTicket
+from contracts.calls import DeferTicket, RecordTicket, TicketState
 from contracts.messages import Command
 from contracts.notifications import DeferMessage, MessageChannel, MessageStatus, RecordDelivery
 from runtime.breaker import Breaker
@@ -16,8 +16,8 @@ from tests.workers.memory_reader import MemoryReader
 from tests.workers.notifications.programmes import message
 from workers.notifications.courier import Courier
 from workers.notifications.documents import Message
+from workers.registration.call_documents import Ticket
 from workers.registration.courier import TicketCourier
-from workers.registration.call_documents import Ticket, TicketState
 
 NUMBER = "+4915112345678"
 NOW = datetime.now(UTC)
@@ -43,7 +43,9 @@ class Stumbling:
             raise LookupError(NUMBER)
 
 
-async def reports_of(courier: type[Rounds[Any]], documents: Sequence[Any], asked: object) -> dict[str, Command]:
+async def reports_of(
+    courier: Callable[..., Rounds[Any]], documents: Sequence[Any], asked: object
+) -> dict[str, Command]:
     """What a courier reports of so many errands, by id of the report."""
     reports: dict[str, Command] = {}
     stop = asyncio.Event()
@@ -73,13 +75,20 @@ class TestAMistakeOfOurs:
             texts[0].id: DeferMessage(message_id=texts[0].id, attempt=1, error="internal_error", is_taken=None)
         }
         sent = [each for each in reports.values() if isinstance(each, RecordDelivery)]
-        assert {(each.message_id, each.status) for each in sent} == {(each.id, MessageStatus.SENT) for each in texts[1:]}
+        assert {(each.message_id, each.status) for each in sent} == {
+            (each.id, MessageStatus.SENT) for each in texts[1:]
+        }
         assert [each["attempt"] for each in logged] == [f"{texts[0].id}/1"]
         assert logged[0]["place"].startswith("LookupError in _stumble, line ")
         assert NUMBER not in repr(logged) + repr(reports)
 
     async def test_is_one_tickets_failure_and_no_others(self) -> None:
-        known = {"operator_id": "op-1", "ticket_id": "DESK/47", "state": TicketState.CLOSING, "correlation_id": "c-1"}
+        known: dict[str, Any] = {
+            "operator_id": "op-1",
+            "ticket_id": "DESK/47",
+            "state": TicketState.CLOSING,
+            "correlation_id": "c-1",
+        }
         tickets = [Ticket(**{"id": f"{number:032x}", "due_at": NOW, **known}) for number in range(3)]
 
         reports = await reports_of(TicketCourier, tickets, Stumbling(tickets[1].id))
