@@ -191,12 +191,13 @@ class Case:
 
     @cached_property
     def arrivals(self) -> dict[str, dict[str, Place]]:
-        """By worker and message id, from which partition it came."""
+        """By worker and message id, from which partition came what counts under that id."""
         found: dict[str, dict[str, Place]] = {}
         for worker, kept in self.history.workers.items():
             topics = {topic for topic, _ in kept.ends}
             records = [each for topic in topics for each in self.history.by_topic.get(topic, ())]
-            found[worker] = {each.id: (each.topic, each.partition) for each in reversed(records) if each.id}
+            counting = [each for each in records if each.id and (each.id, each.type, each.value) not in self.reused]
+            found[worker] = {each.id or "": (each.topic, each.partition) for each in reversed(counting)}
         return found
 
     @cached_property

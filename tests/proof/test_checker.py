@@ -22,7 +22,7 @@ from tests.proof import damages_of_books, letters  # noqa: F401  # files its dam
 from tests.proof.case import Violation
 from tests.proof.checker import compare, crossed, dead_letters_are_whole_and_harmless, judge
 from tests.proof.damages import DAMAGES, case_of, document, first, headers, journal, once_more, without
-from tests.proof.history import History, Record
+from tests.proof.history import History, Kept, Record
 from tests.proof.versions import QUIET, REBORN, versions_have_no_gaps
 
 RUN: Final = """
@@ -293,3 +293,18 @@ class TestLetters:
 
         assert letters.taken_on_trust(letter, original) == whole
         assert letters.taken_on_trust(letter, replace(original, value=b"longer than it was")) is None
+
+
+class TestOrigins:
+    def test_what_comes_under_a_used_id_is_nobodys_origin(self) -> None:
+        def said(partition: int, kind: bytes, offset: int = 0) -> Record:
+            return Record("test.cards.commands", partition, offset, b"1", b"{}", (("ce_id", b"a"), ("ce_type", kind)))
+
+        other, counted, again = said(0, b"UnblockCard"), said(1, b"BlockCard"), said(1, b"BlockCard", 1)
+        where = (("dead_topic", b"test.cards.commands"), ("dead_partition", b"0"), ("dead_offset", b"0"))
+        letter = Record("test.cards.dead", 0, 0, b"1", b"{}", (("dead_reason", b"id_reused"), *where))
+        ends = {("test.cards.commands", 0): 1, ("test.cards.commands", 1): 2}
+        cards = Kept(frozenset(), {}, (), ends, ends)
+        history = History("test", (), (other, counted, again, letter), {"cards": cards})
+
+        assert case_of(history).arrivals == {"cards": {"a": ("test.cards.commands", 1)}}
