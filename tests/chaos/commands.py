@@ -1,4 +1,4 @@
-"""The soak's commands: days of the demo one after another, every command of the contracts, looks, and repeats.
+"""The soak's commands: days of the demo and the office's cases, every command of the contracts, looks, and repeats.
 
 All of it follows from one seed. A command that is added to the contracts is sent without a line changed here, by the
 example that its golden file is made of; most of those are refused, and that is an outcome, too.
@@ -18,6 +18,7 @@ from runtime.settings import Settings
 from services.demo.day import Day
 from services.demo.scale import MOST_SEEDS, NAMESPACE, Scale
 from services.demo.sending import DESKS, OFFICE, Sending, Stray
+from tests.chaos.office import Office
 from tests.contracts.golden.examples import example
 
 Answers = Mapping[str, CommandEnded]
@@ -32,6 +33,10 @@ LOOK_EVERY: Final = 12
 REPEAT_SHARE: Final = 0.02
 """How many commands are sent once more, later, as they were."""
 REMEMBERED: Final = 500
+CASES: Final = 4
+"""How many cases of each kind the office begins on a day."""
+OFFICE_EVERY: Final = 50
+"""Every so many commands the office goes on with the cases whose answers came."""
 
 
 class Commands:
@@ -44,6 +49,7 @@ class Commands:
         self._smaller = SMALL if total < SHORT_COMMANDS else 1
         self._random = Random(f"commands/{seed}")
         self._day = day
+        self.office = Office(programme)
 
     def all(self, answers: Answers) -> Iterator[Sending | Stray]:
         """All there is to send, without end; `answers` fills up with the outcomes that came so far."""
@@ -52,6 +58,8 @@ class Commands:
             yield sending
             if not isinstance(sending, Sending):
                 continue
+            if number % OFFICE_EVERY == 0:
+                yield from self.office.go_on(answers)
             if number % LOOK_EVERY == 0:
                 yield self._look(number, sending)
             if self._random.random() < REPEAT_SHARE and remembered:
@@ -70,6 +78,7 @@ class Commands:
                 day=self._day,
             )
             yield from self._examples(number)
+            yield from self.office.begin(scale, max(1, CASES // self._smaller))
             for step in Day(scale, self._programme, self._settings).steps:
                 yield from step.say(answers)
             number += 1

@@ -24,6 +24,7 @@ from tests.chaos.commands import Commands
 from tests.chaos.faults import Faults, Kind, schedule, two_of
 from tests.chaos.fleet import Fleet
 from tests.chaos.gathering import gather, rewind
+from tests.chaos.office import Office
 from tests.chaos.sending import Ear, Sender
 from tests.chaos.servers import SHORT_LIVED, Servers
 from tests.chaos.verdict import covered, figures, outcomes, shown
@@ -76,6 +77,8 @@ class Course:
     """How it went."""
 
     load_seconds: float = 0.0
+    load_messages: int = 0
+    """What was acknowledged in that time."""
     quiet_seconds: float = 0.0
     seconds: float = 0.0
     commands: int = 0
@@ -108,6 +111,7 @@ class Soak:
         self.sender = Sender(self.settings, wish.rate)
         self.ear = Ear(self.settings)
         self.course = Course()
+        self.office: Office | None = None
         self.wrong: list[str] = []
         """What broke promises, as lines."""
 
@@ -167,7 +171,7 @@ class Soak:
             "seed": self._wish.seed,
             "seconds": round(course.seconds, 1),
             "load_seconds": round(course.load_seconds, 1),
-            "rate": round(self.sender.count / max(0.001, course.load_seconds)),
+            "rate": round(course.load_messages / max(0.001, course.load_seconds)),
             "quiet_seconds": round(course.quiet_seconds, 1),
             "no_rest": course.no_rest,
             "replayed": self._wish.replay,
@@ -177,6 +181,7 @@ class Soak:
             "letters_on_trust": case.letters_on_trust,
             "outcomes": outcomes(history),
             "commands_by_worker": covered(history),
+            "office": None if self.office is None else self.office.figures(),
             "publishings_again": course.publishings_again,
             "ended_unasked": course.ended_unasked,
             "killed_as_overdue": dict(self.fleet.overdue),
@@ -218,6 +223,8 @@ class Soak:
         try:
             await self._load()
             quiet_from = time.monotonic()
+            await self._end_cases()
+            self.course.commands = len(self.sender.sent.at)
             await self.come_to_rest()
             self.course.quiet_seconds = time.monotonic() - quiet_from
         finally:
@@ -231,6 +238,7 @@ class Soak:
         programme = Programme.read(self.settings.programme_file)
         yesterday = (datetime.now(UTC).astimezone(programme.zone) - timedelta(days=1)).date()
         commands = Commands(wish.seed, programme, self.settings, wish.commands, yesterday)
+        self.office = commands.office
         plan = schedule(wish.kills, wish.seed, wish.kinds)
         total = max(wish.commands, round(len(plan) * wish.gap_seconds * wish.rate))
         faults = Faults(
@@ -264,13 +272,25 @@ class Soak:
             await asyncio.wait([attacking, sending])
             await faults.stop()
             self.course.load_seconds = sender.sending_seconds
-            self.course.commands = len(sender.sent.at)
+            self.course.load_messages = sender.count
             self.course.kills = faults.kills
             self.course.faults = {kind.value: count for kind, count in sorted(faults.done.items())}
             self.course.publishings_again = sender.sent.unacknowledged
         self._say("healing")
         if self.servers is not None:
             await self.servers.heal()
+
+    async def _end_cases(self) -> None:
+        """Let the office end what it began: what it waits for may lie behind all that piled up under load."""
+        office, heard, moved_at = self.office, 0, time.monotonic()
+        while office is not None and office.is_busy and time.monotonic() - moved_at < PATIENCE_SECONDS:
+            if len(self.ear.heard_at) > heard:
+                heard, moved_at = len(self.ear.heard_at), time.monotonic()
+                self._say(f"coming to rest: the office's cases: {office.figures()}")
+            said = list(office.go_on(self.ear.answers))
+            if said:
+                await self.sender.send(said)
+            await asyncio.sleep(1.0)
 
     async def come_to_rest(self) -> None:
         """Wait until all is quiet, and stop the workers; where that doesn't come, `no_rest` says why.

@@ -13,16 +13,19 @@ from pathlib import Path
 import pytest
 
 from contracts.catalogue import COMMANDS
-from contracts.messages import WORKERS
+from contracts.messages import WORKERS, CommandEnded, Outcome
 from contracts.programme import Programme
 from runtime.admin import create_topics
 from runtime.local import LocalError
 from runtime.settings import Settings
+from services.demo.scale import Scale
 from services.demo.sending import Sending
 from tests.chaos.commands import Commands
 from tests.chaos.faults import AT_SERVERS, KILLS, Kind, schedule, two_of
+from tests.chaos.office import TRIES, Office
 from tests.chaos.soak import Soak, Wish
 from tests.chaos.verdict import FIGURES, figures
+from tests.contracts.golden.examples import example
 from tests.proof.case import Violation
 from tests.proof.history import History, Kept
 from tests.servers import Servers
@@ -67,6 +70,23 @@ class TestCommands:
         counts = Counter(each.command.worker for each in sent if isinstance(each, Sending))
         assert set(counts) == set(WORKERS)
         assert any(count > 1 for count in Counter(each.id for each in sent).values()), "nothing is repeated"
+
+
+class TestOffice:
+    def test_says_anew_what_is_refused_under_another_id_and_gives_up_in_the_end(self) -> None:
+        office = Office(Programme.read(Path("programme.yaml")))
+        refused = example(CommandEnded).model_copy(update={"outcome": Outcome.REFUSED})
+        scale = Scale(seed=1, cards=260, registrations=160, receipts=1_400, day=date(2026, 11, 20))
+        said = list(office.begin(scale, times=2))
+        heard: dict[str, CommandEnded] = {}
+        for _ in range(TRIES):
+            assert office.is_busy
+            assert list(office.go_on(heard)) == [], "it goes on without an answer"
+            heard = {each.id: refused for each in said}
+            said += office.go_on(heard)
+        assert not office.is_busy
+        assert len({each.id for each in said}) == len(said) == 10 * TRIES
+        assert office.figures() == {"begun": 10, "ended": 0, "refused": {"IssueCard": 10}}
 
 
 class TestVerdict:
@@ -189,4 +209,5 @@ class TestSoak:
         assert found["commands"] >= 1_400
         assert min(found["commands_by_worker"].values()) > 10
         assert found["ended_unasked"] == {}
+        assert found["office"]["ended"] > 10
         assert (found["no_rest"], found["held"]) == (None, True)
