@@ -40,9 +40,13 @@ def tour() -> list[Step]:
 
 
 def looks_like(shown: str, seen: str) -> bool:
-    """Whether output is what was shown; `…` stands for anything, and spaces at the end of a line for nothing."""
+    """Whether output is what was shown; `…` stands for anything, on a line of its own for any lines or none.
+
+    Spaces at the end of a line don't count.
+    """
     seen = "\n".join(line.rstrip() for line in seen.strip().splitlines())
-    pattern = ".*".join(re.escape(part) for part in shown.strip().split("…"))
+    dots = {"\n…\n": r"\n(.*\n)?", "…": ".*"}
+    pattern = "".join(dots.get(part) or re.escape(part) for part in re.split("(\n…\n|…)", shown.strip()))
     return re.fullmatch(pattern, seen, re.DOTALL) is not None
 
 
@@ -120,6 +124,9 @@ def test_the_tour_has_its_steps() -> None:
         ('{"id":"…"}', '{"di":"a.b"}', False),
         ("…\nb\n…", "a\nb\nc", True),
         ("a", "a\nb", False),
+        ("a\n…\nb", "a\nb", True),
+        ("a\n…\nb", "a\nx \ny\nb", True),
+        ("a\n…\nb", "ab", False),
     ],
 )
 def test_what_is_shown_is_compared_with_what_is_seen(shown: str, seen: str, is_so: bool) -> None:
