@@ -84,6 +84,8 @@ class Arrival:
     """Whether another one in the batch, with another body, came first under its id: the journal decides then."""
     is_second: bool = False
     """Whether something was done under its id longer ago than the journal remembers: it is refused then."""
+    ends_letters: bool = False
+    """Whether deciding it erased what dead letters are shut with, and that stands or may stand."""
 
     @property
     def whose_key(self) -> tuple[str, str]:

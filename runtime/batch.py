@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
+from contracts.messages import Outcome
 from runtime.arrivals import Arrival, Decoder, Problem, Record
 from runtime.decisions import Context, NotLoaded, Refused, Worker, decide
-from runtime.documents import Slot, View
+from runtime.documents import Erase, Slot, View
 from runtime.journal import JournalRecord, Outgoing, Place
 from runtime.keyring import Keyring
 from runtime.mongo import Away, Conflict, Unfit
@@ -42,6 +43,7 @@ LEAST_ROOM: Final = 20
 DUPLICATES_BEFORE_FAILING: Final = 5
 """How often one message alone may meet an existing key before that counts as its handler's bug."""
 WAITS: Final = Waits(0.01, 5.0)
+LETTERS_KEY: Final = Erase(PersonKey, DEAD_LETTERS)
 
 
 @dataclass(slots=True)
@@ -93,8 +95,6 @@ class Batches(Generic[P]):
         still: without this, two busy processes that share some documents fall behind for good. (Additive increase,
         multiplicative decrease, as TCP does it: RFC 5681.)
         """
-        self._forgets_letters = False
-        """Whether the batch in hand removes somebody, or tried to: no key that stays may open its dead letters."""
         self._depths = 1 + max((need.depth for each in worker.handlers.values() for need in each.needs), default=0)
 
     async def settle(self, records: Sequence[Record]) -> list[Settled]:
@@ -132,12 +132,12 @@ class Batches(Generic[P]):
     async def finish(self, prepared: Prepared) -> list[Settled]:
         """Settle a batch that was prepared, as `settle` does."""
         room = self.room
-        self._forgets_letters = False
         if prepared.todo:
             await self._settle(prepared.todo, prepared.settled, prepared.finished)
         for arrival in prepared.late:
             await self._settle([arrival], prepared.settled)
-        await self._shut_letters(prepared.settled)
+        ends_letters = any(arrival.ends_letters for arrival in (*prepared.todo, *prepared.late))
+        await self._shut_letters(prepared.settled, is_kept=not ends_letters)
         if self.room >= room:
             self.room = min(self._most, room + LEAST_ROOM)
         return prepared.settled
@@ -163,7 +163,7 @@ class Batches(Generic[P]):
         for each in closed:
             each.open(keys.get(each.whose_key))
 
-    async def _shut_letters(self, settled: Sequence[Settled]) -> None:
+    async def _shut_letters(self, settled: Sequence[Settled], *, is_kept: bool) -> None:
         """Shut dead letters that no journal keeps: those of messages without an id, and of ids that were used.
 
         Those of a batch that removes somebody get a key that nobody keeps, as they do in its transaction. Where it
@@ -174,7 +174,6 @@ class Batches(Generic[P]):
             return
 
         async def shut() -> None:
-            is_kept = not self._forgets_letters
             key = await self._keyring.at_hand(DEAD_LETTERS) if is_kept else new_key(DEAD_LETTERS).key
             for each in letters:
                 each.outgoing = with_key(each.outgoing, {DEAD_LETTERS: key})
@@ -251,6 +250,8 @@ class Batches(Generic[P]):
                 unfinished.append(arrival)
                 continue
             entry = settled[arrival.position]
+            # Another process may have refused what was decided otherwise here.
+            arrival.ends_letters &= record.outcome is Outcome.DONE
             if record.digest != arrival.digest:
                 arrival.fail(Problem.REUSED, f"first used for {record.type}")
                 entry.outgoing, entry.place = self._scribe.dead_letter(arrival), None
@@ -274,13 +275,13 @@ class Batches(Generic[P]):
             with self._telemetry.step("handle"):
                 records = [await self._end(arrival, view, transaction, now) for arrival in arrivals]
                 records = await self._shut(records, view, transaction)
-            # Before it is known whether this stands: a commit whose answer was lost is not seen here again.
-            self._forgets_letters |= view.has_erased((PersonKey, DEAD_LETTERS))
             with self._telemetry.step("commit"):
                 places = await transaction.commit(view, records)
         for arrival, record, place in zip(arrivals, records, places, strict=True):
             settled[arrival.position].outgoing = said_before(record)
             settled[arrival.position].place = place
+            # An earlier attempt that wanted it can't stand any more, as this one does.
+            arrival.ends_letters &= view.has_erased((PersonKey, DEAD_LETTERS))
         self._telemetry.ended(records)
 
     async def _shut(self, records: list[JournalRecord], view: View, transaction: Transaction) -> list[JournalRecord]:
@@ -346,6 +347,8 @@ class Batches(Generic[P]):
         except Exception as bug:  # noqa: BLE001  # whatever a handler raises is that message's failure, not the batch's
             return self._note_bug(arrival, bug, now)
         view.take(decision.documents, decision.erased)
+        # Noted before it is known whether this stands: a commit whose answer was lost is not seen here again.
+        arrival.ends_letters |= LETTERS_KEY in decision.erased
         return record
 
     def _note_bug(self, arrival: Arrival, bug: Exception, now: datetime) -> JournalRecord:

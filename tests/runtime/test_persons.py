@@ -10,7 +10,7 @@ from contracts.persons import PersonalEvent
 from contracts.topics import commands_topic
 from contracts.values import Personal
 from runtime.batch import Settled
-from runtime.decisions import Changes, Key, Worker
+from runtime.decisions import Changes, Key, Refused, Worker
 from runtime.documents import Document, Erase
 from runtime.journal import Outgoing
 from runtime.letters import DEAD_HEADERS
@@ -31,6 +31,7 @@ from tests.runtime import faults
 from tests.runtime.machine import Bench, answers, events, letters, message, reasons, replaced, texts, whole
 
 RARE: Final = "Zqxäöü"
+WANTED: Final = "Wanted"
 
 
 class Join(Command, worker="registration", key="person_id", actors=ANYBODY):
@@ -84,10 +85,11 @@ def joining() -> Worker[None]:
     worker = Worker[None]("registration", documents=(Person,))
 
     @worker.handles(Join)
-    def join(command: Join) -> Changes:
+    def join(command: Join, person: Annotated[Person | None, Key("person_id")]) -> Changes:
         if command.name == "nobody":
             raise ZeroDivisionError
-        yield Person(id=command.person_id, name=command.name)
+        known = person or Person(id=command.person_id, name=command.name)
+        yield known.evolve(name=command.name)
         yield PersonJoined(person_id=command.person_id, name=command.name)
 
     @worker.handles(Wave)
@@ -96,7 +98,9 @@ def joining() -> Worker[None]:
         yield PersonJoined(person_id=person.id, name=person.name, place="there")
 
     @worker.handles(Leave)
-    def leave(command: Leave) -> Changes:
+    def leave(command: Leave, person: Annotated[Person | None, Key("person_id")]) -> Changes:
+        if person is not None and person.name == WANTED:
+            raise Refused("has_to_stay")
         yield Erase(Person, command.person_id), Erase(PersonKey, command.person_id), Erase(PersonKey, DEAD_LETTERS)
 
     return worker
@@ -341,6 +345,30 @@ class TestDeadLetter:
             later = letters(await bench.settle(stranger))
             assert [each and each.value for each in [await whole(reader, one) for one in later]] == [stranger.value]
             assert [await whole(reader, each) for each in found] == [None] * 5
+
+    @pytest.mark.parametrize("how", ["conflict", "lost and not applied", "by another process"])
+    async def test_of_a_batch_that_would_have_removed_somebody_opens_when_that_was_refused(
+        self, settings: Settings, how: str
+    ) -> None:
+        stranger = Outgoing(commands_topic(settings.prefix, "registration"), None, RARE.encode(), [("ce_id", b"no id")])
+        leave = asked(settings, "c2", Leave(person_id="ben"))
+        async with Bench(settings, joining()) as bench, Bench(settings, joining()) as other:
+            await bench.settle(asked(settings, "c1", Join(person_id="ben", name="B")))
+
+            async def meddle(_: object) -> None:
+                await other.settle(asked(settings, "c3", Join(person_id="ben", name=WANTED)))
+                if how == "by another process":
+                    await other.settle(leave)
+
+            faults.interfere(bench.store, meddle)
+            if how == "lost and not applied":
+                faults.unknown_commit(bench.store, is_applied=False)
+            settled = await bench.settle(stranger, leave, stranger)
+            assert [each.code for each in answers(settled)] == ["has_to_stay"]
+            found = letters(settled)
+            assert [each and each.value for each in [await whole(bench.store.reader, one) for one in found]] == [
+                stranger.value
+            ] * 2
 
 
 class TestDigest:
