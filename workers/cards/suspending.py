@@ -56,8 +56,11 @@ def settle_card(
     card: Annotated[Card, Key("card_number")],
     linked: Annotated[LinkedCards | None, Key("card.member_id")],
 ) -> Changes:
-    if linked is not None:
-        yield from settled(card, linked.id, linked.blocked_at)
+    if linked is None or linked.blocked_at == card.suspended_at:
+        return
+    # Written, too: who blocks or unblocks the member in this moment has seen this card as it was.
+    yield linked.evolve()
+    yield from settled(card, linked.id, linked.blocked_at)
 
 
 def settled(card: Card, member_id: str, blocked_at: datetime | None) -> Changes:
