@@ -108,6 +108,31 @@ class Case:
             found[letter.at].append(letter.record)
         return found
 
+    def first_letter(self, worker: str, at: At) -> Record | None:
+        """A worker's first dead letter of a record, or of a twin of it: one of them is enough for both."""
+        name = self._twins.get(at)
+        return None if name is None else self._first_letters.get((worker, *name))
+
+    @cached_property
+    def _twins(self) -> dict[At, tuple[Any, ...]]:
+        """What a record's twins have in common, for all that have dead letters; what has no id has no twins."""
+        found: dict[At, tuple[Any, ...]] = {}
+        for at in self.dead:
+            original = self.originals.get(at)
+            if original is not None:
+                found[at] = (at[0], original.id, original.type, original.value) if original.id else at
+        return found
+
+    @cached_property
+    def _first_letters(self) -> dict[tuple[Any, ...], Record]:
+        found: dict[tuple[Any, ...], Record] = {}
+        for at, name in self._twins.items():
+            for letter in self.dead[at]:
+                key = (self.worker_of(letter.topic), *name)
+                if key not in found or letter.sequence < found[key].sequence:
+                    found[key] = letter
+        return found
+
     @cached_property
     def buried(self) -> set[tuple[str, str | None, bytes | None]]:
         """Topic, id and value of all that can't be read, or came under a used id, and has a dead letter for that."""

@@ -245,8 +245,11 @@ def _effects(case: Case, worker: str, original: Record) -> Iterator[Record]:
     """The first copies of all that a record caused."""
     letters = case.dead.get(((original.topic, original.partition), original.offset), ())
     own = [each for each in letters if case.worker_of(each.topic) == worker]
-    yield from own[:1]
-    # A twin within its batch has no letter of its own; what follows from the id follows from its other content.
+    # A twin within its batch has no letter of its own, until it comes again in another.
+    first = case.first_letter(worker, ((original.topic, original.partition), original.offset)) if own else None
+    if first is not None:
+        yield first
+    # What follows from the id follows from its other content.
     is_reused = (original.id or "", original.type, original.value) in case.reused
     if is_reused or any(each.attributes.get("dead_reason") in JOURNALLESS for each in own):
         return

@@ -1,6 +1,5 @@
 """A story: what commands made by chance seldom come to, said in order to the simulated machine, and what it left."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
@@ -10,9 +9,10 @@ import msgspec
 
 from contracts.cards import IssueCard
 from contracts.catalogue import COMMANDS
-from contracts.messages import Command
+from contracts.messages import Actor, Command
 from contracts.values import luhn_digit
 from tests.proof.history import History
+from tests.proof.simulation.commands import actor
 from tests.proof.simulation.machine import Run
 
 NUMBERS: Final = tuple(each + luhn_digit(each) for each in (f"4111000000000{place:02d}" for place in range(60)))
@@ -21,27 +21,32 @@ SALE: Final = {"store": "harbour", "till": "till-1", "receipt_number": "0001"}
 WHO: Final = {"operator_id": "operator-1", "reason": "goodwill"}
 SENTENCES: Final = 1_500
 """Commands of a run: most of them are said while the story waits for an answer."""
-Asked = tuple[Command, str]
+Asked = tuple[Command, Actor]
 
 
 class Storyteller:
     """Stands in for the simulation's sender: says the next sentence as soon as what it waits for was told."""
 
     def __init__(self, run: Run) -> None:
-        self.heard: dict[str, list[str]] = defaultdict(list)
+        self.heard = self
+        """It reads the logs itself."""
+        self.opening = ()
         self.is_over = False
         self._run = run
         self._sentences = self._story()
         self._next = next(self._sentences)
 
-    def hear(self, body: Mapping[str, Any]) -> None:
-        """It reads the logs itself."""
+    def hear(self, event: str, fields: Mapping[str, Any], cause: str | None) -> None:
+        """Nothing to remember."""
+
+    def note(self, command_id: str, command: Command) -> None:
+        """Nothing to remember."""
 
     def command(self) -> Asked:
         """The next sentence; while its time hasn't come, one that is refused."""
         said = self._next() if not self.is_over else None
         if said is None:
-            return IssueCard(card_number=NUMBERS[0]), "operator"
+            return IssueCard(card_number=NUMBERS[0]), actor("operator")
         try:
             self._next = next(self._sentences)
         except StopIteration:
@@ -58,8 +63,8 @@ class Storyteller:
                     found = body if fields.items() <= body.items() else found
         return found
 
-    def _say(self, name: str, actor: str = "operator", **fields: Any) -> Callable[[], Asked]:
-        return lambda: (COMMANDS[name].model_validate(fields), actor)
+    def _say(self, name: str, kind: str = "operator", **fields: Any) -> Callable[[], Asked]:
+        return lambda: (COMMANDS[name].model_validate(fields), actor(kind))
 
     def _after(
         self, kind: str, make: Callable[[dict[str, Any]], Callable[[], Asked]], **fields: Any

@@ -20,9 +20,15 @@ from runtime.letters import shut_letter
 from tests.chaos.verdict import FIGURES
 from tests.proof import damages_of_books, letters  # noqa: F401  # files its damages
 from tests.proof.case import Violation
-from tests.proof.checker import compare, crossed, dead_letters_are_whole_and_harmless, judge
+from tests.proof.checker import (
+    compare,
+    crossed,
+    dead_letters_are_whole_and_harmless,
+    judge,
+    offsets_follow_what_they_caused,
+)
 from tests.proof.damages import DAMAGES, case_of, document, first, headers, journal, once_more, without
-from tests.proof.history import History, Kept, Record
+from tests.proof.history import Commit, History, Kept, Record
 from tests.proof.versions import QUIET, REBORN, versions_have_no_gaps
 
 RUN: Final = """
@@ -308,3 +314,34 @@ class TestOrigins:
         history = History("test", (), (other, counted, again, letter), {"cards": cards})
 
         assert case_of(history).arrivals == {"cards": {"a": ("test.cards.commands", 1)}}
+
+
+class TestTwins:
+    """Of two equal records in one batch one becomes a dead letter; should the other come again, it becomes one, too."""
+
+    @staticmethod
+    def judged(first_letter: int, commit: int) -> list[str]:
+        where, name = ("p.cards.commands", 0), (("ce_id", b"c-1"), ("ce_type", b"BlockCard"))
+
+        def letter(offset: int, sequence: int) -> Record:
+            said = {"dead_topic": where[0], "dead_partition": "0", "dead_offset": str(offset), "dead_reason": "too_old"}
+            own = tuple((key, text.encode()) for key, text in said.items())
+            return Record("p.cards.dead", 0, sequence, b"k", b"{}", (*name, *own), 0, sequence)
+
+        twins = tuple(Record(*where, offset, b"k", b"{}", name, 0, 1 + offset) for offset in (0, 1))
+        kept = Kept(
+            handles=frozenset(),
+            documents={},
+            journal=(),
+            committed={where: 2},
+            ends={where: 2},
+            commits=(Commit(*where, 2, commit),),
+        )
+        history = History("p", (), (*twins, letter(0, first_letter), letter(1, 90)), {"cards": kept}, {})
+        return [each.code for each in offsets_follow_what_they_caused(case_of(history))]
+
+    def test_may_be_buried_later_than_their_offset_when_the_other_was_buried_before(self) -> None:
+        assert self.judged(first_letter=3, commit=4) == []
+
+    def test_may_not_when_none_of_them_was(self) -> None:
+        assert set(self.judged(first_letter=5, commit=4)) == {"offset_ahead"}

@@ -85,11 +85,13 @@ class Group:
         self.rebalances = 0
         self._joined: dict[str, Any] | None = None
         self._round = 0
+        self._is_rewinding = False
 
     @property
     def lag(self) -> int:
         """How many records lie beyond what is committed."""
-        return sum(len(self.brokers.logs[place]) - self.committed.get(place, 0) for place in self.places)
+        committed = {} if self._is_rewinding else self.committed
+        return sum(len(self.brokers.logs[place]) - committed.get(place, 0) for place in self.places)
 
     def has(self, consumer: Any) -> bool:
         """Whether it is this very consumer that holds its slot's place."""
@@ -134,6 +136,11 @@ class Group:
         if self._joined is None and self.members:
             self._begin()
 
+    def rewind(self) -> None:
+        """Have the whole input delivered again, from the next shares on: what is under way may still be committed."""
+        self._is_rewinding = True
+        self.unsettle()
+
     def awaits(self, consumer: Any, number: int) -> bool:
         """Whether this rebalance is still under way and the member has not joined it yet."""
         return self._joined is not None and self._round == number and consumer.instance not in self._joined
@@ -148,6 +155,9 @@ class Group:
             return
         self._joined = None
         self.generation += 1
+        if self._is_rewinding:
+            self._is_rewinding = False
+            self.committed.clear()
         names = sorted(self.members)
         self.shares = dict.fromkeys(names, ())
         for topic in self.topics if names else ():

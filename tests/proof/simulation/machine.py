@@ -1,9 +1,10 @@
 """One run of the machine: processes under a supervisor, a door that sends, a storm that strikes, and the history."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -11,15 +12,17 @@ from typing import Any, Final
 import msgspec
 
 import runtime.serve
-from contracts.messages import Actor, ActorKind, Envelope
+from contracts.messages import Actor, Command, Envelope
 from contracts.programme import Programme
 from contracts.programme.registration import Verification
 from contracts.registration import Channel
 from contracts.topics import all_topics, commands_topic
+from runtime.persons import PersonKey
 from runtime.publishing import partition_of
 from runtime.settings import Settings
 from runtime.vault import Vault, with_seals
-from tests.proof.history import History, Sent
+from tests.proof.history import History, Record, Sent
+from tests.proof.simulation import mailbox
 from tests.proof.simulation.commands import Sender
 from tests.proof.simulation.loop import Body
 from tests.proof.simulation.memory import remembering_readers
@@ -79,6 +82,7 @@ class Run:
         topics = all_topics("sim", self.partitions, 1.0)
         self.world = World(self.seed, {each.name: each.partitions for each in topics})
         self.programme = programme()
+        self.listened: Counter[tuple[str, int]] = Counter()
         self.sender = Sender(self.random, self.programme, self.world.wall_clock())
 
     def history(self) -> History:
@@ -109,6 +113,7 @@ class Run:
         for slot in self.slots:
             self._start(slot)
         supervisor = asyncio.ensure_future(self._supervise())
+        await self._open()
         self.world.is_stormy = not self.is_calm
         storm = asyncio.ensure_future(self._storm())
         await self._feed()
@@ -127,8 +132,7 @@ class Run:
                 await self._fired()
             self.before = self._gathered()
             for group in self.world.brokers.groups.values():
-                group.committed.clear()
-                group.unsettle()
+                group.rewind()
             await self._rest()
         supervisor.cancel()
 
@@ -223,34 +227,45 @@ class Run:
 
     # -- what they are given
 
+    async def _open(self) -> None:
+        """Let a shop come into being, before the storm."""
+        for part in self.sender.opening:
+            for command, actor in part:
+                self._ask(command, actor)
+            await self._rest()
+
     async def _feed(self) -> None:
         left = self.commands
         while left > 0:
             count = min(left, self.random.choice((1, 5, 40)))
             self._listen()
             for _ in range(count):
-                self._send()
+                self._ask(*self.sender.command())
             left -= count
             await asyncio.sleep(self.random.expovariate(self.commands / 15.0 / FEED_SECONDS))
 
     def _listen(self) -> None:
-        """Learn ids from what was said since."""
+        """Hear what was said since."""
         for worker in ("registration", "cards", "rewards", "notifications"):
             for number in range(self.partitions):
-                for record in self.world.brokers.logs[f"sim.{worker}.events", number][-8:]:
-                    fields = _fields_of(record.value or b"{}")
-                    self.sender.hear(fields)
-                    self._read_text(fields)
+                log = self.world.brokers.logs[f"sim.{worker}.events", number]
+                for record in log[self.listened[worker, number] :]:
+                    fields = self._fields_of(record)
+                    self.sender.heard.hear(record.type or "", fields, record.cause)
+                self.listened[worker, number] = len(log)
 
-    def _read_text(self, fields: dict[str, Any]) -> None:
-        """Learn the code that an event has sent to a phone, as whoever has the phone does."""
-        if fields.get("phone") and "code_id" in fields:
-            code = self.vault.code(fields["purpose"], fields["code_id"], fields["phone"])
-            self.sender.heard["code"].append(code)
+    def _fields_of(self, record: Record) -> dict[str, Any]:
+        """An event's fields, with what whoever it sends something to reads there."""
+        fields: dict[str, Any] = msgspec.json.decode(record.value or b"{}")
+        person, replicas = mailbox.whose(record), self.world.replicas
+        if person is not None:
+            slot = (self.settings.database("registration"), PersonKey.collection, person)
+            kept = replicas.one(slot, replicas.time)
+            fields.update({} if kept is None else mailbox.received(record, kept["key"], self.vault))
+        return fields
 
-    def _send(self) -> None:
+    def _ask(self, command: Command, actor: Actor) -> None:
         random, world = self.random, self.world
-        command, kind = self.sender.command()
         number = len(self.sent)
         # Ids as doors make them, but from the seed: UUIDv7 of the moment.
         milliseconds = world.now_ms()
@@ -260,10 +275,11 @@ class Run:
             id=name,
             type=type(command).__name__,
             time=world.wall_clock(),
-            actor=Actor(kind=ActorKind(kind), id=f"{kind}-1"),
+            actor=actor,
             correlation_id=name,
         )
         command = with_seals(command, name, self.vault)
+        self.sender.heard.note(name, command)
         key = command.key_value
         self._put(
             commands_topic("sim", command.worker),
@@ -356,13 +372,6 @@ class Run:
             for worker in WORKERS
             for due in worker.timers
         )
-
-
-@lru_cache(maxsize=200)
-def _fields_of(body: bytes) -> dict[str, Any]:
-    """An event's fields; the newest events are looked at several times."""
-    fields: dict[str, Any] = msgspec.json.decode(body)
-    return fields
 
 
 @cache
