@@ -53,8 +53,8 @@ class ResendMessage(NotificationCommand, actors=frozenset({ActorKind.OPERATOR, A
     """Send what a message said once more, as a message of its own."""
 
 
-class DropNotices(Command, worker="notifications", key="member_id", actors=OURS):
-    """Give up on news for a member whose registration never came in."""
+class EraseTexts(Command, worker="notifications", key="member_id", actors=OURS):
+    """Erase the texts to a member who was removed once more; the worker asks this of itself."""
 
     member_id: MemberId
 

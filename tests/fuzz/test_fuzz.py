@@ -159,7 +159,7 @@ class TestAccount:
         assert account.judge(all_workers(), aftermath)[1] != []
 
     async def test_a_command_that_strayed_first_and_is_malformed_is_answered_or_buried(self) -> None:
-        valid = Valid(SETTINGS.prefix, Random(SEED)).shot("DropNotices")
+        valid = Valid(SETTINGS.prefix, Random(SEED)).shot("EraseTexts")
         valid.value = b"{}"
         strayed = valid.copied()
         strayed.topic = events_topic(SETTINGS.prefix, "cards")

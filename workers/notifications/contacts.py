@@ -5,7 +5,7 @@ from typing import Annotated
 from contracts.profiles import EmailChanged, PhoneChanged, ProfileChanged
 from runtime.decisions import Key
 from workers import Changes, Context
-from workers.notifications.documents import Contact, Notice, Waiting
+from workers.notifications.documents import Contact, Notice
 from workers.notifications.queueing import told
 from workers.notifications.texts import queued
 from workers.notifications.worker import worker
@@ -32,7 +32,6 @@ def note_new_email(
     event: EmailChanged,
     contact: Annotated[Contact | None, Key("member_id", as_is=True)],
     heir: Annotated[Contact | None, Key("contact.merged_into")],
-    waiting: Annotated[Waiting | None, Key("member_id")],
     context: Context,
 ) -> Changes:
     known = contact or Contact(id=event.member_id)
@@ -42,7 +41,7 @@ def note_new_email(
     if is_newer(news, known, known.email_news):
         changed = later(known).evolve(email=event.email, email_news=news)
         yield changed
-        contact = contact and changed
+        contact = changed
     for which, email in (("earlier", event.earlier_email), ("new", event.email)):
         reached = known.evolve(
             email=email,
@@ -50,7 +49,7 @@ def note_new_email(
             language=event.language or context.programme.notifications.default_language,
         )
         yield queued(notice_of(f"EmailChanged.{which}", context), reached, context)
-    yield from told(notice_of("EmailChanged", context), event.member_id, heir or contact, waiting, context)
+    yield from told(notice_of("EmailChanged", context), event.member_id, heir or contact, context)
 
 
 @worker.handles(ProfileChanged)

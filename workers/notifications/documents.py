@@ -135,14 +135,12 @@ class Message(Document):
         return RANK[status] > RANK[self.status]
 
 
-class Waiting(Document):
-    """News of a member whose registration has not come in yet; its id is the member's."""
+class Erasure(Document):
+    """Texts to a member who was removed, to be erased once more; its id is the member's."""
 
-    collection: ClassVar[str] = "waiting"
-    indexes: ClassVar[tuple[Index, ...]] = (Index(("ends_at",)),)
+    collection: ClassVar[str] = "erasures"
+    indexes: ClassVar[tuple[Index, ...]] = (Index(("due_at",)),)
 
-    notices: tuple[Notice, ...]
-    texts_of: tuple[str, ...] = ()
-    """Of a member who was removed: under which ids texts to them may stand, which are erased then."""
-    ends_at: datetime
-    """When the news is old; then it is dropped."""
+    texts_of: tuple[str, ...]
+    """Under which ids texts to them may stand."""
+    due_at: datetime

@@ -7,12 +7,13 @@ queued in the very same moment is found a little later: the erasure is done once
 from datetime import timedelta
 from typing import Annotated, Final
 
+from contracts.notifications import EraseTexts
 from contracts.removal import MemberRemoved
 from runtime.decisions import Key
 from runtime.documents import Erase
 from runtime.persons import DEAD_LETTERS, PersonKey
 from workers import Changes, Context
-from workers.notifications.documents import Contact, Message, Waiting
+from workers.notifications.documents import Contact, Erasure, Message
 from workers.notifications.worker import worker
 
 ONCE_MORE: Final = timedelta(minutes=10)
@@ -24,7 +25,6 @@ def forget_member(
     event: MemberRemoved,
     contact: Annotated[Contact | None, Key("member_id", as_is=True)],
     absorbed: Annotated[tuple[Contact, ...], Key("absorbed_ids")],
-    waiting: Annotated[Waiting | None, Key("member_id")],
     context: Context,
 ) -> Changes:
     everybody = (event.member_id, *event.absorbed_ids, *event.former_ids)
@@ -34,8 +34,16 @@ def forget_member(
         for each in absorbed
         if each.is_known or each.choices or each.notices
     )
-    held = waiting or Waiting(id=event.member_id, notices=(), ends_at=context.now)
-    yield held.evolve(notices=(), texts_of=everybody, ends_at=context.now + ONCE_MORE)
+    yield Erasure(id=event.member_id, texts_of=everybody, due_at=context.now + ONCE_MORE)
     yield tuple(Erase(Message, each, field="member_id") for each in everybody)
-    yield tuple(Erase(Waiting, each) for each in event.absorbed_ids)
     yield Erase(PersonKey, DEAD_LETTERS)
+
+
+@worker.handles(EraseTexts)
+def erase_texts(command: EraseTexts, erasure: Annotated[Erasure | None, Key("member_id")], context: Context) -> Changes:
+    if erasure is not None and erasure.due_at <= context.now:
+        yield Erase(Erasure, erasure.id)
+        yield tuple(Erase(Message, each, field="member_id") for each in erasure.texts_of)
+
+
+worker.due(Erasure, field="due_at", command=lambda erasure: EraseTexts(member_id=erasure.id))

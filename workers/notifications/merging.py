@@ -6,7 +6,7 @@ from contracts.merging import MembersMerged
 from runtime.decisions import Key
 from runtime.documents import Erase
 from workers import Changes, Context
-from workers.notifications.documents import Contact, Message, Waiting
+from workers.notifications.documents import Contact, Message
 from workers.notifications.queueing import told_or_kept
 from workers.notifications.worker import worker
 
@@ -17,7 +17,6 @@ def write_to_survivor(
     left: Annotated[Contact | None, Key("absorbed_id", as_is=True)],
     held: Annotated[Contact | None, Key("member_id")],
     earlier: Annotated[tuple[Contact, ...], Key("left.absorbed")],
-    waiting: Annotated[Waiting | None, Key("absorbed_id")],
     context: Context,
 ) -> Changes:
     gone = left or Contact(id=event.absorbed_id)
@@ -29,8 +28,6 @@ def write_to_survivor(
     # How to reach the absorbed one isn't kept here: nothing is sent there any more.
     yield now, Contact(id=gone.id, merged_into=stays.id)
     yield tuple(each.evolve(merged_into=stays.id) for each in earlier)
-    if waiting is not None:
-        yield Erase(Waiting, waiting.id)
     if stays.is_removed:
         yield Erase(Message, gone.id, field="member_id")
-    yield from told_or_kept((*gone.notices, *(() if waiting is None else waiting.notices)), now, context)
+    yield from told_or_kept(gone.notices, now, context)

@@ -7,7 +7,7 @@ from contracts.codes import CodeForm
 from contracts.passwords import PURPOSE, PasswordRenewed, PasswordSet, RenewalWay
 from runtime.decisions import Key
 from workers import Changes, Context
-from workers.notifications.documents import CODE_MASK, Contact, Notice, Waiting
+from workers.notifications.documents import CODE_MASK, Contact, Notice
 from workers.notifications.queueing import told
 from workers.notifications.texts import drafted, queued_event, reaches
 from workers.notifications.worker import worker
@@ -49,8 +49,7 @@ def text_password(
 def tell_of_password(
     event: PasswordSet,
     contact: Annotated[Contact | None, Key("member_id")],
-    waiting: Annotated[Waiting | None, Key("member_id")],
     context: Context,
 ) -> Changes:
     notice = Notice(event="PasswordSet", cause=context.id, subject="", noticed_at=context.now)
-    yield from told(notice, event.member_id, contact, waiting, context)
+    yield from told(notice, event.member_id, contact, context)

@@ -2,8 +2,8 @@
 
 from contracts.programme import Programme
 from runtime.decisions import Worker
-from workers.notifications.documents import Contact, Message, Waiting
+from workers.notifications.documents import Contact, Erasure, Message
 
 worker = Worker[Programme](
-    "notifications", documents=(Contact, Message, Waiting), pace_seconds=0.1, opens_personal=True
+    "notifications", documents=(Contact, Message, Erasure), pace_seconds=0.1, opens_personal=True
 )

@@ -63,6 +63,7 @@ def judge(seed: int, commands: int, mutant: str | None = None, *, is_replay: boo
             violations += revived(run.before, history)
         elif run.before is not None:
             violations += compare(run.before, history)
+        violations += () if mutant is not None else run.world.footprints.skews.values()
     except RuntimeError as error:
         run.mishaps.append(str(error))
         return Judged(seed, commands, run.world.faults, [Violation(MISHAP, text) for text in run.mishaps])

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from runtime.decisions import decide
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.transaction import Step, Transaction
@@ -88,6 +89,7 @@ def stood_in(world: World, readers: Readers) -> Iterator[None]:
         "runtime.store.datetime": Clock,
         "runtime.edge.datetime": Clock,
         "runtime.batch.datetime": Clock,
+        "runtime.batch.decide": world.footprints.noting(decide),
         "runtime.persons.token_bytes": random.Random(f"{world.seed} keys").randbytes,
         "runtime.serve.time": SimpleNamespace(monotonic=monotonic),
         "runtime.pipeline.monotonic": monotonic,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from tests.proof.simulation.kafka import Brokers
 from tests.proof.simulation.loop import BODY, OUTSIDE, Body, Loop
 from tests.proof.simulation.mongo import Applied, Replicas
+from tests.proof.simulation.skew import Footprints
 
 BEGINNING: Final = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
@@ -52,6 +53,7 @@ class World:
         self.consumers: dict[Body, Any] = {}
         self.cut_until: dict[Body, float] = {}
         """Processes whose messages reach no leader for a while, though the group still hears of them."""
+        self.footprints = Footprints()
         self.promised: dict[str, list[bytes]] = {}
         """By database, every part of an outbox that a commit which stood put there."""
         self.replicas.told, self.replicas.on_applied = "outbox", self._note_promise

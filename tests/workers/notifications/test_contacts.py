@@ -15,7 +15,7 @@ from tests.decisions import NOON, decide, refused
 from tests.workers.notifications.programmes import ANA, RULES, Offers, at
 from workers.notifications.contacts import address_anew, note_new_email, write_to_new_phone
 from workers.notifications.delivery import resend_message
-from workers.notifications.documents import Contact, Message, Waiting
+from workers.notifications.documents import Contact, Message
 from workers.notifications.queueing import welcome_member
 
 OLD, NEW = "+4915112345678", "+4915112345999"
@@ -64,16 +64,12 @@ def programme() -> Any:
 def heard(*news: tuple[Event, int]) -> tuple[Contact | None, list[Message]]:
     """What is kept of Ana after these events, and what was queued."""
     contact: Contact | None = None
-    waiting: Waiting | None = None
     queued: list[Message] = []
     for number, (event, version) in enumerate(news):
         handler = HANDLERS[type(event)]
         kept: dict[str, Any] = {"known": contact} if handler is welcome_member else {"contact": contact}
-        if handler in (welcome_member, note_new_email):
-            kept |= {"waiting": waiting}
         said = decide(handler, event, context=at(programme(), message_id=f"e-{number}", version=version), **kept)
         contact = next(reversed(said.all(Contact)), contact)
-        waiting = None if said.erased else next(iter(said.all(Waiting)), waiting)
         queued += said.all(Message)
     return contact, queued
 

@@ -4,7 +4,7 @@ from contracts.coupons import CouponIssued, CouponResent, CouponShared, Gift, Gi
 from tests.decisions import decide
 from tests.workers.notifications.programmes import ANA, at
 from tests.workers.notifications.test_queueing import registered
-from workers.notifications.documents import Message, Waiting
+from workers.notifications.documents import Contact, Message
 from workers.notifications.queueing import tell_of_coupon, tell_of_coupon_again, tell_of_shared_coupon, welcome_member
 
 CODE, READABLE = "7KQ42M9XTB3C8RWJ", "7KQ4-2M9X-TB3C-8RWJ"
@@ -37,8 +37,8 @@ class TestCouponIssued:
         assert decide(tell_of_coupon, guests, context=at()).documents == []
 
     def test_waits_for_a_registration_that_is_under_way(self) -> None:
-        waiting = decide(tell_of_coupon, ISSUED, context=at(message_id="e-1")).document(Waiting)
-        told = decide(welcome_member, registered(), waiting=waiting, context=at(message_id="e-2"))
+        known = decide(tell_of_coupon, ISSUED, context=at(message_id="e-1")).document(Contact)
+        told = decide(welcome_member, registered(), known=known, context=at(message_id="e-2"))
         assert [each.text for each in told.all(Message)] == ["Hallo Ana", f"Ana: Cake on us, {READABLE}"]
 
 

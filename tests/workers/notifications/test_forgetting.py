@@ -3,9 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from contracts.codes import CodePurpose, CodeRequested
 from contracts.merging import MembersMerged
-from contracts.notifications import DropNotices
+from contracts.notifications import EraseTexts
 from contracts.removal import MemberRemoved
 from runtime.documents import Erase
 from runtime.persons import DEAD_LETTERS, PersonKey
@@ -13,11 +15,12 @@ from tests.decisions import NOON, decide
 from tests.workers.notifications.programmes import ANA, at
 from tests.workers.notifications.test_queueing import BLOCKED, registered
 from workers.notifications.codes import text_code
-from workers.notifications.documents import Contact, Message, Waiting
-from workers.notifications.forgetting import ONCE_MORE, forget_member
+from workers.notifications.documents import Contact, Erasure, Message
+from workers.notifications.forgetting import ONCE_MORE, erase_texts, forget_member
 from workers.notifications.merging import write_to_survivor
-from workers.notifications.queueing import drop_notices, tell_of_blocked_card, welcome_member
+from workers.notifications.queueing import tell_of_blocked_card, welcome_member
 
+AGAIN = EraseTexts(member_id="ana")
 REMOVED = MemberRemoved(
     member_id="ana", absorbed_ids=("ben",), former_ids=("r-1",), reason="on_request", removed_at=NOON
 )
@@ -37,12 +40,16 @@ class TestMemberRemoved:
     def test_erases_all_texts_to_them_and_whom_they_absorbed_and_does_so_once_more_later(self) -> None:
         said = forget(contact=ANA)
         texts = {Erase(Message, each, field="member_id") for each in ("ana", "ben", "r-1")}
-        assert texts | {Erase(Waiting, "ben"), Erase(PersonKey, DEAD_LETTERS)} == set(said.erased)
+        assert texts | {Erase(PersonKey, DEAD_LETTERS)} == set(said.erased)
 
-        later = said.document(Waiting)
-        assert later.ends_at == NOON + ONCE_MORE
-        due = decide(drop_notices, DropNotices(member_id="ana"), waiting=later, context=at(now=NOON + ONCE_MORE))
-        assert set(due.erased) == texts | {Erase(Waiting, "ana")}
+        later = said.document(Erasure)
+        assert later.due_at == NOON + ONCE_MORE
+        due = decide(erase_texts, AGAIN, erasure=later, context=at(now=NOON + ONCE_MORE))
+        assert set(due.erased) == texts | {Erase(Erasure, "ana")}
+
+    @pytest.mark.parametrize("erasure", [None, Erasure(id="ana", texts_of=("ana",), due_at=NOON + ONCE_MORE)])
+    def test_erases_nothing_before_its_time(self, erasure: Erasure | None) -> None:
+        assert decide(erase_texts, AGAIN, erasure=erasure, context=at()).erased == []
 
     def test_forgets_an_absorbed_member_of_whose_merge_nobody_heard(self) -> None:
         ben = Contact(id="ben", phone="+4915112345679", first_name="Ben")

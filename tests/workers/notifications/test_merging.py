@@ -4,12 +4,11 @@ from typing import Any
 
 from contracts.merging import MembersMerged
 from contracts.notifications import MessageStatus, ResendMessage
-from runtime.documents import Erase
 from tests.decisions import NOON, decide, refused
 from tests.workers.notifications.programmes import ANA, at, message
 from tests.workers.notifications.test_queueing import BLOCKED, registered
 from workers.notifications.delivery import resend_message
-from workers.notifications.documents import Contact, Message, Notice, Waiting
+from workers.notifications.documents import Contact, Message, Notice
 from workers.notifications.merging import write_to_survivor
 from workers.notifications.queueing import MOST_WAITING, tell_of_blocked_card, welcome_member
 
@@ -34,11 +33,9 @@ class TestMembersMerged:
         assert {each.id: each.merged_into for each in said.all(Contact)} == {"ben": None, "ana": "ben", "cid": "ben"}
 
     def test_tells_the_survivor_what_the_absorbed_one_waited_to_hear(self) -> None:
-        waiting = Waiting(id="ana", notices=(LOST,), ends_at=NOON)
-        said = hear(held=BEN, waiting=waiting)
+        said = hear(left=Contact(id="ana", notices=(LOST,), is_awaited=True), held=BEN)
 
         assert said.document(Message).recipient == BEN.phone
-        assert said.erased == [Erase(Waiting, "ana")]
 
     def test_is_noted_for_members_who_are_not_heard_of_yet(self) -> None:
         said = hear(left=Contact(id="ana", notices=(LOST,)))

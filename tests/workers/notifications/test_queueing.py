@@ -6,16 +6,14 @@ from typing import Any
 import pytest
 
 from contracts.cards import CardBlocked, CardReplaced
-from contracts.notifications import DropNotices, MessageQueued, MessageStatus
+from contracts.notifications import MessageQueued, MessageStatus
 from contracts.registration import Channel, MemberRegistered, RegistrationRepeated
 from contracts.rewards import RewardIssued
-from runtime.documents import Erase
 from tests.decisions import NOON, decide
-from tests.workers.notifications.programmes import ANA, PROGRAMME, at
-from workers.notifications.documents import Contact, Message, Waiting
+from tests.workers.notifications.programmes import ANA, at
+from workers.notifications.documents import Contact, Message
 from workers.notifications.queueing import (
     MOST_WAITING,
-    drop_notices,
     tell_of_blocked_card,
     tell_of_new_card,
     tell_of_repeated_registration,
@@ -99,18 +97,18 @@ class TestMemberRegistered:
         assert first.id == again.id != other.id
 
     def test_tells_what_came_before_the_registration(self) -> None:
-        waiting = decide(tell_of_blocked_card, BLOCKED, context=at(message_id="e-0")).document(Waiting)
+        known = decide(tell_of_blocked_card, BLOCKED, context=at(message_id="e-0")).document(Contact)
 
-        told = decide(welcome_member, registered(), context=at(), waiting=waiting)
+        told = decide(welcome_member, registered(), context=at(), known=known)
 
         assert [message.template for message in told.all(Message)] == ["welcome", "card_blocked"]
         assert len({message.id for message in told.all(Message)}) == 2
-        assert told.erased == [Erase(Waiting, "ana")]
+        assert told.document(Contact).notices == ()
 
     def test_drops_old_news(self) -> None:
-        waiting = decide(tell_of_blocked_card, BLOCKED, context=at(message_id="e-0")).document(Waiting)
+        known = decide(tell_of_blocked_card, BLOCKED, context=at(message_id="e-0")).document(Contact)
 
-        told = decide(welcome_member, registered(), context=at(now=NOON + timedelta(hours=1)), waiting=waiting)
+        told = decide(welcome_member, registered(), context=at(now=NOON + timedelta(hours=1)), known=known)
 
         assert [message.template for message in told.all(Message)] == ["welcome"]
 
@@ -153,20 +151,20 @@ class TestCardBlocked:
     def test_waits_for_a_member_who_is_not_known_yet(self) -> None:
         told = decide(tell_of_blocked_card, BLOCKED, context=at(message_id="e-0"))
 
-        (notice,) = told.document(Waiting).notices
+        (notice,) = told.document(Contact).notices
         assert (notice.event, notice.cause, notice.subject) == ("CardBlocked", "e-0", "…0002")
-        assert told.document(Waiting).ends_at == NOON + timedelta(minutes=60)
+        assert not told.document(Contact).is_known
         assert told.events == []
 
     def test_keeps_the_latest_of_too_much_news(self) -> None:
-        waiting = None
+        contact = None
         for number in range(MOST_WAITING + 3):
-            told = decide(tell_of_blocked_card, BLOCKED, context=at(message_id=f"e-{number}"), waiting=waiting)
-            waiting = told.document(Waiting)
+            told = decide(tell_of_blocked_card, BLOCKED, context=at(message_id=f"e-{number}"), contact=contact)
+            contact = told.document(Contact)
 
-        assert waiting is not None
-        assert [notice.cause for notice in waiting.notices][0::MOST_WAITING] == ["e-3"]
-        assert len(waiting.notices) == MOST_WAITING
+        assert contact is not None
+        assert [notice.cause for notice in contact.notices][0::MOST_WAITING] == ["e-3"]
+        assert len(contact.notices) == MOST_WAITING
 
 
 class TestRewardIssued:
@@ -178,21 +176,3 @@ class TestRewardIssued:
 
     def test_tells_nobody_of_a_guests_reward(self) -> None:
         assert decide(tell_of_reward, issued(member_id=None), context=at()).documents == []
-
-
-class TestDropNotices:
-    waiting = Waiting(id="ana", notices=(), ends_at=NOON)
-
-    def test_gives_up_when_the_time_has_come(self) -> None:
-        told = decide(drop_notices, DropNotices(member_id="ana"), context=at(), waiting=self.waiting)
-
-        assert told.erased == [Erase(Waiting, "ana")]
-
-    @pytest.mark.parametrize("waiting", [None, waiting.evolve(ends_at=NOON + timedelta(seconds=1))])
-    def test_leaves_what_came_in_meanwhile(self, waiting: Waiting | None) -> None:
-        assert decide(drop_notices, DropNotices(member_id="ana"), context=at(), waiting=waiting).erased == []
-
-
-def test_the_programme_of_these_tests_speaks() -> None:
-    assert PROGRAMME.notifications.template_on("MemberRegistered") == "welcome"
-    assert PROGRAMME.notifications.template_on("CardUnblocked") is None
