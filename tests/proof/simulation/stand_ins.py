@@ -17,6 +17,7 @@ from runtime.transaction import Step, Transaction
 from tests.proof.simulation.clients import SimulatedBroker, SimulatedProducer, prompt_subscriber
 from tests.proof.simulation.driver import Client
 from tests.proof.simulation.memory import PHONES, Readers, is_coroutine
+from tests.proof.simulation.skew import LOOKED_AT_EVERY
 from tests.proof.simulation.world import World
 from workers import notifications
 
@@ -89,7 +90,7 @@ def stood_in(world: World, readers: Readers) -> Iterator[None]:
         "runtime.store.datetime": Clock,
         "runtime.edge.datetime": Clock,
         "runtime.batch.datetime": Clock,
-        "runtime.batch.decide": world.footprints.noting(decide),
+        "runtime.batch.decide": decide if world.seed % LOOKED_AT_EVERY else world.footprints.noting(decide),
         "runtime.persons.token_bytes": random.Random(f"{world.seed} keys").randbytes,
         "runtime.serve.time": SimpleNamespace(monotonic=monotonic),
         "runtime.pipeline.monotonic": monotonic,
