@@ -122,7 +122,7 @@ def use_coupon(
     codes = () if sale is None else tuple(code for code in sale.coupon_codes if code != coupon.id)
     yield SaleCoupons(id=command.purchase_id, account_id=account.id, coupon_codes=(*codes, coupon.id))
     if purchase is not None:
-        yield purchase.evolve()  # whoever cancels or refunds it in this moment would give this one back too early
+        yield purchase.evolve()  # who cancels or refunds it in this moment has coupons returned before this is one
     yield from handed_out(used, card, account, context)
 
 

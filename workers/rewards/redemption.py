@@ -111,8 +111,6 @@ def use_reward(
     if command.purchase_id is not None:
         others = () if sale is None else tuple(each for each in sale.reward_ids if each != reward.id)
         yield SaleRewards(id=command.purchase_id, account_id=account.id, reward_ids=(*others, reward.id))
-    if purchase is not None:
-        yield purchase.evolve()  # whoever cancels or refunds it in this moment would give this one back too early
     yield RewardUsed(
         account_id=account.id,
         card_number=card.id,

@@ -22,7 +22,7 @@ REPLAY_EVERY: Final = 5
 """Every so many seeds the whole input is delivered once more in the end: nothing may change."""
 FORGET_EVERY: Final = 10
 """Of these the ones that aren't divisible by this forget first: nothing may be done that is too old."""
-SEEDS_OF_A_CHILD: Final = 40
+SEEDS_OF_A_CHILD: Final = 10
 """After so many a child ends, and its memory with it: looking for what could be freed took an eighth of the time."""
 
 
