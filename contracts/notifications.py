@@ -54,7 +54,7 @@ class ResendMessage(NotificationCommand, actors=frozenset({ActorKind.OPERATOR, A
 
 
 class EraseTexts(Command, worker="notifications", key="member_id", actors=OURS):
-    """Erase the texts to a member who was removed once more; the worker asks this of itself."""
+    """Erase once more the texts to a member who was removed; the worker asks this of itself."""
 
     member_id: MemberId
 

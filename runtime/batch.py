@@ -251,7 +251,7 @@ class Batches(Generic[P]):
                 continue
             entry = settled[arrival.position]
             # Another process may have refused what was decided otherwise here.
-            arrival.ends_letters &= record.outcome is Outcome.DONE
+            arrival.ends_letters &= record.outcome is Outcome.DONE and record.digest == arrival.digest
             if record.digest != arrival.digest:
                 arrival.fail(Problem.REUSED, f"first used for {record.type}")
                 entry.outgoing, entry.place = self._scribe.dead_letter(arrival), None

@@ -109,7 +109,7 @@ class Case:
         return found
 
     def first_letter(self, worker: str, at: At) -> Record | None:
-        """A worker's first dead letter of a record, or of a twin of it: one of them is enough for both."""
+        """A worker's first dead letter of a record, or of a twin: one is enough, in whichever batches they are."""
         name = self._twins.get(at)
         return None if name is None else self._first_letters.get((worker, *name))
 

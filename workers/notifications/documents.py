@@ -1,4 +1,4 @@
-"""What notifications keeps: how members are reached, messages, and news of members who are not known yet."""
+"""What notifications keeps: how members are reached, messages, news of members who are not known yet, erasures."""
 
 from datetime import datetime
 from typing import ClassVar, Final, Self
@@ -44,7 +44,7 @@ class Contact(Document):
     """How a member is reached and addressed; its id is the member's.
 
     That of a member whom another absorbed stands for the other's. One whose registration has not come in yet may be
-    known by a merge alone, and can't be written to.
+    known by news or a merge alone, and can't be written to.
     """
 
     collection: ClassVar[str] = "contacts"

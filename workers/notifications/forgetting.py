@@ -25,16 +25,16 @@ def forget_member(
     event: MemberRemoved,
     contact: Annotated[Contact | None, Key("member_id", as_is=True)],
     absorbed: Annotated[tuple[Contact, ...], Key("absorbed_ids")],
+    erasure: Annotated[Erasure | None, Key("member_id")],
     context: Context,
 ) -> Changes:
     everybody = (event.member_id, *event.absorbed_ids, *event.former_ids)
     yield Contact(id=event.member_id, is_removed=True)
-    yield tuple(
-        Contact(id=each.id, merged_into=event.member_id)
-        for each in absorbed
-        if each.is_known or each.choices or each.notices
-    )
-    yield Erasure(id=event.member_id, texts_of=everybody, due_at=context.now + ONCE_MORE)
+    # Of whom nothing is known yet, too: news of them that come in in this moment or later are told to nobody.
+    led = {each.id for each in absorbed if each.merged_into is not None}
+    yield tuple(Contact(id=each, merged_into=event.member_id) for each in event.absorbed_ids if each not in led)
+    later = erasure or Erasure(id=event.member_id, texts_of=(), due_at=context.now)
+    yield later.evolve(texts_of=everybody, due_at=context.now + ONCE_MORE)
     yield tuple(Erase(Message, each, field="member_id") for each in everybody)
     yield Erase(PersonKey, DEAD_LETTERS)
 

@@ -47,9 +47,10 @@ def chosen(contact: Contact, wanted: tuple[SubscriptionChange, ...], context: Co
     What they say is kept even where it is the programme's default: it holds when that changes.
 
     Raises:
-        Refused: `unknown_contact`, they are gone; `subscriptions_unchanged`, they have said all of that before.
+        Refused: `unknown_contact`, they are gone or not here yet; `subscriptions_unchanged`, they have said all of that
+            before.
     """
-    if contact.is_removed:
+    if not contact.is_known:
         raise Refused("unknown_contact")
     last = {(change.mailing, change.channel): change for change in wanted}
     known = {(choice.mailing, choice.channel): choice for choice in contact.choices}

@@ -1,5 +1,6 @@
 """How coupons are used at a till: reserved, released, redeemed once, and given back with their sale."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -121,8 +122,6 @@ def use_coupon(
     )
     codes = () if sale is None else tuple(code for code in sale.coupon_codes if code != coupon.id)
     yield SaleCoupons(id=command.purchase_id, account_id=account.id, coupon_codes=(*codes, coupon.id))
-    if purchase is not None:
-        yield purchase.evolve()  # who cancels or refunds it in this moment has coupons returned before this is one
     yield from handed_out(used, card, account, context)
 
 
@@ -177,32 +176,39 @@ def return_coupons(
     purchase: Annotated[Purchase | None, Key("purchase_id")],
     context: Context,
 ) -> Changes:
+    if purchase is None or purchase.state not in OVER:
+        return
+    if sale is not None or purchase.account_id is not None:
+        # Written even where nothing comes back: a coupon that is used in the sale in this moment isn't among these.
+        yield sale or SaleCoupons(id=purchase.id, account_id=str(purchase.account_id), coupon_codes=())
     used = [each for each in coupons if each.purchase_id == command.purchase_id and each.state is CouponState.USED]
     coming_back = [each for each in used if each.returns]
-    account = heir or account
-    if account is None or not coming_back or purchase is None or purchase.state not in OVER:
-        return
+    owner = heir or account
+    if coming_back and owner is not None:
+        yield purchase.evolve(returned_coupons=tuple(each.id for each in coming_back))
+        yield from all_back(coming_back, owner, context)
 
-    entries: list[LedgerEntry] = []
-    before = account
-    yield purchase.evolve(returned_coupons=tuple(each.id for each in coming_back))
-    for coupon in coming_back:
+
+def all_back(coupons: Sequence[Coupon], owner: Account, context: Context) -> Changes:
+    """Let coupons of one sale come back, and take from their owner what they gave."""
+    account, entries = owner, list[LedgerEntry]()
+    for coupon in coupons:
         taken: Given | None = None
         if coupon.given is not None:
             took = take_back(account, coupon.given, Cause.COUPON_RETURNED, coupon.id, context)
             account, taken = took.account, taken_by(took)
             entries.append(took.entry)
         yield from came_back(coupon, taken, context)
-    if account is before:
+    if account is owner:
         return
-    given = [coupon.given for coupon in coming_back if coupon.given is not None]
+    given = [coupon.given for coupon in coupons if coupon.given is not None]
     yield account, *entries
     yield UnitsRevoked(
         account_id=account.id,
         card_number=account.card_number,
         changes=tuple(UnitChange(unit=each.unit, amount=-each.amount) for each in given),
         cause=UnitsCause.COUPON,
-        source=command.purchase_id,
+        source=str(coupons[0].purchase_id),
         balances=balances(account, context.now, context.programme.rewards.shortfall),
     )
 

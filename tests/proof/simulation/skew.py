@@ -4,7 +4,7 @@ Two messages of different keys may be decided by two processes at once. Where ea
 writes, and none is written by both, MongoDB stops neither, and each has decided by what was over already (Berenson et
 al., A Critique of ANSI SQL Isolation Levels, 1995: A5B). That it happens takes an unlucky moment; that it could is seen
 whenever both come in one run, at any distance: what reads something that another message has written is decided once
-more as if that one were under way still.
+more as if that one were under way still. Messages of one key are taken for decided by one process.
 """
 
 from collections import Counter, defaultdict
@@ -28,19 +28,22 @@ HARMLESS: Final[Mapping[tuple[str, ...], str]] = {
     ("IssueVirtualCard", "Card"): "whether a number is taken: it stays taken",
     ("JoinAccount", "Account"): "which it is: where its cards or holdings matter, it is written",
     ("JoinAccount", "Card"): "whether cards that lead to one account are held alike: one that isn't is written",
-    ("MemberRemoved", "Contact"): "one not known yet: what makes it known meets the merge, or can't be opened",
     ("MemberRemoved", "Message"): "texts to who goes: they are erased once more later",
     ("ReckonTier", "Card"): "whose it is, to say so: of somebody who is gone nobody is told",
     ("SetPassword", "Member"): "where the link was sent: an old address would do as well a moment before",
-    ("RefundPurchase", "Account", "UseCoupon"): "of a sale that isn't known yet: who makes it known looks for coupons",
-    ("RefundPurchase", "Account", "UseReward"): "the same, and for rewards",
+    ("RefundPurchase", "Account", "UseCoupon"): "of a sale that isn't known yet; ReturnCoupons meets whoever uses one",
+    (
+        "RefundPurchase",
+        "Account",
+        "UseReward",
+    ): "of a sale not known yet: what makes it known writes the account",
     ("UndoTierAssignment", "Coupon"): "one that it leaves it leaves to whoever has it",
 }
 """What a kind of message reads of a kind of document, and why nothing follows when that changes in the same moment;
 with a third name, when that kind of message changes it."""
 LOOKED_AT_EVERY: Final = 2
 """Every so many seeds it is looked for: it takes a tenth of the time, and most of it shows in most seeds."""
-ENOUGH: Final = 10
+ENOUGH: Final = 30
 """How often in a run two kinds of messages are compared."""
 ErasedBy = dict[type[Document], set[str]]
 """By which fields, besides their ids, documents are erased somewhere."""

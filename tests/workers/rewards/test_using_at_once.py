@@ -1,8 +1,9 @@
-"""A coupon is used in a sale that another process refunds in the same moment: it isn't used in a sale that is over."""
+"""A coupon is used in a sale that other processes refund in the same moment: it isn't used in a sale that is over."""
 
 from contextlib import AsyncExitStack
 
-from contracts.messages import Command
+from contracts.coupons import ReturnCoupons
+from contracts.messages import Actor, ActorKind, Command
 from contracts.rewards import RefundLine
 from contracts.topics import commands_topic
 from runtime.batch import Batches
@@ -12,9 +13,11 @@ from tests.decisions import NOON, TILL
 from tests.runtime import faults
 from tests.runtime.machine import Bench, message, outcomes
 from tests.workers.registration.test_views import keep
-from tests.workers.rewards.counter import Shop, coffees, receipt, refund
+from tests.workers.rewards.counter import PURCHASE_ID, Shop, coffees, receipt, refund
 from tests.workers.rewards.offers import issue, offer_shop, use
 from workers.rewards.worker import worker
+
+CLOCK = Actor(kind=ActorKind.SYSTEM, id="clock")
 
 
 class Desk(Bench):
@@ -24,10 +27,10 @@ class Desk(Bench):
         super().__init__(settings, worker)
         self.batches = Batches(worker, shop.programme, self.store, settings, self.telemetry, lambda: NOON)
 
-    async def ask(self, id: str, command: Command) -> tuple[str, str | None]:
-        """What a command of a till comes to."""
+    async def ask(self, id: str, command: Command, actor: Actor = TILL) -> tuple[str, str | None]:
+        """What a command comes to."""
         topic = commands_topic(self.settings.prefix, worker.name)
-        sent = message(self.settings, id, command, time=NOON, topic=topic, actor=TILL)
+        sent = message(self.settings, id, command, time=NOON, topic=topic, actor=actor)
         ((outcome, code),) = outcomes(await self.settle(sent))
         return outcome, code
 
@@ -44,6 +47,8 @@ class TestUseCoupon:
             async def give_back(_: Transaction) -> None:
                 whole = refund(RefundLine(line=1, quantity=2, price_minor=700))
                 assert await other.ask("refunded", whole) == ("done", None)
+                returned = ReturnCoupons(purchase_id=PURCHASE_ID)
+                assert await other.ask("returned", returned, CLOCK) == ("done", None)
 
             faults.interfere(desk.store, give_back)
             assert await desk.ask("used", use(code)) == ("refused", "purchase_already_refunded")
