@@ -12,6 +12,8 @@ USES: Final = {"CouponUsed": 1, "CouponReused": 1, "CouponReturned": -1, "Coupon
 """Events that a coupon was used, and that it wasn't after all."""
 GIFTS: Final = {"coupon_used": 1, "coupon_used_again": 1, "coupon_returned": -1}
 """Causes of entries that book what a coupon gives, and take it back."""
+OVER: Final = ("cancelled", "refunded")
+"""States of a purchase that gives back what was used in it."""
 OF_ADJUSTMENTS: Final = (
     *("AdjustmentSubmitted", "AdjustmentDeclined", "AdjustmentLapsed"),
     *("BalanceAdjusted", "AdjustmentUndone"),
@@ -66,6 +68,16 @@ def _misused(moves: list[tuple[int, int]], is_used: bool) -> Iterator[str]:
         yield f"it was used {uses} times more than it came back, and is {'' if is_used else 'not '}used"
 
 
+def nothing_stays_used_in_a_sale_that_is_over(case: Case) -> Found:
+    """What was used in a sale that was cancelled or refunded came back, unless it is one that doesn't."""
+    purchases = case.documents("rewards", "purchases")
+    over = {name for name, each in purchases.items() if each["state"] in OVER}
+    for collection in ("coupons", "rewards"):
+        for name, each in case.documents("rewards", collection).items():
+            if each["state"] == "used" and each.get("returns", True) and each.get("purchase_id") in over:
+                yield Violation("sale_over", f"{name} of {collection} is used in {each['purchase_id']}")
+
+
 def limited_prizes_are_counted(case: Case) -> Found:
     """So many of a limited prize are gone as were won."""
     won = Counter[tuple[str | None, str | None]]()
@@ -103,6 +115,7 @@ def adjustments_move_once(case: Case) -> Found:
 
 CONSERVATION: Final[list[Callable[[Case], Found]]] = [
     coupons_are_used_once,
+    nothing_stays_used_in_a_sale_that_is_over,
     limited_prizes_are_counted,
     adjustments_move_once,
 ]

@@ -181,6 +181,13 @@ def a_copy_is_stale(history: History) -> History:
     return document(history, "rewards", "cards", number, member_id="nobody")
 
 
+@found_as("sale_over")
+def a_reward_stays_used_in_a_sale_that_is_over(history: History) -> History:
+    purchase, reward = one_of(history, "rewards", "purchases")["_id"], one_of(history, "rewards", "rewards")["_id"]
+    history = document(history, "rewards", "purchases", purchase, state="refunded")
+    return document(history, "rewards", "rewards", reward, state="used", purchase_id=purchase, returns=True)
+
+
 # -- merges
 
 
