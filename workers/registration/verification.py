@@ -50,6 +50,8 @@ def begin_verification(
         yield from tell_of_repeat(phone_holder, registration, context)
     # Who has used the hour up asks again when it is over: nobody waits for an answer here.
     if len(recent_sends(sends, context.now)) < MOST_SENDS:
+        # Written, too: who ends the registration in this moment would leave the code and its key behind.
+        yield registration.evolve()
         yield from sent_to(registration, phone_claim, sends, challenge, context)
 
 

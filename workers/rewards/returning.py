@@ -99,10 +99,15 @@ def return_rewards(
     purchase: Annotated[Purchase | None, Key("purchase_id")],
     context: Context,
 ) -> Changes:
+    if purchase is None or purchase.state not in OVER:
+        return
+    if sale is not None or purchase.account_id is not None:
+        # Written even where nothing comes back: a reward that is used in the sale in this moment isn't among these.
+        yield sale or SaleRewards(id=purchase.id, account_id=str(purchase.account_id), reward_ids=())
     used = [each for each in rewards if each.purchase_id == command.purchase_id and each.state is RewardState.USED]
     coming_back = [each for each in used if each.returns]
     account = heir or account
-    if account is None or not coming_back or purchase is None or purchase.state not in OVER:
+    if account is None or not coming_back:
         return
 
     changed, entries, returned = brought_back(coming_back, account, context)

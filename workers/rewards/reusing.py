@@ -116,7 +116,7 @@ def refuse_gone(account: Account, rewards: Sequence[Reward], coupons: Sequence[C
         Refused: `returned_used_since` or `coupon_reserved`.
     """
     for reward in rewards:
-        if reward.state is RewardState.USED:
+        if reward.state is RewardState.USED or not account.owns(reward.account_id):
             raise Refused("returned_used_since", what=reward.reward)
     for coupon in coupons:
         is_gone = not account.owns(coupon.account_id) or coupon.replaced_by is not None

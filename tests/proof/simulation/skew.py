@@ -36,7 +36,7 @@ HARMLESS: Final[Mapping[tuple[str, ...], str]] = {
         "RefundPurchase",
         "Account",
         "UseReward",
-    ): "of a sale not known yet: what makes it known writes the account",
+    ): "the same, with ReturnRewards",
     ("UndoTierAssignment", "Coupon"): "one that it leaves it leaves to whoever has it",
 }
 """What a kind of message reads of a kind of document, and why nothing follows when that changes in the same moment;
