@@ -277,11 +277,12 @@ class Batches(Generic[P]):
                 records = await self._shut(records, view, transaction)
             with self._telemetry.step("commit"):
                 places = await transaction.commit(view, records)
+        ends_letters = view.has_erased((PersonKey, DEAD_LETTERS))
         for arrival, record, place in zip(arrivals, records, places, strict=True):
             settled[arrival.position].outgoing = said_before(record)
             settled[arrival.position].place = place
             # An earlier attempt that wanted it can't stand any more, as this one does.
-            arrival.ends_letters &= view.has_erased((PersonKey, DEAD_LETTERS))
+            arrival.ends_letters &= ends_letters
         self._telemetry.ended(records)
 
     async def _shut(self, records: list[JournalRecord], view: View, transaction: Transaction) -> list[JournalRecord]:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import uuid_utils
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from contracts.messages import Actor, ActorKind, CommandEnded, Envelope, Message, Outcome, read_body
+from contracts.messages import Actor, ActorKind, Command, CommandEnded, Envelope, Message, Outcome, read_body
 from contracts.topics import commands_topic, events_topic
 from runtime.admin import connection, create_topics, needed_topics
 from runtime.batch import Batches, Settled
@@ -97,12 +97,18 @@ def texts(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
 class Bench:
     """Batches of one worker on a real MongoDB, without Kafka."""
 
-    def __init__(self, settings: Settings, own: Worker[Any] = worker, clock: Callable[[], datetime] | None = None):
+    def __init__(
+        self,
+        settings: Settings,
+        own: Worker[Any] = worker,
+        clock: Callable[[], datetime] | None = None,
+        programme: Any = None,
+    ) -> None:
         self.settings = settings
         self.store = Store(settings, own.name, own.documents.values())
         self.telemetry = Telemetry(own.name)
-        ticking = clock or (lambda: datetime.now(UTC))
-        self.batches: Batches[Any] = Batches(own, None, self.store, settings, self.telemetry, ticking)
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self.batches: Batches[Any] = Batches(own, programme, self.store, settings, self.telemetry, self._clock)
         self._offset = 0
 
     async def __aenter__(self) -> Self:
@@ -124,6 +130,16 @@ class Bench:
         sent = [each if isinstance(each, Outgoing) else message(self.settings, *each) for each in messages]
         return await asyncio.wait_for(self.batches.settle([self.record(each) for each in sent]), 60)
 
+    async def ask(self, id: str, body: Message, actor: Actor = TILL) -> tuple[str, str | None]:
+        """What one message comes to; an event that is taken in is done."""
+        topic = commands_topic if isinstance(body, Command) else events_topic
+        sent = message(
+            self.settings, id, body, time=self._clock(), topic=topic(self.settings.prefix, body.worker), actor=actor
+        )
+        settled = await self.settle(sent)
+        assert letters(settled) == []
+        return next(iter(outcomes(settled)), ("done", None))
+
     async def dispatched(self, *settled: Settled) -> None:
         """Mark what these came to as dispatched."""
         await self.store.mark_dispatched([each.place for each in settled if each.place is not None])
@@ -132,6 +148,15 @@ class Bench:
         """What a counter stands at; None where there is none."""
         found = await self.store.reader.get(Counter, counter)
         return None if found is None else found.total
+
+
+@asynccontextmanager
+async def two(
+    settings: Settings, own: Worker[Any], clock: Callable[[], datetime] | None = None, programme: Any = None
+) -> AsyncIterator[tuple[Bench, Bench]]:
+    """Two processes of one worker."""
+    async with Bench(settings, own, clock, programme) as one, Bench(settings, own, clock, programme) as other:
+        yield one, other
 
 
 def answers(settled: Iterable[Settled]) -> list[CommandEnded]:

@@ -178,9 +178,11 @@ def return_coupons(
 ) -> Changes:
     if purchase is None or purchase.state not in OVER:
         return
-    if sale is not None or purchase.account_id is not None:
-        # Written even where nothing comes back: a coupon that is used in the sale in this moment isn't among these.
-        yield sale or SaleCoupons(id=purchase.id, account_id=str(purchase.account_id), coupon_codes=())
+    # Written even where nothing comes back: a coupon that is used in the sale in this moment isn't among these.
+    if sale is not None:
+        yield sale.evolve()
+    elif purchase.account_id is not None:
+        yield SaleCoupons(id=purchase.id, account_id=purchase.account_id, coupon_codes=())
     used = [each for each in coupons if each.purchase_id == command.purchase_id and each.state is CouponState.USED]
     coming_back = [each for each in used if each.returns]
     owner = heir or account

@@ -101,9 +101,11 @@ def return_rewards(
 ) -> Changes:
     if purchase is None or purchase.state not in OVER:
         return
-    if sale is not None or purchase.account_id is not None:
-        # Written even where nothing comes back: a reward that is used in the sale in this moment isn't among these.
-        yield sale or SaleRewards(id=purchase.id, account_id=str(purchase.account_id), reward_ids=())
+    # Written even where nothing comes back: a reward that is used in the sale in this moment isn't among these.
+    if sale is not None:
+        yield sale.evolve()
+    elif purchase.account_id is not None:
+        yield SaleRewards(id=purchase.id, account_id=purchase.account_id, reward_ids=())
     used = [each for each in rewards if each.purchase_id == command.purchase_id and each.state is RewardState.USED]
     coming_back = [each for each in used if each.returns]
     account = heir or account
@@ -119,17 +121,16 @@ def return_rewards(
         purchase_id=command.purchase_id,
         reward_ids=tuple(each.id for each in returned),
         reward_codes=tuple(dict.fromkeys(each.reward for each in returned)),
-        rewards=tuple(
-            ReturnedReward(
-                reward_id=each.id,
-                reward=each.reward,
-                is_outstanding=each.state is RewardState.OUTSTANDING,
-                returned=0 if each.state is RewardState.OUTSTANDING else each.price,
-            )
-            for each in returned
-        ),
+        rewards=tuple(told(each) for each in returned),
         balances=balances(changed, context.now, context.programme.rewards.shortfall),
     )
+
+
+def told(reward: Reward) -> ReturnedReward:
+    """What is said of a reward that came back: it can be used again, or its price went back to its lots."""
+    is_outstanding = reward.state is RewardState.OUTSTANDING
+    returned = 0 if is_outstanding else reward.price
+    return ReturnedReward(reward_id=reward.id, reward=reward.reward, is_outstanding=is_outstanding, returned=returned)
 
 
 def brought_back(

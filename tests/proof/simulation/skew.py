@@ -32,11 +32,7 @@ HARMLESS: Final[Mapping[tuple[str, ...], str]] = {
     ("ReckonTier", "Card"): "whose it is, to say so: of somebody who is gone nobody is told",
     ("SetPassword", "Member"): "where the link was sent: an old address would do as well a moment before",
     ("RefundPurchase", "Account", "UseCoupon"): "of a sale that isn't known yet; ReturnCoupons meets whoever uses one",
-    (
-        "RefundPurchase",
-        "Account",
-        "UseReward",
-    ): "the same, with ReturnRewards",
+    ("RefundPurchase", "Account", "UseReward"): "the same, with ReturnRewards",
     ("UndoTierAssignment", "Coupon"): "one that it leaves it leaves to whoever has it",
 }
 """What a kind of message reads of a kind of document, and why nothing follows when that changes in the same moment;
