@@ -108,6 +108,7 @@ class Bench:
         self.store = Store(settings, own.name, own.documents.values())
         self.telemetry = Telemetry(own.name)
         self._clock = clock or (lambda: datetime.now(UTC))
+        self._asked = commands_topic(settings.prefix, own.name)
         self.batches: Batches[Any] = Batches(own, programme, self.store, settings, self.telemetry, self._clock)
         self._offset = 0
 
@@ -131,12 +132,15 @@ class Bench:
         return await asyncio.wait_for(self.batches.settle([self.record(each) for each in sent]), 60)
 
     async def ask(self, id: str, body: Message, actor: Actor = TILL) -> tuple[str, str | None]:
-        """What one message comes to; an event that is taken in is done."""
+        """What one message comes to, and all that follows from it in this worker; an event that is taken in is done."""
         topic = commands_topic if isinstance(body, Command) else events_topic
         sent = message(
             self.settings, id, body, time=self._clock(), topic=topic(self.settings.prefix, body.worker), actor=actor
         )
-        settled = await self.settle(sent)
+        settled = followed = await self.settle(sent)
+        while asked := [each for one in followed for each in one.outgoing if each.topic == self._asked]:
+            followed = await self.settle(*asked)
+            assert letters(followed) == []
         assert letters(settled) == []
         return next(iter(outcomes(settled)), ("done", None))
 

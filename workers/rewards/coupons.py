@@ -28,7 +28,6 @@ from contracts.programme.offers import Campaign
 from runtime.decisions import Key, Refused
 from workers import Changes, Context
 from workers.rewards.caps import local_day
-from workers.rewards.counters import given_to_several
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Account, Card
 from workers.rewards.receipts import refuse_card
@@ -106,7 +105,8 @@ def resend_coupon(
         raise Refused("coupon_cancelled_for_good")
     if coupon.state is CouponState.CANCELLED:
         yield from replaced(coupon, card, context)
-        yield from keeping_one(account)
+        if account is not None:
+            yield KeepOneCoupon(account_id=account.id, coupon_codes=())
         return
     refuse_ended(coupon, context.now)
 
@@ -149,14 +149,6 @@ def replaced(coupon: Coupon, card: Card, context: Context) -> Changes:
         replaced_by=fresh.id,
     )
     yield issued(fresh, card, replaces=coupon.id)
-
-
-def keeping_one(account: Account | None) -> Changes:
-    """Ask that of what a person is given once one stays, as one more code is about: whom they absorbed had it, too."""
-    if account is None:
-        return
-    for codes in given_to_several(account.counters):
-        yield KeepOneCoupon(account_id=account.id, coupon_codes=codes)
 
 
 def cancelled_for_good(coupon: Coupon, now: datetime) -> Coupon:

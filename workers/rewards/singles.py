@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from contracts.coupons import CouponCancelled, CouponState, KeepOneCoupon
 from runtime.decisions import Key
 from workers import Changes, Context
+from workers.rewards.counters import given_to_several
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.coupons import cancelled_for_good
 from workers.rewards.documents import Account
@@ -27,6 +28,11 @@ def keep_one_coupon(
     holder = heir or account
     if holder is None:
         return
+    if not command.coupon_codes:
+        for codes in given_to_several(holder.counters):
+            yield KeepOneCoupon(account_id=holder.id, coupon_codes=codes)
+        return
+
     newest = tuple(dict.fromkeys(each.replaced_by or each.id for each in coupons))
     if any(each.replaced_by is not None for each in coupons):
         yield KeepOneCoupon(account_id=holder.id, coupon_codes=newest)

@@ -1,12 +1,11 @@
-"""A coupon or reward is used in a sale that others refund in the same moment: not in one that is over."""
+"""What is done with coupons and rewards while others refund the sale that it is for, or join the account."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from contracts.adjustments import ReturnRewards
 from contracts.cards import CardLinked
-from contracts.coupons import ReturnCoupons
-from contracts.messages import Actor, ActorKind, Command
+from contracts.coupons import CouponState, ResendCoupon
+from contracts.messages import Actor, ActorKind, Message
 from contracts.rewards import RedeemReward, RefundLine, UseReward
 from runtime.settings import Settings
 from runtime.store import Transaction
@@ -14,8 +13,11 @@ from tests.decisions import NOON, TILL
 from tests.runtime import faults
 from tests.runtime.machine import Bench, two
 from tests.workers.registration.test_views import keep
-from tests.workers.rewards.counter import ISSUED, NUMBER, OTHER, PURCHASE_ID, Shop, coffees, receipt, refund
+from tests.workers.rewards.counter import ISSUED, NUMBER, OPERATOR, OTHER, PURCHASE_ID, Shop, coffees, receipt, refund
 from tests.workers.rewards.offers import issue, offer_shop, use
+from tests.workers.rewards.test_keeping_one import both_answered, cancel
+from tests.workers.rewards.test_merging import merged
+from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Reward
 from workers.rewards.worker import worker
 
@@ -24,14 +26,14 @@ WHOLE = RefundLine(line=1, quantity=2, price_minor=700)
 
 
 @asynccontextmanager
-async def meeting(settings: Settings, shop: Shop, *meanwhile: tuple[Command, Actor]) -> AsyncIterator[Bench]:
+async def meeting(settings: Settings, shop: Shop, *meanwhile: tuple[Message, Actor]) -> AsyncIterator[Bench]:
     """A process in the state of a shop; while it decides, another does all this."""
     async with two(settings, worker, lambda: NOON, shop.programme) as (desk, other):
         await keep(desk.store, *(each for kind in worker.documents.values() for each in shop.all(kind)))
 
         async def act(_: Transaction) -> None:
-            for number, (command, actor) in enumerate(meanwhile):
-                assert await other.ask(f"meanwhile-{number}", command, actor) == ("done", None)
+            for number, (body, actor) in enumerate(meanwhile):
+                assert await other.ask(f"meanwhile-{number}", body, actor) == ("done", None)
 
         faults.interfere(desk.store, act)
         yield desk
@@ -42,8 +44,7 @@ class TestUseCoupon:
         shop = offer_shop()
         code = issue(shop)
         shop.say(receipt(coffees(2)))
-        returned = ReturnCoupons(purchase_id=PURCHASE_ID)
-        async with meeting(settings, shop, (refund(WHOLE), TILL), (returned, CLOCK)) as desk:
+        async with meeting(settings, shop, (refund(WHOLE), TILL)) as desk:
             assert await desk.ask("used", use(code)) == ("refused", "purchase_already_refunded")
 
 
@@ -58,6 +59,27 @@ class TestUseReward:
         shop.say(RedeemReward(card_number=NUMBER, reward="coffee"))
         use_it = UseReward(card_number=NUMBER, reward_id=shop.only(Reward).id, purchase_id=PURCHASE_ID)
         sold, back = receipt(coffees(2), card_number=OTHER), refund(WHOLE, card_number=OTHER)
-        returned = ReturnRewards(purchase_id=PURCHASE_ID)
-        async with meeting(settings, shop, (sold, TILL), (back, TILL), (returned, CLOCK)) as desk:
+        async with meeting(settings, shop, (sold, TILL), (back, TILL)) as desk:
             assert await desk.ask("used", use_it) == ("refused", "purchase_of_another_card")
+
+
+class TestResendCoupon:
+    async def test_leaves_one_of_what_is_given_once_where_its_account_is_joined_meanwhile(
+        self, settings: Settings
+    ) -> None:
+        shop, mine, other = both_answered()
+        cancel(shop, mine)
+        async with meeting(settings, shop, (merged(), CLOCK)) as desk:
+            again = ResendCoupon(card_number=NUMBER, coupon_code=mine)
+            assert await desk.ask("again", again, OPERATOR) == ("done", None)
+            left = [await desk.store.reader.get(Coupon, code) for code in (other, await new_code_of(desk, mine))]
+        states = [each.state for each in left if each is not None]
+        assert sorted(states) == [CouponState.CANCELLED, CouponState.ISSUED]
+
+
+async def new_code_of(desk: Bench, code: str) -> str:
+    """The code that took another's place."""
+    replaced = await desk.store.reader.get(Coupon, code)
+    assert replaced is not None
+    assert replaced.replaced_by is not None
+    return replaced.replaced_by
