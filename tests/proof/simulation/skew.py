@@ -2,13 +2,14 @@
 
 Two messages of different keys may be decided by two processes at once. Where each reads a document that the other
 writes, and none is written by both, MongoDB stops neither, and each has decided by what was over already (Berenson et
-al., A Critique of ANSI SQL Isolation Levels, 1995: A5B). That it happens takes an unlucky moment; that it could is seen
-whenever both come in one run, at any distance: what reads something that another message has written is decided once
-more as if that one were under way still. Messages of one key are taken for decided by one process.
+al., A Critique of ANSI SQL Isolation Levels, 1995: A5B). A third can close the circle: it follows from the one, and
+misses what the other writes. That it happens takes an unlucky moment; that it could is seen whenever they come in one
+run, at any distance: what reads something that another message has written is decided once more as if that one were
+under way still. Messages of one key are taken for decided by one process.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from functools import cached_property
@@ -23,14 +24,20 @@ from tests.proof.case import Violation
 HARMLESS: Final[Mapping[tuple[str, ...], str]] = {
     ("BeginVerification", "CodeSends"): "how many codes were sent: where it changes somebody else, it sends none",
     ("ChangeEmail", "Member"): "which addresses those had who were absorbed: they change no more",
+    ("ConfirmPhoneChange", "CodeSends"): "how many codes went to the old phone: they count for an hour anyway",
     ("DeleteCard", "Card"): "which others are left: whoever takes one out of use writes the member's list, too",
     ("EraseTexts", "Message"): "texts to who was removed: longer ago than any batch takes",
+    ("HoldSpending", "Account"): "which cards lead to it: whoever adds one writes the card that it comes by, too",
     ("IssueVirtualCard", "Card"): "whether a number is taken: it stays taken",
     ("JoinAccount", "Account"): "which it is: where its cards or holdings matter, it is written",
     ("JoinAccount", "Card"): "whether cards that lead to one account are held alike: one that isn't is written",
+    ("KeepOneCoupon", "Account"): "what was given to several: whoever joins accounts asks for another",
     ("MemberRemoved", "Message"): "texts to who goes: they are erased once more later",
+    ("ReckonTier", "Account"): "what counts: whoever changes that asks for another, and who changes the tier says so",
     ("ReckonTier", "Card"): "whose it is, to say so: of somebody who is gone nobody is told",
     ("SetPassword", "Member"): "where the link was sent: an old address would do as well a moment before",
+    ("KeepOneCoupon", "Coupon", "ResendCoupon"): "a code in another's place: it asks for another itself",
+    ("ReckonTier", "Standing", "CardRetired"): "what colleagues wrote: no tier follows from that",
     ("RefundPurchase", "Account", "UseCoupon"): "of a sale that isn't known yet; ReturnCoupons meets whoever uses one",
     ("RefundPurchase", "Account", "UseReward"): "the same, with ReturnRewards",
     ("UndoTierAssignment", "Coupon"): "one that it leaves it leaves to whoever has it",
@@ -60,6 +67,14 @@ class Looking(View):
         """Whether the slot was asked for."""
         return slot in self._now or slot in self._earlier
 
+    def is_empty(self, slot: Slot) -> bool:
+        """Whether it was asked for, and nothing stood there."""
+        return self.knows(slot) and self.before(slot) is None
+
+    def before(self, slot: Slot) -> Document | None:
+        """What stood there, as far as it was asked for."""
+        return self._earlier[slot] if slot in self._earlier else self._now.get(slot)
+
     def at(self, slot: Slot) -> Document | None:
         """What the view holds there."""
         self.seen.add(slot)
@@ -73,34 +88,83 @@ class Footprint:
         self.id = name
         self.kind = type(message).__name__
         self.key = message.key_value
+        """The Kafka key: a cause's, of what a worker asks itself."""
+        self.depends = True
+        """Whether it did something else for what it missed, as far as that is known."""
+        self.number = 0
+        """How many were decided before it."""
+        self.causes: tuple[Footprint, ...] = ()
+        """What it follows from in its worker, next first."""
+        self.followers: list[Footprint] = []
+        """What followed from it in its worker."""
+        self.missed_by: dict[Footprint, Footprint] = {}
+        """Who came after it, and what they would have read and written if it had been under way still."""
+        self._body_key = self.key
         self.seen = looking.seen
         self._decision = decision
         self._erased_by = erased_by
-        slots = (*decision.documents, *((each.document, each.value) for each in decision.erased))
-        self.before = {slot: looking.at(slot) if looking.knows(slot) else None for slot in slots}
+        erased = ((each.document, each.value) for each in decision.erased if each.field == "id")
+        self.before = {slot: looking.before(slot) for slot in (*decision.documents, *erased)}
         """What stood at the slots that it wrote."""
+        self._missed = {slot for slot in self.before if slot not in decision.documents and looking.is_empty(slot)}
+        """What it erased where nothing stood: MongoDB sees no write in that."""
+
+    def follows(self, causes: tuple["Footprint", ...]) -> None:
+        """Note what it follows from, next first."""
+        self.causes = causes
+        for each in causes:
+            each.followers.append(self)
+        if causes and self.id.count("/") == causes[0].id.count("/") + 1:
+            self.key = causes[0]._body_key or self.key
+
+    def stands_for(self, decided: "Footprint") -> None:
+        """Be what that message would have done: of the same cause, and depending on what is different."""
+        self.causes, self.key = decided.causes, decided.key
+        mine, other = self._decision, decided._decision
+        self.depends = (mine.documents, mine.messages, mine.erased) != (other.documents, other.messages, other.erased)
+
+    def is_apart(self, other: "Footprint") -> bool:
+        """Whether two processes may decide the two at once."""
+        return self.key != other.key and not (self._is_of(other) or other._is_of(self))
+
+    def _is_of(self, other: "Footprint") -> bool:
+        return any(each.id == other.id for each in self.causes)
 
     @cached_property
     def written(self) -> set[Slot]:
         """Where it wrote; and of documents that others erase by a field, with which value."""
         made = ((type(document), document) for document in self._decision.documents.values())
         found = {_search(kind, field, getattr(each, field)) for kind, each in made for field in self._erased_by[kind]}
-        return found | self.before.keys()
+        return found | (self.before.keys() - self._missed)
+
+    @cached_property
+    def changed(self) -> set[Slot]:
+        """Where it wrote something else than stood there: some documents are written only to meet a conflict."""
+        documents = self._decision.documents
+        return {slot for slot in self.written if slot not in documents or documents[slot] != self.before.get(slot)}
 
     @cached_property
     def read(self) -> set[Slot]:
         """Where it looked without writing; whoever erases all that have some value looks which there are."""
         by_field = (each for each in self._decision.erased if each.field != "id")
-        return (self.seen | {_search(each.document, each.field, each.value) for each in by_field}) - self.written
+        searched = {_search(each.document, each.field, each.value) for each in by_field}
+        return (self.seen | self._missed | searched) - self.written
+
+    @property
+    def before_all(self) -> Mapping[Slot, Document | None]:
+        """What stood where it or what followed from it wrote."""
+        return {slot: stood for each in (*reversed(self.followers), self) for slot, stood in each.before.items()}
 
 
 class Footprints:
     """Follows the decisions of a run, and finds kinds of messages that could slip past each other."""
 
     def __init__(self) -> None:
-        self.skews: dict[frozenset[str], Violation] = {}
-        self._writers: dict[str, dict[Slot, Footprint]] = defaultdict(dict)
-        """By worker, who wrote at a slot last."""
+        self.skews: dict[tuple[str, ...], Violation] = {}
+        self._noted: dict[tuple[str, str], Footprint] = {}
+        """By worker and the message's id."""
+        self._writers: dict[Slot, list[Footprint]] = defaultdict(list)
+        """Who wrote at a slot, one after the other."""
         self._compared: Counter[tuple[str, str]] = Counter()
         self._erased_by: ErasedBy = defaultdict(set)
 
@@ -111,51 +175,121 @@ class Footprints:
             def decided(context: Context[Any], earlier: Mapping[Slot, Document | None]) -> tuple[Footprint, Decision]:
                 looking = Looking(view, earlier)
                 decision = decide(handler, message, context, looking)
-                return Footprint(context.id, message, looking, decision, self._erased_by), decision
+                found = Footprint(context.id, message, looking, decision, self._erased_by)
+                return found, decision
 
             own, decision = decided(context, {})
+            worker = handler.function.__module__.split(".")[1]
+            self._forget(worker, own.id)
+            own.number = len(self._noted)
+            own.follows(self._causes(own, worker))
             for each in decision.erased:
                 if each.field != "id":
                     self._erased_by[each.document].add(each.field)
-            worker = handler.function.__module__.split(".")[1]
-            writers = self._writers[worker]
-            for other in self._met(own, writers, worker):
+            for other, earlier in self._met(own):
                 self._compared[own.kind, other.kind] += 1
                 again = copy(context)
                 again._ids = 0
                 with suppress(Refused, NotLoaded):
-                    self._compare(decided(again, other.before)[0], other)
-            writers.update(dict.fromkeys(own.before, own))
+                    apart, _ = decided(again, earlier)
+                    apart.stands_for(own)
+                    other.missed_by[own] = apart
+                    self._compare(apart, other)
+            self._follow_unseen(own)
+            self._noted[worker, own.id] = own
+            for slot in own.before:
+                self._writers[slot].append(own)
             return decision
 
         return noted
 
-    def _met(self, own: Footprint, writers: Mapping[Slot, Footprint], worker: str) -> list[Footprint]:
-        """Others that have written what this one has looked at, and that it doesn't follow from."""
-        met = dict.fromkeys(writers[slot] for slot in own.seen if slot in writers)
-        return [
-            other
-            for other in met
-            if other.key != own.key
-            and self._compared[own.kind, other.kind] < ENOUGH
-            and not own.id.startswith(f"{other.id}/{worker}-")
-        ]
+    def _forget(self, worker: str, name: str) -> None:
+        """A message is decided again: what it came to before didn't stand."""
+        old = self._noted.pop((worker, name), None)
+        if old is not None:
+            for slot in old.before:
+                self._writers[slot].remove(old)
+            for each in old.causes:
+                each.followers.remove(old)
+
+    def _causes(self, own: Footprint, worker: str) -> tuple[Footprint, ...]:
+        parts = own.id.split("/")
+        said = (place for place in range(len(parts) - 1, 0, -1) if parts[place].startswith(f"{worker}-"))
+        found = (self._noted.get((worker, "/".join(parts[:place]))) for place in said)
+        return tuple(each for each in found if each is not None)
+
+    def _met(self, own: Footprint) -> Iterator[tuple[Footprint, Mapping[Slot, Document | None]]]:
+        """Others that changed what this one has looked at, each with what stood there without them."""
+        last = dict.fromkeys(self._writers[slot][-1] for slot in own.seen if self._writers.get(slot))
+        for each in dict.fromkeys(each for other in last for each in (other, *other.causes)):
+            if each.is_apart(own) and self._compared[own.kind, each.kind] < ENOUGH:
+                earlier = self._without(each)
+                if own.seen & earlier.keys():
+                    yield each, earlier
+
+    def _without(self, other: Footprint) -> Mapping[Slot, Document | None]:
+        """What would stand at slots if a message and what followed from it were under way still.
+
+        Where others wrote later nobody knows.
+        """
+        family = {other, *other.followers}
+        earlier = {}
+        for slot, stood in other.before_all.items():
+            writers = self._writers[slot]
+            theirs = sum(each in family for each in writers)
+            if all(each in family for each in writers[-theirs:]):
+                earlier[slot] = stood
+        return earlier
 
     def _compare(self, one: Footprint, other: Footprint) -> None:
-        kinds = frozenset({one.kind, other.kind})
-        if kinds not in self.skews and _is_harmful(one, other):
-            self.skews[kinds] = Violation("write_skew", _told(one, other))
+        """Look for a circle: each missed what the next one wrote, or followed from it.
+
+        Args:
+            one: decided as if the other were under way.
+            other: as it was decided before.
+        """
+        if not _misses(one, other):
+            return
+        if _misses(other, one):
+            self._found(one, other)
+        if not one.depends:
+            return
+        for cause in one.causes:
+            early = other if other.number < cause.number else cause.missed_by.get(other)
+            if early is not None and early.depends and _misses(early, cause):
+                self._found(early, cause, one)
+        for follower in other.followers:
+            if follower.is_apart(one) and _misses(follower, one):
+                self._found(one, other, follower)
+
+    def _follow_unseen(self, own: Footprint) -> None:
+        """Compare it to those who would have written what it read, had they missed what it follows from."""
+        for cause in own.causes:
+            for other, early in cause.missed_by.items():
+                is_unseen = not own.seen & other.written
+                if (
+                    early.depends
+                    and is_unseen
+                    and other.is_apart(own)
+                    and _misses(early, cause)
+                    and _misses(own, early)
+                ):
+                    self._found(early, cause, own)
+
+    def _found(self, *circle: Footprint) -> None:
+        kinds = tuple(each.kind for each in circle)
+        name = tuple(sorted(kinds)) if len(kinds) == 2 else kinds
+        self.skews.setdefault(name, Violation("write_skew", _told(*circle)))
 
 
-def _is_harmful(one: Footprint, other: Footprint) -> bool:
-    if one.written & other.written:
-        return False
-    return bool(_harm(one, other) and _harm(other, one))
+def _misses(reader: Footprint, writer: Footprint) -> bool:
+    """Whether something follows if the reader doesn't see what the writer changes in the same moment."""
+    return not reader.written & writer.written and bool(_harm(reader, writer))
 
 
 def _harm(reader: Footprint, writer: Footprint) -> set[str]:
     """Kinds of documents that the writer changes and that the reader depends on."""
-    names = {document.__name__ for document, _ in reader.read & writer.written}
+    names = {document.__name__ for document, _ in reader.read & writer.changed}
     return {
         name
         for name in names
@@ -167,8 +301,12 @@ def _search(document: type[Document], field: str, value: str) -> Slot:
     return document, f"{field}={value}"
 
 
-def _told(one: Footprint, other: Footprint) -> str:
-    return " and ".join(
+def _told(one: Footprint, other: Footprint, follower: Footprint | None = None) -> str:
+    pairs = [(one, other), (other, one)] if follower is None else [(one, other), (follower, one)]
+    if follower is None:
+        pairs.sort(key=lambda pair: pair[0].kind)
+    said = " and ".join(
         f"{reader.kind} reads the {', '.join(sorted(_harm(reader, writer)))} that {writer.kind} writes"
-        for reader, writer in sorted(((one, other), (other, one)), key=lambda pair: pair[0].kind)
+        for reader, writer in pairs
     )
+    return said if follower is None else f"{said}, following from {other.kind}"

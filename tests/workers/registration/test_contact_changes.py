@@ -78,7 +78,7 @@ class TestChangePhone:
         requested = said.events[0]
         assert isinstance(requested, CodeRequested)
         assert (requested.purpose, requested.phone) == (CodePurpose.CHANGE_CONTACT, OTHER_PHONE)
-        assert said.all(Member) == []
+        assert said.all(Member) == [KNOWN]
         change = said.document(PhoneChange)
         assert (change.id, change.phone, change.challenge_id) == (ANA, OTHER_PHONE, requested.challenge_id)
 

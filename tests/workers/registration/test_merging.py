@@ -218,7 +218,7 @@ class TestProposeMerge:
         (requested,) = said.events
         assert isinstance(requested, CodeRequested)
         assert (requested.subject_id, requested.phone, requested.purpose) == (ANA, PHONE, CodePurpose.MERGE_MEMBERS)
-        assert said.all(Member) == [], "nothing has happened yet"
+        assert said.all(Member) == [member()], "nothing has happened yet"
         assert said.document(CodeSends).id == sends_id(CodePurpose.MERGE_MEMBERS, PHONE)
 
     def test_is_refused_as_the_merge_would_be(self) -> None:
