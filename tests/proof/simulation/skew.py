@@ -140,8 +140,11 @@ class Footprint:
     @cached_property
     def changed(self) -> set[Slot]:
         """Where it wrote something else than stood there: some documents are written only to meet a conflict."""
-        documents = self._decision.documents
-        return {slot for slot in self.written if slot not in documents or documents[slot] != self.before.get(slot)}
+        made = ((slot, document, self.before[slot]) for slot, document in self._decision.documents.items())
+        touched = {
+            slot for slot, now, stood in made if stood is not None and now.evolve(version=stood.version) == stood
+        }
+        return self.written - touched
 
     @cached_property
     def read(self) -> set[Slot]:
