@@ -36,10 +36,16 @@ HARMLESS: Final[Mapping[tuple[str, ...], str]] = {
     ("ReckonTier", "Account"): "what counts: whoever changes that asks for another, and who changes the tier says so",
     ("ReckonTier", "Card"): "whose it is, to say so: of somebody who is gone nobody is told",
     ("SetPassword", "Member"): "where the link was sent: an old address would do as well a moment before",
+    ("KeepOneCoupon", "Coupon", "CancelCoupon"): "which one stays: where that is cancelled now, as if a moment later",
     ("KeepOneCoupon", "Coupon", "ResendCoupon"): "a code in another's place: it asks for another itself",
     ("ReckonTier", "Standing", "CardRetired"): "what colleagues wrote: no tier follows from that",
     ("RefundPurchase", "Account", "UseCoupon"): "of a sale that isn't known yet; ReturnCoupons meets whoever uses one",
     ("RefundPurchase", "Account", "UseReward"): "the same, with ReturnRewards",
+    (
+        "RemoveMember",
+        "CodeSends",
+        "BeginVerification",
+    ): "a code for who registers with that phone now, as somebody else",
     ("UndoTierAssignment", "Coupon"): "one that it leaves it leaves to whoever has it",
 }
 """What a kind of message reads of a kind of document, and why nothing follows when that changes in the same moment;
@@ -259,7 +265,7 @@ class Footprints:
             return
         for cause in one.causes:
             early = other if other.number < cause.number else cause.missed_by.get(other)
-            if early is not None and early.depends and _misses(early, cause):
+            if early is not None and early.depends and _misses(early, cause) and _misses(one, early):
                 self._found(early, cause, one)
         for follower in other.followers:
             if follower.is_apart(one) and _misses(follower, one):
