@@ -9,6 +9,7 @@ import msgspec
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from bson.regex import Regex
+from motor.motor_asyncio import AsyncIOMotorClient
 from pydantic import BaseModel, ValidationError
 from pymongo.errors import (
     ConfigurationError,
@@ -23,6 +24,7 @@ from pymongo.errors import (
 from pymongo.write_concern import WriteConcern
 
 from runtime.documents import Document, Part, packed_fields, sparse_fields
+from runtime.settings import Settings
 
 D = TypeVar("D", bound=Document)
 Raw = Mapping[str, Any]
@@ -57,7 +59,25 @@ class Unfit(Exception):
     """The batch holds something that can never be written."""
 
 
+SERVER_SELECTION_MS: Final = 2_000
+SOCKET_TIMEOUT_MS: Final = 30_000
 CODEC: Final[CodecOptions[Raw]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+
+
+def connect(settings: Settings) -> AsyncIOMotorClient:
+    """A client with what Punchcard needs set on purpose: majority, short selection, no hidden retries."""
+    options: dict[str, Any] = {}
+    if settings.mongo_ca_file is not None:
+        options = {"tls": True, "tlsCAFile": str(settings.mongo_ca_file)}
+    return AsyncIOMotorClient(
+        settings.mongo_url.get_secret_value(),
+        serverSelectionTimeoutMS=SERVER_SELECTION_MS,
+        socketTimeoutMS=SOCKET_TIMEOUT_MS,
+        connectTimeoutMS=SERVER_SELECTION_MS,
+        retryWrites=False,
+        appname=settings.prefix,
+        **options,
+    )
 
 
 def to_raw(document: Document) -> Raw:

@@ -25,35 +25,18 @@ from runtime.mongo import (
     Raw,
     Unfit,
     check_writes,
+    connect,
     from_raw,
     sorted_errors,
     to_raw,
 )
 from runtime.settings import DAY_SECONDS, Settings
-from runtime.transaction import JOURNAL, OUTBOX, Transaction
+from runtime.transaction import JOURNAL, OUTBOX, Transaction, Turns
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
 
 LEASES: Final = "leases"
-SERVER_SELECTION_MS: Final = 2_000
-SOCKET_TIMEOUT_MS: Final = 30_000
-
-
-def connect(settings: Settings) -> AsyncIOMotorClient:
-    """A client with what Punchcard needs set on purpose: majority, short selection, no hidden retries."""
-    options: dict[str, Any] = {}
-    if settings.mongo_ca_file is not None:
-        options = {"tls": True, "tlsCAFile": str(settings.mongo_ca_file)}
-    return AsyncIOMotorClient(
-        settings.mongo_url.get_secret_value(),
-        serverSelectionTimeoutMS=SERVER_SELECTION_MS,
-        socketTimeoutMS=SOCKET_TIMEOUT_MS,
-        connectTimeoutMS=SERVER_SELECTION_MS,
-        retryWrites=False,
-        appname=settings.prefix,
-        **options,
-    )
 
 
 class Store:
@@ -70,6 +53,7 @@ class Store:
         self._synchronous: Database[Raw] = cast(Any, self._database).delegate
         """What Motor wraps, for threads that do more than one thing on one hop."""
         self._threads: list[ThreadPoolExecutor] = []
+        self._turns = Turns()
 
     async def open(self) -> None:
         """Make collections and indexes; safe to repeat.
@@ -138,7 +122,9 @@ class Store:
         if not found:
             return {}
         wanted = list({raw["parcel"] for raw in found})
-        parts = {parcel["_id"]: parcel["parts"] for parcel in outbox.find({"_id": {"$in": wanted}})}
+        parcels = list(outbox.find({"_id": {"$in": wanted}}))
+        self._turns.met(parcels)
+        parts = {parcel["_id"]: parcel["parts"] for parcel in parcels}
         return {raw["_id"]: record_from_raw(raw, parts) for raw in found}
 
     @asynccontextmanager
@@ -148,7 +134,11 @@ class Store:
         Raises:
             Conflict, Away, Unfit: as `sorted_errors` says.
         """
-        async with sorted_errors(), self._thread() as thread, Transaction(self._synchronous, thread) as transaction:
+        async with (
+            sorted_errors(),
+            self._thread() as thread,
+            Transaction(self._synchronous, thread, self._turns) as transaction,
+        ):
             yield transaction
 
     @asynccontextmanager
@@ -160,13 +150,14 @@ class Store:
             self._threads.append(thread)
 
     async def undispatched(self) -> list[Outgoing]:
-        """What lies in the outbox, in the order in which it was committed.
+        """What lies in the outbox, in an order in which nothing passes what it may follow from.
 
         Raises:
             Away: MongoDB can't be reached.
         """
         async with sorted_errors():
             parcels = await self._database[OUTBOX].find({}).sort("at", 1).to_list(None)
+        self._turns.met(parcels)
         parts = [parcel["parts"][part] for parcel in parcels for part in sorted(parcel["parts"], key=int)]
         return [outgoing for part in parts for outgoing in unpack(part)]
 

@@ -4,6 +4,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import Any, Final, Self
 
 from pymongo import ReadPreference
@@ -20,6 +22,32 @@ Step = Callable[[], object]
 
 JOURNAL: Final = "journal"
 OUTBOX: Final = "outbox"
+TURN: Final = timedelta(milliseconds=1)
+"""As exactly as MongoDB keeps times."""
+
+
+class Turns:
+    """When parcels of the outbox have their turn: each after those that this process has met or made.
+
+    Its clock alone won't do: what one process leaves unsaid is said by another, with another clock, and of what came in
+    one partition nothing may pass what came before it. (As Lamport's clocks: Time, Clocks, and the Ordering of Events
+    in a Distributed System, 1978.)
+    """
+
+    def __init__(self) -> None:
+        self._last = datetime.min.replace(tzinfo=UTC)
+        self._lock = Lock()
+
+    def met(self, parcels: Iterable[Raw]) -> None:
+        """Note parcels, as the outbox has them."""
+        with self._lock:
+            self._last = max(self._last, max((parcel["at"] for parcel in parcels), default=self._last))
+
+    def next(self, now: datetime) -> datetime:
+        """The turn of a parcel that is made now."""
+        with self._lock:
+            self._last = max(now, self._last + TURN)
+            return self._last
 
 
 class Transaction:
@@ -29,8 +57,9 @@ class Transaction:
     and one to write and commit. Motor hops for every operation, which for a batch of one was most of the work.
     """
 
-    def __init__(self, database: Database[Raw], thread: ThreadPoolExecutor) -> None:
+    def __init__(self, database: Database[Raw], thread: ThreadPoolExecutor, turns: Turns) -> None:
         self._database = database
+        self._turns = turns
         self._thread = thread
         self._session: ClientSession | None = None
         self._is_committed = False
@@ -125,7 +154,7 @@ class Transaction:
         if records:
             inserts[JOURNAL] = [record_to_raw(*each) for each in zip(records, places, strict=True)]
             parts = {str(place.part): pack(record.messages) for record, place in zip(records, places, strict=True)}
-            inserts[OUTBOX] = [{"_id": records[0].id, "at": records[0].at, "parts": parts}]
+            inserts[OUTBOX] = [{"_id": records[0].id, "at": self._turns.next(records[0].at), "parts": parts}]
 
         for collection, changes in updates.items():
             self._command({"update": collection, "updates": changes}, len(changes))

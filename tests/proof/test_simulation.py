@@ -30,6 +30,7 @@ class TestSimulation:
         report = simulated("--seeds", "6", "--commands", "200", "--processes", "1")
 
         assert report["violations"] == 0, report["said"]
+        assert report["skews"] == {}, report["said"]
         assert report["seeds"] == 6
         assert sum(report["faults"].values()) > 50
         caught, mutants = map(int, report["mutants_caught"].split("/"))

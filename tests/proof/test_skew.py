@@ -126,7 +126,7 @@ def asked(*commands: Asked) -> list[str]:
         context: Context[Any] = Context(envelope, NOON, None)
         decision = noting(worker.handlers[type(command).__name__], command, context, view)
         view.take(decision.documents, decision.erased)
-    return [each.text for each in footprints.skews.values()]
+    return [*footprints.skews.values()]
 
 
 IN: Final = Enter(door="front", guest="ana")

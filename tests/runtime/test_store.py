@@ -22,9 +22,10 @@ from runtime.mongo import Away, Conflict, Unfit, check_writes, sorted_errors
 from runtime.settings import DAY_SECONDS, Settings
 from runtime.store import Library, Store
 from tests.runtime.counting import Alarm, Count, Counter, SetAlarm
-from tests.runtime.machine import Bench
+from tests.runtime.machine import Bench, texts
 
 TRANSIENT = {"errorLabels": ["TransientTransactionError"]}
+MINUTE = timedelta(minutes=1)
 UNKNOWN = {"errorLabels": ["UnknownTransactionCommitResult"]}
 
 
@@ -193,3 +194,28 @@ class TestReader:
             assert await reader.get(Excerpt, "k1") == Excerpt(id="k1", version=1, total=3)
             assert await reader.find(Excerpt, {}) == [Excerpt(id="k1", version=1, total=3)]
             library.close()
+
+
+class TestOutbox:
+    async def test_is_said_in_the_order_of_a_partition_whatever_clocks_say(self, settings: Settings) -> None:
+        noon = datetime.now(UTC)
+        async with Bench(settings, clock=lambda: noon + MINUTE) as ahead, Bench(settings, clock=lambda: noon) as bench:
+            await ahead.settle(("c1", Count(counter="a")))
+            await bench.settle(("c1", Count(counter="a")), ("c2", Count(counter="a")))
+            await bench.settle(("c3", Count(counter="a")))
+            assert await said(bench) == ["c1", "c2", "c3"]
+
+    async def test_is_said_before_what_is_done_after_a_restart(self, settings: Settings) -> None:
+        noon = datetime.now(UTC)
+        async with Bench(settings, clock=lambda: noon + MINUTE) as ahead:
+            await ahead.settle(("c1", Count(counter="a")))
+        async with Bench(settings, clock=lambda: noon) as bench:
+            assert await said(bench) == ["c1"]
+            await bench.settle(("c2", Count(counter="a")))
+            assert await said(bench) == ["c1", "c2"]
+
+
+async def said(bench: Bench) -> list[str]:
+    """The causes of the events that wait in the outbox, in its order."""
+    left = await bench.store.undispatched()
+    return [texts(each.headers)["ce_causationid"] for each in left if each.topic.endswith(".events")]

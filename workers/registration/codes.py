@@ -59,6 +59,9 @@ def asked(
 ) -> Changes:
     """Have a code sent, a new one each time; the one before it counts no more.
 
+    The person is written with what hangs on them: who removes them in this moment, or ends their registration, would
+    leave it and its key behind.
+
     Args:
         purpose: what it proves.
         challenge: the one that is open, or the id of a new one: a fresh id, or one under which the handler has looked
@@ -78,6 +81,7 @@ def asked(
     code_id = context.new_id()
     expires_at = context.now + CODE_LIFE
     challenge_id = challenge if isinstance(challenge, str) else challenge.id
+    yield person.evolve()
     yield Challenge(
         id=challenge_id,
         purpose=purpose,

@@ -50,7 +50,6 @@ def change_phone(
     asking = change or PhoneChange(id=member.id, phone=command.phone, challenge_id=challenge_id)
     yield asking.evolve(phone=command.phone, challenge_id=challenge_id, due_at=context.now + CODE_LIFE)
     yield from asked(CodePurpose.CHANGE_CONTACT, challenge_id, member, sends, context, phone=command.phone)
-    yield member.evolve()  # written with what hangs on them, so that their removal meanwhile is a conflict
 
 
 @worker.handles(ConfirmPhoneChange)

@@ -86,7 +86,6 @@ def send_identification_code(
     asking = call.evolve(member_id=member.id, challenge_id=context.new_id())
     yield asking
     yield from asked(CodePurpose.IDENTIFY_CALLER, str(asking.challenge_id), member, sends, context)
-    yield member.evolve()  # written with what hangs on them, so that their removal meanwhile is a conflict
 
 
 @worker.handles(IdentifyByCode)

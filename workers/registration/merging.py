@@ -53,7 +53,6 @@ def propose_merge(
 
     for change in asked(PURPOSE, context.new_id(), absorbed, sends, context):
         yield change.evolve(subject_id=pair(survivor, absorbed)) if isinstance(change, Challenge) else change
-    yield absorbed.evolve()  # written with what hangs on them, so that their removal meanwhile is a conflict
 
 
 @worker.handles(ConfirmMerge)

@@ -50,8 +50,6 @@ def begin_verification(
         yield from tell_of_repeat(phone_holder, registration, context)
     # Who has used the hour up asks again when it is over: nobody waits for an answer here.
     if len(recent_sends(sends, context.now)) < MOST_SENDS:
-        # Written, too: who ends the registration in this moment would leave the code and its key behind.
-        yield registration.evolve()
         yield from sent_to(registration, phone_claim, sends, challenge, context)
 
 
@@ -159,7 +157,6 @@ def send_phone_code(
         raise Refused("phone_already_verified")
 
     yield from asked(PURPOSE, context.new_id(), member, sends, context)
-    yield member.evolve()  # written with what hangs on them, so that their removal meanwhile is a conflict
 
 
 @worker.handles(ConfirmPhone)

@@ -10,7 +10,7 @@ from workers import Changes, Context
 from workers.rewards.counters import given_to_several
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.coupons import cancelled_for_good
-from workers.rewards.documents import Account
+from workers.rewards.documents import Account, Card
 from workers.rewards.worker import worker
 
 MERGED: Final = "merged"
@@ -22,6 +22,8 @@ def keep_one_coupon(
     command: KeepOneCoupon,
     account: Annotated[Account | None, Key("account_id")],
     heir: Annotated[Account | None, Key("account.merged_into")],
+    card: Annotated[Card | None, Key("account.card_number")],
+    heir_card: Annotated[Card | None, Key("heir.card_number")],
     coupons: Annotated[tuple[Coupon, ...], Key("coupon_codes")],
     context: Context,
 ) -> Changes:
@@ -38,7 +40,11 @@ def keep_one_coupon(
         yield KeepOneCoupon(account_id=holder.id, coupon_codes=newest)
         return
 
-    for coupon in needless(holder, coupons, context.now):
+    held_by = card if heir is None else heir_card
+    spare = needless(holder, coupons, context.now)
+    if spare and held_by is not None:
+        yield held_by.evolve()  # two that decide at once, each for another to stay, would leave none
+    for coupon in spare:
         yield cancelled_for_good(coupon, context.now)
         yield CouponCancelled(
             coupon_code=coupon.id,

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.proof.simulation.mutants import MUTANTS
 from tests.proof.simulation.seeds import Judged, caught, judge, judged
 
+SKEW: Final = "write_skew"
 console = Console(stderr=True, highlight=False)
 
 
@@ -37,6 +38,7 @@ def simulate(
     total = Counter[str]()
     faults = Counter[str]()
     failing: list[Judged] = []
+    skews = Counter[str]()
     said: dict[int, str] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
@@ -55,7 +57,9 @@ def simulate(
                 faults.update(each.faults)
                 if each.violations:
                     failing.append(each)
+                if each.violations or not skews.keys() >= {*each.skews}:
                     _show(each, commands)
+                skews.update(each.skews)
                 progress.update(bar, advance=1, description=f"seeds ({total['violations']} violations)")
     except KeyboardInterrupt:
         console.print("interrupted")
@@ -67,6 +71,7 @@ def simulate(
         "commands": total["commands"],
         "faults": dict(sorted(faults.items())),
         "violations": total["violations"],
+        "skews": dict(skews),
         "crossed": total["crossed"],
         "empty_parcels": total["parcels"],
         "letters_on_trust": total["letters_on_trust"],
@@ -76,23 +81,26 @@ def simulate(
         **({"fingerprints": dict(sorted(said.items()))} if fingerprints else {}),
     }
     print(json.dumps(report))
-    raise SystemExit(1 if failing or (found is not None and len(found) < len(MUTANTS)) else 0)
+    raise SystemExit(1 if failing or skews or (found is not None and len(found) < len(MUTANTS)) else 0)
 
 
 def _again(seed: int, commands: int, mutant: str | None) -> None:
     found = judge(seed, commands, mutant, is_replay=True)
     _show(found, commands)
     report = {"seed": seed, "faults": found.faults, "ended": found.ended, "violations": len(found.violations)}
+    report["skews"] = found.skews
     print(json.dumps({**report, "fingerprint": found.fingerprint}))
-    raise SystemExit(1 if found.violations else 0)
+    raise SystemExit(1 if found.violations or found.skews else 0)
 
 
 def _show(found: Judged, commands: int) -> None:
-    if found.violations:
-        codes = Counter(each.code for each in found.violations)
+    codes = Counter([*(each.code for each in found.violations), *(SKEW for _ in found.skews)])
+    if codes:
         console.print(f"seed {found.seed}: {dict(codes)}; again: make simulate SEED={found.seed} COMMANDS={commands}")
     for each in found.violations[:5]:
         console.print(f"  {each.code}: {each.text[:300]}", markup=False)
+    for text in found.skews:
+        console.print(f"  {SKEW}: {text}", markup=False)
 
 
 def _mutants(commands: int) -> dict[str, int]:

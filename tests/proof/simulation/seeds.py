@@ -38,6 +38,8 @@ class Judged:
     commands: int
     faults: dict[str, int]
     violations: list[Violation] = field(default_factory=list)
+    skews: list[str] = field(default_factory=list)
+    """Which messages could slip past each other, by what they read and wrote; nothing has to have come of it."""
     fingerprint: str = ""
     """The same for the same seed, or it would be no replay."""
     empty_parcels: int = 0
@@ -63,7 +65,6 @@ def judge(seed: int, commands: int, mutant: str | None = None, *, is_replay: boo
             violations += revived(run.before, history)
         elif run.before is not None:
             violations += compare(run.before, history)
-        violations += () if mutant is not None else run.world.footprints.skews.values()
     except RuntimeError as error:
         run.mishaps.append(str(error))
         return Judged(seed, commands, run.world.faults, [Violation(MISHAP, text) for text in run.mishaps])
@@ -74,6 +75,7 @@ def judge(seed: int, commands: int, mutant: str | None = None, *, is_replay: boo
         commands=len(history.sent),
         faults=run.world.faults,
         violations=violations,
+        skews=[] if mutant is not None else sorted(set(run.world.footprints.skews.values())),
         fingerprint=fingerprint(history) if is_replay else "",
         crossed=len(crossed(case)),
         empty_parcels=history.notes["empty_parcels"],

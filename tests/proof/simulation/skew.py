@@ -19,13 +19,14 @@ from contracts.messages import Message
 from runtime.context import Context
 from runtime.decisions import Decision, Handler, NotLoaded, Refused
 from runtime.documents import Document, Slot, View
-from tests.proof.case import Violation
 
 HARMLESS: Final[Mapping[tuple[str, ...], str]] = {
     ("BeginVerification", "CodeSends"): "how many codes were sent: where it changes somebody else, it sends none",
     ("ChangeEmail", "Member"): "which addresses those had who were absorbed: they change no more",
+    ("CardMerged", "Member"): "whether its card is among theirs: whoever lists another changes nothing of that",
     ("ConfirmPhoneChange", "CodeSends"): "how many codes went to the old phone: they count for an hour anyway",
     ("DeleteCard", "Card"): "which others are left: whoever takes one out of use writes the member's list, too",
+    ("DrawVirtualCard", "Card"): "whether a number is taken: it stays taken",
     ("EraseTexts", "Message"): "texts to who was removed: longer ago than any batch takes",
     ("HoldSpending", "Account"): "which cards lead to it: whoever adds one writes the card that it comes by, too",
     ("IssueVirtualCard", "Card"): "whether a number is taken: it stays taken",
@@ -169,7 +170,8 @@ class Footprints:
     """Follows the decisions of a run, and finds kinds of messages that could slip past each other."""
 
     def __init__(self) -> None:
-        self.skews: dict[tuple[str, ...], Violation] = {}
+        self.skews: dict[tuple[str, ...], str] = {}
+        self._count = 0
         self._noted: dict[tuple[str, str], Footprint] = {}
         """By worker and the message's id."""
         self._writers: dict[Slot, list[Footprint]] = defaultdict(list)
@@ -187,10 +189,10 @@ class Footprints:
                 found = Footprint(context.id, message, looking, decision, self._erased_by)
                 return found, decision
 
-            own, decision = decided(context, {})
             worker = handler.function.__module__.split(".")[1]
-            self._forget(worker, own.id)
-            own.number = len(self._noted)
+            self._forget(worker, context.id)
+            own, decision = decided(context, {})
+            own.number = self._count = self._count + 1
             own.follows(self._causes(own, worker))
             for each in decision.erased:
                 if each.field != "id":
@@ -288,7 +290,7 @@ class Footprints:
     def _found(self, *circle: Footprint) -> None:
         kinds = tuple(each.kind for each in circle)
         name = tuple(sorted(kinds)) if len(kinds) == 2 else kinds
-        self.skews.setdefault(name, Violation("write_skew", _told(*circle)))
+        self.skews.setdefault(name, _told(*circle))
 
 
 def _misses(reader: Footprint, writer: Footprint) -> bool:

@@ -79,7 +79,7 @@ def stood_in(world: World, readers: Readers) -> Iterator[None]:
         "contracts.messages.Message.digest": readers.digest,
         "contracts.values.phonenumbers": PHONES,
         "tenacity._utils.is_coroutine_callable": is_coroutine,
-        "runtime.store.AsyncIOMotorClient": lambda *_, **__: Client(world),
+        "runtime.mongo.AsyncIOMotorClient": lambda *_, **__: Client(world),
         "runtime.publishing.AIOKafkaProducer": lambda **options: SimulatedProducer(world, options),
         "runtime.serve.make_broker": lambda *_: SimulatedBroker(world),
         "runtime.serve.create_topics": no_topics,

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from contracts.cards import CardLinked
-from contracts.coupons import CouponState, ResendCoupon
+from contracts.coupons import CouponState, KeepOneCoupon, ResendCoupon, ShareCoupon
 from contracts.messages import Actor, ActorKind, Message
 from contracts.rewards import RedeemReward, RefundLine, UseReward
 from runtime.settings import Settings
@@ -13,10 +13,23 @@ from tests.decisions import NOON, TILL
 from tests.runtime import faults
 from tests.runtime.machine import Bench, two
 from tests.workers.registration.test_views import keep
-from tests.workers.rewards.counter import ISSUED, NUMBER, OPERATOR, OTHER, PURCHASE_ID, Shop, coffees, receipt, refund
-from tests.workers.rewards.offers import issue, offer_shop, use
+from tests.workers.rewards.counter import (
+    ANA,
+    APP,
+    ISSUED,
+    NUMBER,
+    OPERATOR,
+    OTHER,
+    PURCHASE_ID,
+    Shop,
+    coffees,
+    receipt,
+    refund,
+)
+from tests.workers.rewards.offers import DAY, issue, offer_shop, use
 from tests.workers.rewards.test_keeping_one import both_answered, cancel
-from tests.workers.rewards.test_merging import merged
+from tests.workers.rewards.test_merging import THIRD, account_of, codes, issued, linked, merged
+from tests.workers.rewards.test_pastimes import answer, pastime_shop
 from workers.rewards.coupon_documents import Coupon
 from workers.rewards.documents import Reward
 from workers.rewards.worker import worker
@@ -75,6 +88,23 @@ class TestResendCoupon:
             left = [await desk.store.reader.get(Coupon, code) for code in (other, await new_code_of(desk, mine))]
         states = [each.state for each in left if each is not None]
         assert sorted(states) == [CouponState.CANCELLED, CouponState.ISSUED]
+
+
+class TestKeepOneCoupon:
+    async def test_leaves_one_where_another_that_knows_more_lets_a_different_one_stay(self, settings: Settings) -> None:
+        shop = pastime_shop()
+        (mine,) = codes(shop.say(answer(), APP))
+        shop.now += DAY
+        (bens,) = codes(shop.say(answer(OTHER), APP))
+        shop.say(issued(THIRD))
+        shop.say(linked(THIRD, "cid"))
+        shop.say(ShareCoupon(card_number=OTHER, coupon_code=bens, to_card_number=THIRD), APP)
+        two = KeepOneCoupon(account_id=account_of(shop, NUMBER).id, coupon_codes=(mine, bens))
+        joins = merged(THIRD, NUMBER, ANA, from_member_id="cid")
+        async with meeting(settings, shop, (joins, CLOCK), (two, CLOCK)) as desk:
+            assert await desk.ask("first", two, CLOCK) == ("done", None)
+            left = [await desk.store.reader.get(Coupon, code) for code in (mine, bens)]
+        assert [each.state for each in left if each is not None] == [CouponState.ISSUED, CouponState.CANCELLED]
 
 
 async def new_code_of(desk: Bench, code: str) -> str:
