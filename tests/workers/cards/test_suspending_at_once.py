@@ -1,12 +1,12 @@
 """A card is settled while its holder is unblocked: whichever of two processes is second sees what the first did."""
 
-from typing import Any
+from datetime import datetime
 
 import pytest
 
 from contracts.cards import CardState, SettleCard
 from contracts.member_life import MemberBlocked, MemberUnblocked
-from contracts.messages import Actor, ActorKind
+from contracts.messages import Actor, ActorKind, Event
 from runtime.settings import Settings
 from runtime.store import Transaction
 from tests.decisions import NOON
@@ -25,7 +25,7 @@ UNBLOCKED = MemberUnblocked(member_id=ANA, reason="cleared")
 class TestSettleCard:
     @pytest.mark.parametrize(("before", "news", "after"), [(NOON, UNBLOCKED, None), (None, BLOCKED, NOON)])
     async def test_makes_the_card_as_its_holder_is_whoever_is_second(
-        self, settings: Settings, before: Any, news: Any, after: Any
+        self, settings: Settings, before: datetime | None, news: Event, after: datetime | None
     ) -> None:
         async with two(settings, worker) as (desk, other):
             linked = LinkedCards(id=ANA, card_numbers=(NUMBER,), blocked_at=before, member_news=2)

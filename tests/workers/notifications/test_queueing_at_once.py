@@ -15,9 +15,9 @@ class TestNews:
         async with two(settings, worker, programme=DEMO) as (desk, other):
 
             async def join(_: Transaction) -> None:
-                await other.ask("joined", registered())
+                assert await other.ask("joined", registered()) == ("done", None)
 
             faults.interfere(desk.store, join)
-            await desk.ask("blocked", BLOCKED)
+            assert await desk.ask("blocked", BLOCKED) == ("done", None)
             told = await desk.store.reader.find(Message, {})
             assert sorted(each.template for each in told) == ["card_blocked", "welcome"]

@@ -23,6 +23,7 @@ from contracts.programme.registration import (
 from contracts.registration import Channel
 from contracts.removal import RemoveMember
 from contracts.verification import SendPhoneCode
+from runtime.persons import PersonKey
 from runtime.settings import Settings
 from runtime.store import Transaction
 from tests.decisions import NOON
@@ -94,7 +95,8 @@ async def ask(desk: Bench, id: str, command: Command) -> tuple[str, str | None]:
 
 async def left(desk: Bench) -> list[Any]:
     """What is still kept of the member."""
-    kept = [await desk.store.reader.get(each, ANA) for each in (Member, Favourites, Password, Failures, PhoneChange)]
+    kinds = (Member, Favourites, Password, Failures, PhoneChange, PersonKey)
+    kept: list[Any] = [await desk.store.reader.get(each, ANA) for each in kinds]
     sends = await desk.store.reader.find(CodeSends, {}, limit=9)
     ties = [each for each in await desk.store.reader.find(Operator, {}, limit=9) if each.member_id is not None]
     return [each for each in (*kept, *sends, *ties) if each is not None]
