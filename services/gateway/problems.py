@@ -99,6 +99,10 @@ def rule_of(problem: ErrorDetails) -> str:
         return "is not a field of this message"
     if problem["type"] == "missing":
         return "is required"
+    if problem["type"] == "too_short":  # pydantic's own text speaks of tuples and of validation
+        return f"at least {problem['ctx']['min_length']} required"
+    if problem["type"] == "too_long":
+        return f"at most {problem['ctx']['max_length']} allowed"
     if problem["type"] == "union_tag_invalid":  # pydantic's own text repeats the tag that was sent
         return f"must be one of {problem['ctx']['expected_tags']}"
     return problem["msg"].removeprefix("Value error, ")

@@ -217,6 +217,13 @@ class TestBadInput:
         assert "consents.0.given_at" in problems
         assert "SECRET" not in answer.text
 
+    @pytest.mark.parametrize(("count", "rule"), [(0, "at least 1 required"), (501, "at most 500 allowed")])
+    async def test_says_how_many_a_list_may_have(self, door: Door, count: int, rule: str) -> None:
+        purchase = EXAMPLES["RecordPurchase"]
+        body = {**purchase, "lines": [{**purchase["lines"][0], "line": number} for number in range(1, count + 1)]}
+        answer = await door.post("RecordPurchase", body)
+        assert {"field": "lines", "rule": rule} in answer.json()["problems"]
+
     @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in OURS])
     async def test_unknown_fields_are_refused_at_every_command(self, door: Door, name: str) -> None:
         answer = await door.post(name, {**EXAMPLES[name], "surprise": 1})
