@@ -33,6 +33,7 @@ HARMLESS: Final[Mapping[tuple[str, ...], str]] = {
     ("JoinAccount", "Account"): "which it is: where its cards or holdings matter, it is written",
     ("JoinAccount", "Card"): "whether cards that lead to one account are held alike: one that isn't is written",
     ("KeepOneCoupon", "Account"): "what was given to several: whoever joins accounts asks for another",
+    ("KeepOneCoupon", "Card"): "nothing: it is only there to be written",
     ("MemberRemoved", "Message"): "texts to who goes: they are erased once more later",
     ("ReckonTier", "Account"): "what counts, and the tier: who changes those asks again, or writes the standing, too",
     ("ReckonTier", "Card"): "whose it is, to say so: of somebody who is gone nobody is told",
@@ -44,6 +45,7 @@ HARMLESS: Final[Mapping[tuple[str, ...], str]] = {
     ("RefundPurchase", "Account", "UseCoupon"): "of a sale that isn't known yet; ReturnCoupons meets whoever uses one",
     ("RefundPurchase", "Account", "UseReward"): "the same, with ReturnRewards",
     ("RemoveMember", "CodeSends", "BeginVerification"): "a code to who registers with that phone, as somebody else",
+    ("RemoveMember", "CodeSends", "ChangePhone"): "the same",
     ("RemoveMember", "CodeSends", "ResendPhoneCode"): "the same",
     ("UndoTierAssignment", "Coupon"): "one that it leaves it leaves to whoever has it",
 }
@@ -111,7 +113,7 @@ class Footprint:
         erased = ((each.document, each.value) for each in decision.erased if each.field == "id")
         self.before = {slot: looking.before(slot) for slot in (*decision.documents, *erased)}
         """What stood at the slots that it wrote."""
-        self._missed = {slot for slot in self.before if slot not in decision.documents and looking.is_empty(slot)}
+        self._in_vain = {slot for slot in self.before if slot not in decision.documents and looking.is_empty(slot)}
         """What it erased where nothing stood: MongoDB sees no write in that."""
 
     def follows(self, causes: tuple["Footprint", ...]) -> None:
@@ -125,22 +127,36 @@ class Footprint:
     def stands_for(self, decided: "Footprint") -> None:
         """Be what that message would have done: of the same cause, and depending on what is different."""
         self.causes, self.key = decided.causes, decided.key
-        mine, other = self._decision, decided._decision
-        self.depends = (mine.documents, mine.messages, mine.erased) != (other.documents, other.messages, other.erased)
+        self.depends = self._did() != decided._did()
+
+    def _did(self) -> tuple[object, ...]:
+        documents = {slot: each.evolve(version=0) for slot, each in self._decision.documents.items()}
+        return documents, self._decision.messages, self._decision.erased
 
     def is_apart(self, other: "Footprint") -> bool:
         """Whether two processes may decide the two at once."""
-        return self.key != other.key and not (self._is_of(other) or other._is_of(self))
+        is_elsewhere = self.key is None or self.key != other.key
+        return is_elsewhere and not (self._is_of(other) or other._is_of(self))
 
     def _is_of(self, other: "Footprint") -> bool:
         return any(each.id == other.id for each in self.causes)
 
     @cached_property
     def written(self) -> set[Slot]:
-        """Where it wrote; and of documents that others erase by a field, with which value."""
-        made = ((type(document), document) for document in self._decision.documents.values())
+        """Where it wrote; and of new documents that others erase by a field, with which value."""
+        made = [(slot[0], self._decision.documents[slot]) for slot in self.inserted]
         found = {_search(kind, field, getattr(each, field)) for kind, each in made for field in self._erased_by[kind]}
-        return found | (self.before.keys() - self._missed)
+        return found | (self.before.keys() - self._in_vain)
+
+    @cached_property
+    def inserted(self) -> set[Slot]:
+        """Where it wrote and nothing stood."""
+        return {slot for slot in self._decision.documents if self.before[slot] is None}
+
+    @cached_property
+    def erased(self) -> set[Slot]:
+        """What it erased, whether anything stood there or not: MongoDB sees no write where nothing did."""
+        return self.before.keys() - self._decision.documents.keys()
 
     @cached_property
     def changed(self) -> set[Slot]:
@@ -156,12 +172,18 @@ class Footprint:
         """Where it looked without writing; whoever erases all that have some value looks which there are."""
         by_field = (each for each in self._decision.erased if each.field != "id")
         searched = {_search(each.document, each.field, each.value) for each in by_field}
-        return (self.seen | self._missed | searched) - self.written
+        return (self.seen | searched) - self.written
+
+    @property
+    def searches(self) -> set[tuple[type[Document], str]]:
+        """Of which documents it erases all with some value, and in which field that stands."""
+        return {(each.document, each.field) for each in self._decision.erased if each.field != "id"}
 
     @property
     def before_all(self) -> Mapping[Slot, Document | None]:
         """What stood where it or what followed from it wrote."""
-        return {slot: stood for each in (*reversed(self.followers), self) for slot, stood in each.before.items()}
+        family = (*reversed(self.followers), self)
+        return {slot: stood for each in family for slot, stood in each.before.items() if slot in each.written}
 
 
 class Footprints:
@@ -181,34 +203,40 @@ class Footprints:
         """`decide`, with what is read and written looked at."""
 
         def noted(handler: Handler, message: Message, context: Context[Any], view: View) -> Decision:
-            def decided(context: Context[Any], earlier: Mapping[Slot, Document | None]) -> tuple[Footprint, Decision]:
-                looking = Looking(view, earlier)
-                decision = decide(handler, message, context, looking)
-                found = Footprint(context.id, message, looking, decision, self._erased_by)
-                return found, decision
+            def decided(
+                context: Context[Any], earlier: Mapping[Slot, Document | None]
+            ) -> tuple[Footprint, Decision | Refused]:
+                looking, decision = Looking(view, earlier), Decision()
+                refusal: Refused | None = None
+                try:
+                    decision = decide(handler, message, context, looking)
+                except Refused as error:
+                    refusal = error
+                return Footprint(context.id, message, looking, decision, self._erased_by), refusal or decision
 
             worker = handler.function.__module__.split(".")[1]
             self._forget(worker, context.id)
-            own, decision = decided(context, {})
+            own, outcome = decided(context, {})
             own.number = self._count = self._count + 1
             own.follows(self._causes(own, worker))
-            for each in decision.erased:
-                if each.field != "id":
-                    self._erased_by[each.document].add(each.field)
+            for kind, field in own.searches:
+                self._erased_by[kind].add(field)
             for other, earlier in self._met(own):
                 self._compared[own.kind, other.kind] += 1
                 again = copy(context)
                 again._ids = 0
-                with suppress(Refused, NotLoaded):
+                with suppress(NotLoaded):
                     apart, _ = decided(again, earlier)
                     apart.stands_for(own)
                     other.missed_by[own] = apart
                     self._compare(apart, other)
             self._follow_unseen(own)
             self._noted[worker, own.id] = own
-            for slot in own.before:
+            for slot in own.written:
                 self._writers[slot].append(own)
-            return decision
+            if isinstance(outcome, Refused):
+                raise outcome
+            return outcome
 
         return noted
 
@@ -216,7 +244,7 @@ class Footprints:
         """A message is decided again: what it came to before didn't stand."""
         old = self._noted.pop((worker, name), None)
         if old is not None:
-            for slot in old.before:
+            for slot in old.written:
                 self._writers[slot].remove(old)
             for each in old.causes:
                 each.followers.remove(old)
@@ -229,11 +257,13 @@ class Footprints:
 
     def _met(self, own: Footprint) -> Iterator[tuple[Footprint, Mapping[Slot, Document | None]]]:
         """Others that changed what this one has looked at, each with what stood there without them."""
-        last = dict.fromkeys(self._writers[slot][-1] for slot in own.seen if self._writers.get(slot))
+        places = own.read | own.seen | own.before.keys()
+        last = dict.fromkeys(self._writers[slot][-1] for slot in places if self._writers.get(slot))
         for each in dict.fromkeys(each for other in last for each in (other, *other.causes)):
             if each.is_apart(own) and self._compared[own.kind, each.kind] < ENOUGH:
                 earlier = self._without(each)
-                if own.seen & earlier.keys():
+                is_known = not own.seen & each.before_all.keys() - earlier.keys()
+                if is_known and places & (earlier.keys() | own.read & each.written):
                     yield each, earlier
 
     def _without(self, other: Footprint) -> Mapping[Slot, Document | None]:
@@ -264,25 +294,29 @@ class Footprints:
         if not one.depends:
             return
         for cause in one.causes:
-            early = other if other.number < cause.number else cause.missed_by.get(other)
+            early = self._early(other, cause)
             if early is not None and early.depends and _misses(early, cause) and _misses(one, early):
                 self._found(early, cause, one)
         for follower in other.followers:
             if follower.is_apart(one) and _misses(follower, one):
                 self._found(one, other, follower)
 
+    @staticmethod
+    def _early(other: Footprint, cause: Footprint) -> Footprint | None:
+        """What a message would have done without a cause; None where the cause would have done something else then."""
+        if other.number > cause.number:
+            return cause.missed_by.get(other)
+        late = other.missed_by.get(cause)
+        saw = cause.seen & other.changed
+        return other if not saw or (late is not None and not late.depends) else None
+
     def _follow_unseen(self, own: Footprint) -> None:
         """Compare it to those who would have written what it read, had they missed what it follows from."""
         for cause in own.causes:
             for other, early in cause.missed_by.items():
-                is_unseen = not own.seen & other.written
-                if (
-                    early.depends
-                    and is_unseen
-                    and other.is_apart(own)
-                    and _misses(early, cause)
-                    and _misses(own, early)
-                ):
+                if not early.depends or own.seen & other.written or not other.is_apart(own):
+                    continue
+                if _misses(early, cause) and _misses(own, early):
                     self._found(early, cause, own)
 
     def _found(self, *circle: Footprint) -> None:
@@ -293,17 +327,23 @@ class Footprints:
 
 def _misses(reader: Footprint, writer: Footprint) -> bool:
     """Whether something follows if the reader doesn't see what the writer changes in the same moment."""
-    return not reader.written & writer.written and bool(_harm(reader, writer))
+    shared = reader.written & writer.written
+    past = reader.erased & writer.inserted | writer.erased & reader.inserted
+    return not shared - past and bool(_harm(reader, writer))
 
 
 def _harm(reader: Footprint, writer: Footprint) -> set[str]:
     """Kinds of documents that the writer changes and that the reader depends on."""
-    names = {document.__name__ for document, _ in reader.read & writer.changed}
+    names = {document.__name__ for document, _ in _missed(reader, writer)}
     return {
         name
         for name in names
         if (reader.kind, name) not in HARMLESS and (reader.kind, name, writer.kind) not in HARMLESS
     }
+
+
+def _missed(reader: Footprint, writer: Footprint) -> set[Slot]:
+    return reader.read & writer.changed | reader.erased & writer.inserted
 
 
 def _search(document: type[Document], field: str, value: str) -> Slot:
