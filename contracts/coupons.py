@@ -151,8 +151,8 @@ class KeepOneCoupon(Command, worker="rewards", key="account_id", actors=OURS):
 
     account_id: AccountId
     coupon_codes: Annotated[tuple[KnownCouponCode, ...], Field(max_length=100)]
-    """Those that came of one such thing; none: whatever several were given who are one by now, as one more code is
-    about."""
+    """Those that came of one such thing. Empty where one more code is about: then all that several were given who are
+    one by now is looked at."""
 
 
 class CouponEvent(Event, worker="rewards", key="account_id", about=("Coupon", "coupon_code")):

@@ -33,6 +33,8 @@ Raw = Mapping[str, Any]
 BUILTIN_TYPES: Final = (datetime, bytes)
 """What MongoDB keeps as it is, beside text, numbers and the like; a day is kept as text."""
 MAJORITY: Final = WriteConcern("majority", wtimeout=30_000)
+SERVER_SELECTION_MS: Final = 2_000
+SOCKET_TIMEOUT_MS: Final = 30_000
 DUPLICATE_KEY: Final = 11_000
 LASTING_CODES: Final = frozenset({2, 9, 14, 52, 55, 56, 57, 121, 146, 257, 10_334, 17_280, 17_419, 17_420})
 """Server errors that the same write will meet again: bad names and types, documents and transactions too large."""
@@ -59,8 +61,6 @@ class Unfit(Exception):
     """The batch holds something that can never be written."""
 
 
-SERVER_SELECTION_MS: Final = 2_000
-SOCKET_TIMEOUT_MS: Final = 30_000
 CODEC: Final[CodecOptions[Raw]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 

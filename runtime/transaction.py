@@ -41,7 +41,7 @@ class Turns:
     def met(self, parcels: Iterable[Raw]) -> None:
         """Note parcels, as the outbox has them."""
         with self._lock:
-            self._last = max(self._last, max((parcel["at"] for parcel in parcels), default=self._last))
+            self._last = max([self._last, *(parcel["at"] for parcel in parcels)])
 
     def next(self, now: datetime) -> datetime:
         """The turn of a parcel that is made now."""
