@@ -52,7 +52,7 @@ HARMLESS: Final[Mapping[tuple[str, ...], str]] = {
 """What a kind of message reads of a kind of document, and why nothing follows when that changes in the same moment;
 with a third name, when that kind of message changes it."""
 LOOKED_AT_EVERY: Final = 2
-"""Every so many seeds it is looked for: it takes a tenth of the time, and most of it shows in most seeds."""
+"""Every so many seeds it is looked for: a seed takes a third longer with it, and most of it shows in most seeds."""
 ENOUGH: Final = 30
 """How often in a run two kinds of messages are compared."""
 ErasedBy = dict[type[Document], set[str]]
@@ -99,7 +99,7 @@ class Footprint:
         self.depends = True
         """Whether it did something else for what it missed, as far as that is known."""
         self.number = 0
-        """How many were decided before it."""
+        """Its place among all decisions, those that were made again included."""
         self.causes: tuple[Footprint, ...] = ()
         """What it follows from in its worker, next first."""
         self.followers: list[Footprint] = []
